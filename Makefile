@@ -1,0 +1,125 @@
+# Relay. `make help` lists the targets. Everything made lands in $(O).
+O       ?= build
+PREFIX  ?= /usr/local
+CFLAGS  ?= -O2 -g
+VERSION := 0.1.0
+
+WARNINGS = -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wformat=2 -Wstrict-prototypes \
+	-Wmissing-prototypes -Wwrite-strings -Wpointer-arith -Wno-format-nonliteral
+HARDEN  := -fPIE -fstack-protector-strong $(if $(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+override CFLAGS  += -std=c11 -D_GNU_SOURCE -I. -I$O/gen $(WARNINGS) $(HARDEN) -fno-common -pthread \
+	-DRELAY_VERSION='"$(VERSION)"'
+override LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
+
+PKGS    = libcurl sqlite3 yaml-0.1 libcjson libcrypto libxxhash
+LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lnng
+
+# What may be missing is found by probe; without it X.c gives way to X_none.c, which says so.
+HAVE_MICROHTTPD := $(shell pkg-config --exists libmicrohttpd && echo yes)
+LDLIBS += $(if $(HAVE_MICROHTTPD),-lmicrohttpd)
+LEFT_OUT = relay/main.c $(if $(HAVE_MICROHTTPD),%_none.c,relay/admin/server.c)
+
+SRC     ?= $(filter-out $(LEFT_OUT),$(wildcard relay/*/*.c relay/*.c rules/*.c transports/*.c))
+SIM_SRC ?= $(filter-out examples/invent-sim/main.c,$(wildcard examples/invent-sim/*.c))
+UNIT    := $(patsubst tests/%.c,$O/%,$(wildcard tests/unit/test_*.c tests/suite/test_*.c tests/sim/test_*.c))
+SHARED  := $(foreach c,$(wildcard tests/unit/*.c tests/suite/*.c tests/sim/*.c),$(if $(filter test_%,$(notdir $c)),,$c))
+SUPPORT := $(SHARED:%.c=$O/obj/%.o)
+
+# V=1 shows the commands.
+Q = $(if $(V),,@)
+say = $(if $(V),,@printf '  %-4s %s\n' $(1) $(2))
+
+all: $O/relay $O/invent-sim ## build/relay and build/invent-sim
+
+$O/obj/%.o: %.c
+	@mkdir -p $(@D)
+	$(call say,CC,$<)
+	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
+$O/librelay.a: $(SRC:%.c=$O/obj/%.o)
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
+$O/libsim.a: $(SIM_SRC:%.c=$O/obj/%.o)
+	$(call say,AR,$@)
+	$(Q)$(AR) rcs $@ $^
+$O/relay: $O/obj/relay/main.o $O/librelay.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$O/invent-sim: $O/obj/examples/invent-sim/main.o $O/libsim.a $O/librelay.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+# A test is one file with a main; what tests share stands beside them under other names.
+$(UNIT): $O/%: $O/obj/tests/%.o $(SUPPORT) $O/libsim.a $O/librelay.a
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
+
+$O/subscriber: examples/subscriber.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lnng -lcjson
+
+-include $(shell find $O -name '*.d' 2>/dev/null)
+
+demo: ## the whole way on this machine: simulated API, relay, subscriber, receiver; checks itself
+	@.ci/install build
+	@$(MAKE) --no-print-directory all
+	@examples/demo.sh $O
+
+# What `make test` runs: T=name picks unit binaries and end-to-end files whose name contains it.
+T   ?=
+E2E := $(wildcard tests/e2e/*.test.mjs tests/crash/*.test.mjs)
+PICKED = $(foreach t,$(UNIT) $(E2E),$(if $(findstring $(T),$(notdir $(t))),$(t)))
+
+test: ## unit, contract and end-to-end tests; T=name runs those whose name contains it
+	@.ci/install
+	@$(MAKE) --no-print-directory tests
+tests: all $O/subscriber $(UNIT)
+	@O=$O tests/run.sh $(PICKED)
+
+lint: ## include layers, fenced libraries, sizes, formatting, warnings of gcc and clang
+	@FLAGS="-std=c11 -D_GNU_SOURCE -I." tests/lint/run.sh
+format: ## clang-format over our files
+	clang-format -i $$(git ls-files '*.[ch]')
+
+SANITIZE = $(MAKE) --no-print-directory tests HARDEN= LDFLAGS= T=test_
+asan: ## unit and contract tests with address and undefined behaviour sanitizers
+	@$(SANITIZE) O=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+tsan: ## the same with the thread sanitizer
+	@$(SANITIZE) O=build/tsan CFLAGS='-O1 -g -fsanitize=thread'
+
+FUZZ_SECONDS ?= 30
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+fuzz: ## each fuzzer for FUZZ_SECONDS (30)
+	@$(MAKE) --no-print-directory fuzzers O=build/fuzz CC=clang HARDEN= \
+		CFLAGS='-O1 -g -fsanitize=address,undefined,fuzzer-no-link'
+	@for f in $(FUZZERS); do echo "$$f"; build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) \
+		-rss_limit_mb=1024 -timeout=5 -print_final_stats=0 -artifact_prefix=build/fuzz/ 2>&1 | tail -2 || exit 1; done
+fuzzers: $(FUZZERS:%=$O/%)
+$(FUZZERS:%=$O/%): $O/%: $O/obj/tests/fuzz/%.o $O/librelay.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(filter-out -pie,$(LDFLAGS)) -o $@ $^ $(LDLIBS)
+
+crash: ## kill -9 at 50 random moments, against the simulator's ledger
+	@KILLS=50 $(MAKE) --no-print-directory tests T=crash
+check-all: lint test asan tsan fuzz crash ## everything that takes longer
+
+BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
+$(BENCHES:%=$O/bench_%): $O/bench_%: $O/obj/tests/bench/bench_%.o $O/obj/tests/bench/bench.o $O/libsim.a $O/librelay.a
+	$(call say,LD,$@)
+	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+bench: $(BENCHES:%=bench-%) ## all benches; writes docs/performance.md
+	@tests/bench/report.sh >docs/performance.md
+$(BENCHES:%=bench-%): bench-%: $O/bench_% all
+	@mkdir -p build/bench
+	@$O/bench_$*
+
+DESTDIR ?=
+install: all ## build/relay to $(DESTDIR)$(PREFIX)/bin
+	install -D -m 755 $O/relay $(DESTDIR)$(PREFIX)/bin/relay
+clean: ## everything made
+	rm -rf build
+help: ## this list
+	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
+	@printf '  make bench-%s\n' $(BENCHES)
+
+.PHONY: all demo test tests lint format asan tsan fuzz fuzzers crash check-all bench install clean help $(BENCHES:%=bench-%)

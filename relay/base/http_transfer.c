@@ -1,0 +1,401 @@
+/* http_transfer — a call's options, libcurl's callbacks during it, and its end as a reply.
+ * Invariant: no socket is opened and no request written to an address that network_refuses names,
+ * and no more is kept or read than the ceilings say, whatever the other side sends. */
+#include "relay/base/http_transfer.h"
+
+#include <arpa/inet.h>
+#include <assert.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "relay/base/clock.h"
+#include "relay/base/mem.h"
+
+#define HEADERS_MAX	   (64 << 10)
+#define DROPPED_MAX	   (64 << 10)  /* of a reply that need not be kept */
+#define KEEP_BODY	   (256 << 10) /* a larger body's memory is given back after the call */
+#define CONNECT_TIMEOUT_MS 5000
+#define TIMEOUT_MS	   15000
+
+/* --- where to --- */
+
+static const char *refuses(const struct transfer *t, const struct sockaddr *address)
+{
+	if (t->plain && t->loopback_only_plain && (t->proxied || !address_is_loopback(address)))
+		return "plain http off loopback";
+	return t->network ? network_refuses(t->network, address) : NULL;
+}
+
+static curl_socket_t open_socket(void *clientp, curlsocktype purpose, struct curl_sockaddr *to)
+{
+	struct transfer *t = clientp;
+	struct open_sockets *all = t->sockets;
+	const char *why = refuses(t, &to->addr);
+	curl_socket_t fd;
+
+	(void)purpose;
+	if (why) {
+		t->denied = why;
+		return CURL_SOCKET_BAD; /* libcurl goes on to the name's next address */
+	}
+	t->tried = true;
+	fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
+	if (fd < 0)
+		return CURL_SOCKET_BAD;
+	all->v = mem_grow(all->v, all->n, &all->cap, sizeof *all->v);
+	all->v[all->n++] = (struct open_socket){fd, t->id};
+	return fd;
+}
+
+int transfer_close_socket(void *clientp, curl_socket_t fd)
+{
+	struct open_sockets *all = clientp;
+
+	for (size_t i = 0; i < all->n; i++) {
+		if (all->v[i].fd == fd) {
+			all->v[i] = all->v[--all->n];
+			break;
+		}
+	}
+	return close(fd);
+}
+
+static bool peer_address(struct sockaddr_storage *ret, const char *ip, int port)
+{
+	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
+	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
+
+	memset(ret, 0, sizeof *ret);
+	if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = htons((in_port_t)port);
+		return true;
+	}
+	v6->sin6_family = AF_INET6;
+	v6->sin6_port = htons((in_port_t)port);
+	return inet_pton(AF_INET6, ip, &v6->sin6_addr) == 1;
+}
+
+/* The connection is ready and no byte of the request is written. Pooled connections pass only
+ * here: open_socket judged them for another call, maybe by another policy. */
+static int before_request(void *clientp, char *peer, char *local, int peer_port, int local_port)
+{
+	struct transfer *t = clientp;
+	struct sockaddr_storage address;
+
+	(void)local;
+	t->local_port = local_port;
+	t->denied = peer_address(&address, peer, peer_port)
+			    ? refuses(t, (struct sockaddr *)&address)
+			    : "an address that cannot be read";
+	return t->denied ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
+}
+
+/* --- what comes --- */
+
+static size_t take_header(char *line, size_t size, size_t n, void *userdata)
+{
+	struct transfer *t = userdata;
+	size_t len = size * n;
+
+	t->header_read += len;
+	if (t->header_read > HEADERS_MAX) { /* interim replies and trailers count too */
+		t->too_long = true;
+		return 0;
+	}
+	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
+		buf_clear(&t->headers); /* what came before was an interim reply */
+	while (len && strchr("\r\n \t", line[len - 1]))
+		len--;
+	buf_add(&t->headers, line, len);
+	buf_addc(&t->headers, '\0');
+	return size * n;
+}
+
+static size_t take_body(char *bytes, size_t size, size_t n, void *userdata)
+{
+	struct transfer *t = userdata;
+	size_t len = size * n, room = t->max_reply - t->body.len;
+
+	buf_add(&t->body, bytes, len < room ? len : room);
+	t->body_read += len;
+	if (t->body_read <= t->max_reply)
+		return len;
+	if (t->cut_is_failure)
+		t->too_long = true;
+	else if (t->body_read > DROPPED_MAX)
+		t->enough = true; /* nobody waits for the end of an endless page */
+	return t->too_long || t->enough ? 0 : len;
+}
+
+/* --- what is asked --- */
+
+/* Options that are the same for every call. They are what http.h promises: not to be able to set
+ * one is a broken build. */
+static void set_fixed(struct transfer *t)
+{
+	CURL *e = t->easy;
+	int bad = 0;
+
+	bad |= curl_easy_setopt(e, CURLOPT_PRIVATE, t);
+	bad |= curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	bad |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
+	bad |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
+	bad |= curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);
+	bad |= curl_easy_setopt(e, CURLOPT_FOLLOWLOCATION, 0L);
+	bad |= curl_easy_setopt(e, CURLOPT_SSLVERSION, CURL_SSLVERSION_TLSv1_2);
+	bad |= curl_easy_setopt(e, CURLOPT_PROXY, ""); /* else the environment names one */
+	bad |= curl_easy_setopt(e, CURLOPT_NOPROXY, "");
+	bad |= curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
+	bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
+	bad |= curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, transfer_close_socket);
+	bad |= curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->sockets);
+	bad |= curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
+	bad |= curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
+	bad |= curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
+	bad |= curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
+	bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+	bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	assert(!bad);
+	t->dressed = false;
+}
+
+static bool is_header(const char *line, const char *name)
+{
+	size_t len = strlen(name);
+
+	return strncasecmp(line, name, len) == 0 && (line[len] == ':' || line[len] == ';');
+}
+
+/* Copies the lines into nodes of our own, so that a call allocates nothing here once warm. Two are
+ * added: neither `Expect:` nor libcurl's idea of a body's type may be sent. */
+static int copy_headers(struct transfer *t, const char *const *headers, struct err *err)
+{
+	static const char *const none[] = {NULL};
+	static const char *const without[] = {"Expect:", "Content-Type:"};
+	size_t n = 0, size = 0, at = 0, given;
+	bool typed = false;
+
+	for (headers = headers ? headers : none; headers[n]; n++) {
+		size += strlen(headers[n]) + 1;
+		typed |= is_header(headers[n], "content-type");
+		for (const char *p = headers[n]; *p; p++)
+			if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
+				return err_set(err, ERR_FORMAT,
+					       "a request header holds a control character");
+	}
+	given = n;
+	n += typed ? 1 : 2;
+	size += sizeof "Expect:" + sizeof "Content-Type:";
+	if (n > t->nodes_cap)
+		t->nodes = xrealloc(t->nodes, t->nodes_cap = n, sizeof *t->nodes);
+	if (size > t->lines_cap)
+		t->lines = xrealloc(t->lines, t->lines_cap = size, 1);
+
+	for (size_t i = 0; i < n; i++) {
+		const char *line = i < given ? headers[i] : without[i - given];
+		size_t len = strlen(line) + 1;
+
+		t->nodes[i].data = memcpy(t->lines + at, line, len);
+		t->nodes[i].next = i + 1 < n ? &t->nodes[i + 1] : NULL;
+		at += len;
+	}
+	return 0;
+}
+
+static int set_method(CURL *e, const struct http_call *call)
+{
+	int bad = curl_easy_setopt(e, CURLOPT_NOBODY, 0L);
+
+	if (call->body || strcmp(call->method, "POST") == 0) {
+		bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDSIZE_LARGE,
+					(curl_off_t)(call->body ? call->body_len : 0));
+		bad |= curl_easy_setopt(e, CURLOPT_POSTFIELDS, call->body ? call->body : "");
+	} else if (strcmp(call->method, "HEAD") == 0) {
+		bad |= curl_easy_setopt(e, CURLOPT_NOBODY, 1L);
+	} else {
+		bad |= curl_easy_setopt(e, CURLOPT_HTTPGET, 1L);
+	}
+	return bad | curl_easy_setopt(e, CURLOPT_CUSTOMREQUEST, call->method);
+}
+
+/* Options of few calls. A handle that got one is reset afterwards: NULL would not bring libcurl's
+ * own default of CURLOPT_CAINFO back. */
+static int dress(struct transfer *t, const struct http_call *call)
+{
+	CURL *e = t->easy;
+	int bad = 0;
+
+	if (call->ca_file) {
+		bad |= curl_easy_setopt(e, CURLOPT_CAINFO, call->ca_file);
+		bad |= curl_easy_setopt(e, CURLOPT_CAPATH, NULL); /* this file and no other */
+	}
+	if (call->cert_file)
+		bad |= curl_easy_setopt(e, CURLOPT_SSLCERT, call->cert_file);
+	if (call->key_file)
+		bad |= curl_easy_setopt(e, CURLOPT_SSLKEY, call->key_file);
+	if (call->userpwd)
+		bad |= curl_easy_setopt(e, CURLOPT_USERPWD, call->userpwd);
+	if (call->proxy)
+		bad |= curl_easy_setopt(e, CURLOPT_PROXY, call->proxy);
+	t->dressed =
+		call->ca_file || call->cert_file || call->key_file || call->userpwd || call->proxy;
+	return bad;
+}
+
+int transfer_prepare(struct transfer *t, const struct http_call *call, struct err *err)
+{
+	long connect_ms = call->connect_timeout_ms ? call->connect_timeout_ms : CONNECT_TIMEOUT_MS;
+	long whole_ms = call->timeout_ms ? call->timeout_ms : TIMEOUT_MS;
+	CURL *e = t->easy;
+	int bad = 0;
+
+	if (!http_url_ok(call->url, &t->plain))
+		return err_set(err, ERR_FORMAT, "not a URL of http or https without user info");
+	for (const char *p = call->method; *p; p++)
+		if (*p < 'A' || *p > 'Z')
+			return err_set(err, ERR_FORMAT, "not an HTTP method: %s", call->method);
+	if (copy_headers(t, call->headers, err) < 0)
+		return -1;
+
+	bad |= curl_easy_setopt(e, CURLOPT_URL, call->url);
+	bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->nodes);
+	bad |= set_method(e, call);
+	bad |= curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, call->gzip ? "gzip" : NULL);
+	bad |= curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
+	bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole_ms);
+	bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
+	bad |= dress(t, call);
+	if (bad)
+		return err_set(err, ERR_FORMAT, "libcurl refuses a setting of this call");
+
+	t->max_reply = t->body.max = call->max_reply;
+	t->cut_is_failure = call->cut_is_failure;
+	t->loopback_only_plain = call->loopback_only_plain;
+	t->proxied = call->proxy != NULL;
+	t->network = call->network;
+	t->started_us = clock_mono_us();
+	return 0;
+}
+
+/* --- what became of it --- */
+
+static const struct {
+	CURLcode code;
+	enum http_failure failure;
+	const char *why;
+} ends[] = {
+	{CURLE_OK, HTTP_OK, NULL},
+	{CURLE_COULDNT_RESOLVE_HOST, HTTP_UNREACHABLE, "the host has no address"},
+	{CURLE_COULDNT_RESOLVE_PROXY, HTTP_UNREACHABLE, "the proxy has no address"},
+	{CURLE_COULDNT_CONNECT, HTTP_UNREACHABLE, "the connection was refused"},
+	{CURLE_SSL_CONNECT_ERROR, HTTP_TLS, "the TLS handshake failed"},
+	{CURLE_PEER_FAILED_VERIFICATION, HTTP_TLS, "the certificate is not trusted"},
+	{CURLE_SSL_CERTPROBLEM, HTTP_TLS, "our certificate cannot be used"},
+	{CURLE_SSL_CACERT_BADFILE, HTTP_TLS, "the CA file cannot be used"},
+	{CURLE_OPERATION_TIMEDOUT, HTTP_TIMEOUT, "no complete answer in time"},
+	{CURLE_OUT_OF_MEMORY, HTTP_TOO_LONG, "a header over its ceiling"}, /* a line over 100 kB */
+	{CURLE_GOT_NOTHING, HTTP_BROKEN, "the connection ended before an answer"},
+	{CURLE_PARTIAL_FILE, HTTP_BROKEN, "the connection ended within the answer"},
+	{CURLE_RECV_ERROR, HTTP_BROKEN, "the connection broke while receiving"},
+	{CURLE_SEND_ERROR, HTTP_BROKEN, "the connection broke while sending"},
+	{CURLE_UNSUPPORTED_PROTOCOL, HTTP_BROKEN, "the answer is not HTTP"},
+	{CURLE_WEIRD_SERVER_REPLY, HTTP_BROKEN, "the answer is not HTTP"},
+	{CURLE_BAD_CONTENT_ENCODING, HTTP_BROKEN, "the answer cannot be decompressed"},
+};
+
+static void judge_end(const struct transfer *t, CURLcode code, struct http_reply *ret)
+{
+	if (t->too_long) {
+		ret->failure = HTTP_TOO_LONG;
+		ret->why = t->header_read > HEADERS_MAX ? "headers over their ceiling"
+							: "an answer over its ceiling";
+		return;
+	}
+	if (t->enough)
+		code = CURLE_OK;
+	if (t->denied &&
+	    (code == CURLE_ABORTED_BY_CALLBACK || (code == CURLE_COULDNT_CONNECT && !t->tried))) {
+		ret->failure = HTTP_DENIED;
+		ret->why = t->denied;
+		return;
+	}
+	ret->failure = HTTP_BROKEN;
+	ret->why = curl_easy_strerror(code);
+	for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+		if (ends[i].code == code) {
+			ret->failure = ends[i].failure;
+			ret->why = ends[i].why;
+		}
+	}
+	if (code == CURLE_OPERATION_TIMEDOUT && !t->local_port)
+		ret->why = "no connection in time";
+}
+
+void transfer_reply(struct transfer *t, CURLcode code, struct http_reply *ret)
+{
+	const char *text;
+	long status = 0;
+
+	*ret = (struct http_reply){
+		.body = t->body.data, .len = t->body.len, .headers = &t->headers};
+	ret->took_us = clock_mono_us() - t->started_us;
+	curl_easy_getinfo(t->easy, CURLINFO_RESPONSE_CODE, &status);
+	ret->status = (int)status;
+	judge_end(t, code, ret);
+	ret->retry_after_ms = -1;
+	text = http_header(ret, "Retry-After");
+	if (text)
+		ret->retry_after_ms = http_retry_after(text, clock_now().wall_ms);
+	text = http_header(ret, "Date");
+	if (!text || !http_date(text, &ret->date_ms))
+		ret->date_ms = DATE_NONE;
+}
+
+void transfer_reset(struct transfer *t)
+{
+	if (t->dressed) {
+		curl_easy_reset(t->easy);
+		set_fixed(t);
+	}
+	if (t->body.cap > KEEP_BODY)
+		buf_release(&t->body);
+	buf_clear(&t->body);
+	buf_clear(&t->headers);
+	t->body_read = t->header_read = 0;
+	t->local_port = 0;
+	t->tried = t->too_long = t->enough = false;
+	t->denied = NULL;
+	t->network = NULL;
+	t->done = NULL;
+}
+
+struct transfer *transfer_new(struct open_sockets *sockets)
+{
+	struct transfer *t = xcalloc(1, sizeof *t);
+
+	t->sockets = sockets;
+	t->easy = curl_easy_init();
+	assert(t->easy); /* only lack of memory */
+	buf_init(&t->body, 0);
+	buf_init(&t->headers, HEADERS_MAX); /* each line's NUL stands for its "\n" */
+	set_fixed(t);
+	return t;
+}
+
+void transfer_free(struct transfer *t)
+{
+	if (!t)
+		return;
+	curl_easy_cleanup(t->easy);
+	buf_release(&t->body);
+	buf_release(&t->headers);
+	free(t->nodes);
+	free(t->lines);
+	free(t);
+}
