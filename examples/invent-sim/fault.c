@@ -1,0 +1,357 @@
+/* fault — the table of what can go wrong, the specs that ask for it, and the dice. Invariant: with
+ * no fault set no die is thrown, so faults never change what the campaign does. */
+#include "examples/invent-sim/fault.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "examples/invent-sim/state.h"
+#include "relay/base/mem.h"
+
+/* ---- instead of an answer */
+
+static void too_many(struct fault_work *w)
+{
+	reply_error(w->reply, 429, "Too Many Requests");
+	if (*w->fault->value)
+		reply_header(w->reply, "Retry-After", "%s", w->fault->value);
+}
+
+static long value_or(const struct fault_work *w, long otherwise)
+{
+	return *w->fault->value ? strtol(w->fault->value, NULL, 10) : otherwise;
+}
+
+static void server_error(struct fault_work *w)
+{
+	int status = (int)value_or(w, 500);
+
+	reply_error(w->reply, status >= 500 && status <= 599 ? status : 500,
+		    "Internal Server Error");
+}
+
+static void unauthorized(struct fault_work *w)
+{
+	reply_error(w->reply, 401, "Unauthorized");
+}
+
+static void not_found(struct fault_work *w)
+{
+	reply_error(w->reply, 404, "Not Found");
+}
+
+static void html(struct fault_work *w)
+{
+	for (size_t i = 0; i < w->reply->nheaders; i++)
+		if (!strcmp(w->reply->headers[i].name, "Content-Type"))
+			snprintf(w->reply->headers[i].value, sizeof w->reply->headers[i].value,
+				 "text/html");
+	buf_adds(&w->reply->body, "<!DOCTYPE html>\n<html><head><title>Just a moment...</title>"
+				  "</head><body><h1>Checking your browser</h1></body></html>\n");
+}
+
+/* ---- the page's rows */
+
+static void double_row(struct fault_work *w)
+{
+	struct listing *l = w->listing;
+
+	if (!l->n)
+		return;
+	uint32_t from = (uint32_t)(prng_next(&w->m->chance) % l->n);
+	uint32_t to = from + (uint32_t)(prng_next(&w->m->chance) % (l->n - from)) + 1;
+	memmove(&l->rows[to + 1], &l->rows[to], (l->n - to) * sizeof *l->rows);
+	l->rows[to] = l->rows[from];
+	l->n++;
+}
+
+static void miss_rows(struct fault_work *w)
+{
+	struct listing *l = w->listing;
+
+	for (long n = value_or(w, 1); n > 0 && l->n > 0; n--) {
+		uint32_t at = (uint32_t)(prng_next(&w->m->chance) % l->n);
+		memmove(&l->rows[at], &l->rows[at + 1], (l->n - at - 1) * sizeof *l->rows);
+		l->n--;
+	}
+}
+
+/* ---- one row's text */
+
+static void splice(struct buf *text, size_t at, size_t cut, const char *with)
+{
+	struct buf made = BUF_INIT(text->max);
+
+	buf_add(&made, text->data, at);
+	buf_adds(&made, with);
+	buf_add(&made, text->data + at + cut, text->len - at - cut);
+	buf_release(text);
+	*text = made;
+}
+
+/* Puts a text in the place of a plain member's value; where `only` is given, only of that one. */
+static void replace(struct buf *text, const char *key, const char *only, const char *with)
+{
+	char *at = strstr(text->data, key);
+
+	if (!at)
+		return;
+	at += strlen(key);
+	size_t len = *at == '"' ? strcspn(at + 1, "\"") + 2 : strcspn(at, ",}");
+	if (!only || (strlen(only) == len && !memcmp(at, only, len)))
+		splice(text, (size_t)(at - text->data), len, with);
+}
+
+static void bad_utf8(struct fault_work *w)
+{
+	replace(w->text, "\"name\":", NULL, "\"Jos\xE9 \xC3(\"");
+}
+
+static void nul_in_id(struct fault_work *w)
+{
+	splice(w->text, strlen("{\"id\":\"rcp_abc"), 0, "\\u0000");
+}
+
+static void wrong_types(struct fault_work *w)
+{
+	switch (prng_next(&w->m->chance) % 6) {
+	case 0: replace(w->text, "\"is_sent\":", NULL, "\"yes\""); break;
+	case 1: replace(w->text, "\"id\":", NULL, "42"); break;
+	case 2: replace(w->text, "\"created_at\":", NULL, "1700000000"); break;
+	case 3: replace(w->text, "\"is_failed\":", NULL, "{\"value\":true}"); break;
+	case 4: splice(w->text, 0, w->text->len, "[1,2,3]"); break;
+	default: splice(w->text, 0, w->text->len, "null"); break;
+	}
+}
+
+static void new_words(struct fault_work *w)
+{
+	replace(w->text, "\"integration_id\":", NULL, "\"carrier_pigeon\"");
+	replace(w->text, "\"status\":", "\"SENDING\"", "\"QUEUED\"");
+}
+
+/* The flag is a fact from now on, and in the ledger. */
+static void new_flag(struct fault_work *w)
+{
+	if (!model_change_row(w->m, w->b, w->row, SIM_REPLIED, true))
+		return;
+	buf_clear(w->text);
+	render_row(w->text, w->m, w->b, w->row);
+}
+
+/* ---- the reply and its way */
+
+static void bare_headers(struct fault_work *w)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < w->reply->nheaders; i++)
+		if (strncmp(w->reply->headers[i].name, "pagination-", 11))
+			w->reply->headers[n++] = w->reply->headers[i];
+	w->reply->nheaders = n;
+}
+
+static size_t kept(const struct fault_work *w)
+{
+	size_t len = w->reply->body.len, n = (size_t)value_or(w, (long)len / 2);
+
+	return n < len ? n : len ? len - 1 : 0;
+}
+
+static void truncate_body(struct fault_work *w)
+{
+	buf_truncate(&w->reply->body, kept(w));
+}
+
+static void cut(struct fault_work *w)
+{
+	w->reply->ending = SIM_CUT;
+	w->reply->sent = kept(w);
+}
+
+static void reset(struct fault_work *w)
+{
+	w->reply->ending = SIM_RESET;
+}
+
+static void slow(struct fault_work *w)
+{
+	w->reply->delay_ms += value_or(w, 1000);
+}
+
+const struct fault_kind fault_kinds[] = {
+	{"429", "too many requests; the value becomes Retry-After", STAGE_INSTEAD, SPOILS_REPLY,
+	 too_many},
+	{"500", "a server's error; 500=503 for another", STAGE_INSTEAD, SPOILS_REPLY, server_error},
+	{"401", "the key is refused", STAGE_INSTEAD, SPOILS_REPLY, unauthorized},
+	{"404", "not found", STAGE_INSTEAD, SPOILS_REPLY, not_found},
+	{"html", "200 with a page of HTML", STAGE_INSTEAD, SPOILS_REPLY, html},
+	{"double", "a row stands twice on the page", STAGE_ROWS, SPOILS_NOTHING, double_row},
+	{"missing", "rows are left out; missing=5 for five", STAGE_ROWS, SPOILS_NOTHING, miss_rows},
+	{"utf8", "a row with invalid UTF-8", STAGE_ROW, SPOILS_REPLY, bad_utf8},
+	{"nul", "a row with \\u0000 in its id", STAGE_ROW, SPOILS_REPLY, nul_in_id},
+	{"types", "a row with a value of the wrong type, or no object at all", STAGE_ROW,
+	 SPOILS_ROW, wrong_types},
+	{"words", "a row with an unknown integration_id (and status, while SENDING)", STAGE_ROW,
+	 SPOILS_NOTHING, new_words},
+	{"flag", "a row gets is_replied, a flag nobody documented, for good", STAGE_ROW,
+	 SPOILS_NOTHING, new_flag},
+	{"headers", "no pagination headers", STAGE_REPLY, SPOILS_NOTHING, bare_headers},
+	{"truncate", "JSON that ends early (after half, or the value's bytes), sent whole",
+	 STAGE_REPLY, SPOILS_REPLY, truncate_body},
+	{"cut", "the connection ends within the body (after half, or the value's bytes)",
+	 STAGE_SEND, SPOILS_REPLY, cut},
+	{"reset", "the connection ends without an answer", STAGE_SEND, SPOILS_REPLY, reset},
+	{"slow", "the reply takes the value's ms longer (1000)", STAGE_SEND, SPOILS_NOTHING, slow},
+	{.name = NULL},
+};
+
+/* ---- specs */
+
+static int read_chance(struct fault *f, const char *value)
+{
+	char *end;
+
+	f->chance = strtod(value, &end);
+	return *value && !*end && f->chance >= 0 && f->chance <= 1 ? 0 : -1;
+}
+
+static int read_count(int64_t *ret, const char *value)
+{
+	char *end;
+
+	*ret = strtoll(value, &end, 10);
+	return *value && !*end && *ret >= 0 ? 0 : -1;
+}
+
+static int read_endpoint(struct fault *f, const char *value)
+{
+	static const char *const names[ENDPOINTS] = {"broadcasts", "recipients", "orgs"};
+
+	for (int i = 0; i < ENDPOINTS; i++) {
+		if (!strcmp(names[i], value)) {
+			f->on = i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+static int read_setting(struct fault *f, const char *key, const char *value)
+{
+	if (!strcmp(key, "p"))
+		return read_chance(f, value);
+	if (!strcmp(key, "count"))
+		return read_count(&f->left, value);
+	if (!strcmp(key, "after"))
+		return read_count(&f->after, value);
+	if (!strcmp(key, "on"))
+		return read_endpoint(f, value);
+	if (!strcmp(key, "broadcast")) {
+		snprintf(f->broadcast, sizeof f->broadcast, "%s", value);
+		return 0;
+	}
+	return -1;
+}
+
+static const struct fault_kind *find_kind(const char *name)
+{
+	for (const struct fault_kind *k = fault_kinds; k->name; k++)
+		if (!strcmp(k->name, name))
+			return k;
+	return NULL;
+}
+
+static int read_spec(struct fault *f, char *text, struct err *err)
+{
+	char *rest = text, *part = strsep(&rest, ","), *value = part;
+	const char *name = strsep(&value, "=");
+
+	f->kind = find_kind(name);
+	if (!f->kind)
+		return err_set(err, ERR_USAGE, "fault %s: no such kind", name);
+	if (value)
+		snprintf(f->value, sizeof f->value, "%s", value);
+	while ((part = strsep(&rest, ","))) {
+		value = part;
+		name = strsep(&value, "=");
+		if (!value || read_setting(f, name, value))
+			return err_set(err, ERR_USAGE, "fault %s: %s=%s is not understood",
+				       f->kind->name, name, value ? value : "");
+	}
+	if (f->kind->stage == STAGE_ROWS || f->kind->stage == STAGE_ROW)
+		f->on = ON_RECIPIENTS;
+	return 0;
+}
+
+int fault_parse(struct fault *ret, const char *spec, struct err *err)
+{
+	struct fault f = {.chance = 1, .left = -1, .on = -1};
+	char *text = xstrdup(spec);
+	int status = read_spec(&f, text, err);
+
+	free(text);
+	if (status)
+		return -1;
+	f.spec = xstrdup(spec);
+	*ret = f;
+	return 0;
+}
+
+void faults_release(struct faults *f)
+{
+	for (size_t i = 0; i < f->n; i++)
+		free(f->v[i].spec);
+	f->n = 0;
+}
+
+int model_set_faults(struct model *m, const char *const *specs, size_t n, struct err *err)
+{
+	struct faults made = {.n = 0};
+
+	for (size_t i = 0; i < n; i++) {
+		if (made.n == FAULTS_MAX) {
+			err_set(err, ERR_USAGE, "faults: %d at most", FAULTS_MAX);
+		} else if (!fault_parse(&made.v[made.n], specs[i], err)) {
+			made.n++;
+			continue;
+		}
+		faults_release(&made);
+		return -1;
+	}
+	faults_release(&m->faults);
+	m->faults = made;
+	return 0;
+}
+
+/* ---- dice */
+
+static bool strikes(struct model *m, struct fault *f)
+{
+	if (f->after > 0) {
+		f->after--;
+		return false;
+	}
+	if (f->left == 0 || (f->chance < 1 && prng_unit(&m->chance) >= f->chance))
+		return false;
+	if (f->left > 0)
+		f->left--;
+	f->hits++;
+	return true;
+}
+
+uint32_t faults_strike(struct model *m, enum sim_endpoint on, const struct broadcast *b)
+{
+	uint32_t mask = 0;
+
+	for (size_t i = 0; i < m->faults.n; i++) {
+		struct fault *f = &m->faults.v[i];
+		if ((f->on >= 0 && f->on != (int)on) ||
+		    (*f->broadcast && (!b || strcmp(f->broadcast, b->id))))
+			continue;
+		if (strikes(m, f))
+			mask |= 1u << i;
+	}
+	return mask;
+}
