@@ -1,0 +1,36 @@
+/*
+ * held — the last known rows of one broadcast, compact: what a new page is compared with.
+ *
+ * A million rows must fit: 48 bytes a row in chunks that never move, and an index of 4-byte slots
+ * over the id's hash. The id's text and all else is in the journal, under the row's number.
+ */
+#ifndef RELAY_HELD_H
+#define RELAY_HELD_H
+
+#include "relay/base/hash.h"
+#include "relay/base/record.h"
+
+#define HELD_NONE UINT32_MAX
+
+struct held_row {
+	struct hash128 key;
+	uint64_t identity, error, contact;
+	uint64_t states : 41, status : 7, missed : 2, sweep : 13,
+		gone : 1; /* sweep: of the last sight */
+};
+
+struct held;
+
+struct held *held_new(void);
+void held_free(struct held *h); /* NULL is allowed */
+
+uint32_t held_find(const struct held *h, struct hash128 key); /* its number, or HELD_NONE */
+struct held_row *held_at(struct held *h, uint32_t number);    /* valid until held_free */
+/* Numbers are given in order of insertion: 0, 1, 2 …; the key must be new. */
+uint32_t held_add(struct held *h, const struct held_row *row);
+uint32_t held_count(const struct held *h); /* numbers given */
+uint32_t held_live(const struct held *h);  /* of them not gone */
+void held_set_gone(struct held *h, uint32_t number, bool gone);
+size_t held_bytes(const struct held *h); /* allocated */
+
+#endif

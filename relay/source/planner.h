@@ -1,0 +1,75 @@
+/*
+ * planner — what to ask next. Pure: it is told what was listed and read, and names the next
+ * request; no clock, no I/O.
+ *
+ * The list is read every poll_every, all its pages in one round; rounds are spaced out where they
+ * would take more than a quarter of the budget. A broadcast whose list entry moved, or whose last
+ * sweep found changes, is swept again after poll_every; a quiet one after a pause that doubles up
+ * to poll_every_max. The longest unseen goes first, page by page in turn between broadcasts; where
+ * quiet ones compete with moved ones they get every fourth page.
+ *
+ * A sweep is complete when it saw as many distinct recipients as pagination-count says on its last
+ * page, that count never fell while it ran (without counts: when no row came twice), and no row was
+ * unreadable; rows that slid between pages make it incomplete, and it is repeated. Guards: at most
+ * count / rows-a-page + 2 pages (100,000 where no count is given), a page equal to the one before
+ * ends the sweep, and a page that fails again and again is passed over.
+ */
+#ifndef RELAY_PLANNER_H
+#define RELAY_PLANNER_H
+
+#include "relay/source/source.h"
+
+struct planner;
+
+struct planner *planner_new(const struct source_options *o); /* o is borrowed for the call */
+void planner_free(struct planner *p);			     /* when nothing is planned any more */
+
+#define SWEEPS_MAX 8191 /* held_row.sweep has 13 bits; 0 is none */
+
+enum plan_kind { PLAN_NOTHING, PLAN_LIST, PLAN_PAGE };
+struct plan {
+	enum plan_kind kind;
+	const char *org;	    /* PLAN_LIST */
+	struct followed *broadcast; /* PLAN_PAGE */
+	unsigned page;
+	uint16_t sweep; /* 1 … SWEEPS_MAX, then 1 again */
+	bool starts;	/* the sweep's first page, */
+	bool resumes;	/* of a first sweep that a restart cut short: what is held was seen in it */
+	const char *reason; /* for the log at debug */
+	int64_t wait_ms; /* PLAN_NOTHING: until there may be something; INT64_MAX: only answers */
+};
+
+/* Starts with a sweep: the first, resumed behind record.baseline_page, or one more. */
+void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms);
+void planner_remove(struct planner *p, struct followed *b); /* nothing of it may be asked */
+void planner_move(struct planner *from, struct planner *to, struct followed *b);
+/* The list shows it; live: its status does not say that all is over or still to begin. */
+void planner_listed(struct planner *p, struct followed *b, bool moved, bool live,
+		    int64_t now_mono_ms);
+/* After an outage: whatever backs off may be asked at once. */
+void planner_recovered(struct planner *p);
+
+/* The next thing to ask; it counts as asked until one of the functions below answers it. */
+void planner_next(struct planner *p, int64_t now_mono_ms, struct plan *ret);
+
+struct plan_answer {
+	int64_t count;	/* pagination-count; -1 */
+	size_t rows;	/* on the page, doubled and unreadable ones included */
+	size_t skipped; /* of them unreadable */
+	size_t fresh;	/* of them first seen in this sweep (PLAN_LIST: not looked at) */
+	size_t changes; /* of them not as they were held */
+	uint64_t hash;	/* of the page's bytes */
+};
+/* What planner_read would say of this answer, before it is told. PLAN_LIST: the round is through
+ * and nothing slid in it. */
+bool planner_completes(const struct planner *p, const struct plan *plan,
+		       const struct plan_answer *a);
+/* A page was read. True: it ended a complete sweep or round. */
+bool planner_read(struct planner *p, const struct plan *plan, const struct plan_answer *a,
+		  int64_t now_mono_ms);
+/* It could not be read: asked again after a backoff of its own with jitter. */
+void planner_failed(struct planner *p, const struct plan *plan, double random, int64_t now_mono_ms);
+/* It was not asked after all, or ended by us: asked again at once. */
+void planner_unasked(struct planner *p, const struct plan *plan);
+
+#endif

@@ -1,0 +1,105 @@
+/*
+ * Rounds: all pages of an organization's broadcast list, one after another, then a pause. A round
+ * is complete only when its count stood still: else an entry may have slid between two pages.
+ */
+#include "relay/source/planner_parts.h"
+
+#include "relay/base/mem.h"
+
+#define BACKOFF_MIN_MS 1000
+#define BACKOFF_MAX_MS 60000 /* so that a minute after it works again it is asked again */
+
+void retry_failed(struct retry *r, double random, int64_t now_mono_ms)
+{
+	int64_t wait = BACKOFF_MAX_MS;
+
+	if (r->failures < 6) /* 1 s << 6 is past the maximum */
+		wait = (int64_t)BACKOFF_MIN_MS << r->failures;
+	if (wait > BACKOFF_MAX_MS)
+		wait = BACKOFF_MAX_MS;
+	wait -= (int64_t)((double)wait * random / 2);
+	r->failures++;
+	r->asked = false;
+	r->not_before_ms = now_mono_ms + wait;
+}
+
+void round_init(struct round *r, const char *org, int64_t now_mono_ms)
+{
+	*r = (struct round){
+		.org = xstrdup(org), .due_ms = now_mono_ms, .page = 1, .pages = 1, .count = -1};
+}
+
+int64_t round_ready_at(const struct round *r)
+{
+	int64_t due = r->page > 1 ? INT64_MIN : r->due_ms;
+
+	if (r->retry.asked)
+		return INT64_MAX;
+	return due > r->retry.not_before_ms ? due : r->retry.not_before_ms;
+}
+
+bool round_ready(const struct round *r, int64_t now_mono_ms)
+{
+	return round_ready_at(r) <= now_mono_ms;
+}
+
+void round_plan(struct round *r, struct plan *ret, int64_t now_mono_ms)
+{
+	if (r->page == 1) {
+		r->started_ms = now_mono_ms;
+		r->rows = r->skipped = 0;
+		r->count = -1;
+		r->hash = 0;
+		r->steady = true;
+	}
+	r->retry.asked = true;
+	*ret = (struct plan){
+		.kind = PLAN_LIST,
+		.org = r->org,
+		.page = r->page,
+		.starts = r->page == 1,
+		.reason = r->page == 1 ? "list" : "list goes on",
+	};
+}
+
+static bool repeats(const struct round *r, const struct plan_answer *a)
+{
+	return r->page > 1 && a->rows > 0 && a->hash == r->hash;
+}
+
+static bool ends(const struct round *r, const struct plan_answer *a)
+{
+	if (a->rows == 0 || repeats(r, a) || r->page >= PAGES_MAX)
+		return true;
+	if (a->count >= 0)
+		return r->rows + a->rows >= (size_t)a->count;
+	return a->rows < TAKE;
+}
+
+bool round_completes(const struct round *r, const struct plan_answer *a)
+{
+	bool steady = r->page == 1 || (r->steady && a->count == r->count);
+	bool all = a->count < 0 || r->rows + a->rows == (size_t)a->count;
+
+	return ends(r, a) && steady && all && !repeats(r, a) && r->skipped + a->skipped == 0;
+}
+
+bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms)
+{
+	bool complete = round_completes(r, a), end = ends(r, a);
+
+	r->retry = (struct retry){0};
+	r->steady = r->page == 1 || (r->steady && a->count == r->count);
+	r->count = a->count;
+	r->rows += a->rows;
+	r->skipped += a->skipped;
+	r->hash = a->hash;
+	if (end) {
+		r->pages = r->page;
+		r->page = 1;
+		r->due_ms = r->started_ms + pause_ms;
+	} else {
+		r->page++;
+	}
+	return complete;
+}

@@ -1,0 +1,210 @@
+/*
+ * Sweeps: all pages of one broadcast, and when to begin again. A sweep may claim to be complete
+ * only when every row that the API counts was seen in it, since what it did not see may be taken
+ * for removed.
+ */
+#include "relay/source/planner_parts.h"
+
+#define BARREN_MAX                                                                                 \
+	3 /* pages without a new row end a list that has no count: it goes in circles              \
+	   */
+#define PASS_OVER_AFTER 4 /* failures of one page; what is behind it must not wait for ever */
+#define REPEATS_AT_ONCE 2 /* of incomplete sweeps; then the set moves faster than it is read */
+
+void sweep_init(struct sweep *s, const struct followed *b, const struct pace *pace,
+		int64_t now_mono_ms)
+{
+	*s = (struct sweep){
+		.due_ms = now_mono_ms,
+		.interval_ms = pace->every_ms,
+		.asked_ms = INT64_MIN,
+		.moved = !b->record.baseline_done,
+		.baseline = !b->record.baseline_done,
+		.first = 1,
+	};
+	if (!b->record.baseline_done && b->held && held_count(b->held) > 0)
+		s->first = b->record.baseline_page + 1;
+}
+
+int64_t sweep_ready_at(const struct sweep *s)
+{
+	int64_t due = s->active ? INT64_MIN : s->due_ms;
+
+	if (s->retry.asked)
+		return INT64_MAX;
+	return due > s->retry.not_before_ms ? due : s->retry.not_before_ms;
+}
+
+bool sweep_ready(const struct sweep *s, int64_t now_mono_ms)
+{
+	return sweep_ready_at(s) <= now_mono_ms;
+}
+
+static void begin(struct sweep *s, const struct followed *b, int64_t now_mono_ms)
+{
+	bool resumes = s->first > 1;
+
+	s->active = true;
+	s->pending = s->spoiled = false;
+	s->stamp = s->stamp == SWEEPS_MAX ? 1 : (uint16_t)(s->stamp + 1);
+	s->page = s->first;
+	s->rows = resumes ? (size_t)(s->first - 1) * TAKE : 0;
+	s->seen = resumes ? held_live(b->held) : 0;
+	s->skipped = s->doubled = s->changes = s->largest = 0;
+	s->barren = 0;
+	s->count = -1;
+	s->hash = 0;
+	s->started_ms = now_mono_ms;
+}
+
+static const char *reason(const struct sweep *s)
+{
+	if (s->baseline)
+		return s->first > 1 ? "first sweep, resumed" : "first sweep";
+	if (s->incomplete > 0)
+		return "sweep after an incomplete one";
+	return s->moved ? "sweep: it moves" : "sweep: it is quiet";
+}
+
+void sweep_plan(struct sweep *s, const struct followed *b, struct plan *ret, int64_t now_mono_ms)
+{
+	bool starts = !s->active;
+
+	if (starts)
+		begin(s, b, now_mono_ms);
+	s->retry.asked = true;
+	s->asked_ms = now_mono_ms;
+	*ret = (struct plan){
+		.kind = PLAN_PAGE,
+		.broadcast = (struct followed *)b,
+		.page = s->page,
+		.sweep = s->stamp,
+		.starts = starts,
+		.resumes = starts && s->first > 1,
+		.reason = reason(s),
+	};
+}
+
+static bool repeats(const struct sweep *s, const struct plan_answer *a)
+{
+	return s->page > s->first && a->rows > 0 && a->hash == s->hash;
+}
+
+static size_t largest_page(const struct sweep *s, const struct plan_answer *a)
+{
+	return a->rows > s->largest ? a->rows : s->largest;
+}
+
+static bool ends(const struct sweep *s, const struct plan_answer *a)
+{
+	if (a->rows == 0 || repeats(s, a) || s->page >= PAGES_MAX)
+		return true;
+	if (a->count >= 0) /* two pages more than needed, for rows that came meanwhile */
+		return s->rows + a->rows >= (size_t)a->count ||
+		       s->page >= (size_t)a->count / largest_page(s, a) + 2;
+	/* Short means shorter than the others: how many rows the API gives is its own affair. */
+	if (s->page > s->first && a->rows < s->largest)
+		return true;
+	return a->fresh == 0 && s->barren + 1 >= BARREN_MAX;
+}
+
+bool sweep_completes(const struct sweep *s, const struct plan_answer *a)
+{
+	if (!ends(s, a) || s->spoiled || s->skipped + a->skipped > 0)
+		return false;
+	/* A row removed in the part already read pulls the next page's first row into it, unseen;
+	 * the sum would still be right, since the removed one was seen. */
+	if (a->count < s->count)
+		return false;
+	if (a->count >= 0)
+		return s->seen + a->fresh == (size_t)a->count;
+	return !repeats(s, a) && s->doubled == 0 && a->rows == a->fresh;
+}
+
+/* The sweep is over: when is the next? */
+static void finish(struct sweep *s, bool complete, const struct pace *pace, int64_t now_mono_ms)
+{
+	bool moves = s->pending || s->changes > 0;
+
+	s->active = s->pending = false;
+	s->first = 1;
+	s->baseline = s->baseline && !complete;
+	s->incomplete = complete ? 0 : s->incomplete + 1;
+	bool backs_off = s->retry.failures > 0; /* which sets the pace */
+	if (s->incomplete > 0 && (s->incomplete <= REPEATS_AT_ONCE || backs_off)) {
+		s->moved = s->moved || moves;
+		s->due_ms = now_mono_ms;
+		return;
+	}
+	s->moved = moves;
+	if (moves) {
+		s->interval_ms = pace->every_ms;
+		s->due_ms = s->started_ms + pace->every_ms;
+		return;
+	}
+	s->interval_ms = s->live ? s->interval_ms * 2 : pace->most_ms;
+	if (s->interval_ms > pace->most_ms)
+		s->interval_ms = pace->most_ms;
+	s->due_ms = now_mono_ms + s->interval_ms;
+}
+
+bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace *pace,
+		int64_t now_mono_ms)
+{
+	bool complete = sweep_completes(s, a), end = ends(s, a);
+
+	s->retry = (struct retry){0};
+	s->largest = largest_page(s, a);
+	s->rows += a->rows;
+	s->skipped += a->skipped;
+	s->seen += a->fresh;
+	s->doubled += a->rows - a->skipped - a->fresh;
+	s->changes += a->changes;
+	s->barren = a->fresh ? 0 : s->barren + 1;
+	s->spoiled = s->spoiled || a->count < s->count;
+	s->count = a->count;
+	s->hash = a->hash;
+	if (end)
+		finish(s, complete, pace, now_mono_ms);
+	else
+		s->page++;
+	return complete;
+}
+
+/* Is there anything to be read behind the page that failed? Without a count one more is tried. */
+static bool goes_on(const struct sweep *s)
+{
+	if (s->count >= 0 && s->largest > 0)
+		return s->page <= (size_t)s->count / s->largest;
+	return s->retry.failures == PASS_OVER_AFTER;
+}
+
+void sweep_failed(struct sweep *s, const struct pace *pace, double random, int64_t now_mono_ms)
+{
+	retry_failed(&s->retry, random, now_mono_ms);
+	if (s->retry.failures < PASS_OVER_AFTER)
+		return;
+	s->spoiled = true;
+	s->rows += s->largest;
+	if (goes_on(s))
+		s->page++;
+	else
+		finish(s, false, pace, now_mono_ms);
+}
+
+void sweep_listed(struct sweep *s, bool moved, bool live, const struct pace *pace,
+		  int64_t now_mono_ms)
+{
+	s->live = live;
+	if (!moved)
+		return;
+	s->interval_ms = pace->every_ms;
+	s->moved = true;
+	if (s->active) {
+		s->pending = true;
+		return;
+	}
+	int64_t due = s->asked_ms == INT64_MIN ? now_mono_ms : s->started_ms + pace->every_ms;
+	if (due < s->due_ms)
+		s->due_ms = due;
+}

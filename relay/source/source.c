@@ -1,0 +1,301 @@
+/*
+ * What is followed and what is asked. A request is made only when health, budget and planner agree,
+ * in this order, so that the planner names nothing that is not asked.
+ */
+#include "relay/source/source_state.h"
+
+#include <assert.h>
+#include <limits.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/mem.h"
+
+static uint64_t key_of(const char *org, const char *id)
+{
+	uint64_t parts[] = {hash64(org, strlen(org)), hash64(id, strlen(id))};
+
+	return hash64(parts, sizeof parts);
+}
+
+struct source *source_open(const struct source_options *o, const struct source_env *env,
+			   struct instant now, struct err *err)
+{
+	struct client *client = client_open(o, env->fetch, env->fetch_arg, err);
+	if (!client)
+		return NULL;
+	struct source *s = xcalloc(1, sizeof *s);
+	s->options = o;
+	s->env = *env;
+	s->now = now;
+	s->client = client;
+	s->planner = planner_new(o);
+	s->random.state = env->seed;
+	budget_init(&s->budget, o->rate_limit, now.mono_ms);
+	return s;
+}
+
+void watch_free(struct watch *w)
+{
+	broadcast_record_release(&w->followed.record);
+	held_free(w->followed.held);
+	pages_release(&w->pages);
+	free(w);
+}
+
+void slot_free(struct slot *slot)
+{
+	snapshot_release(&slot->rows);
+	buf_release(&slot->text);
+	free(slot->page.numbers);
+	free(slot->fresh);
+	free(slot);
+}
+
+void source_close(struct source *s)
+{
+	if (!s)
+		return;
+	for (struct slot *slot = s->slots, *next; slot; slot = next) {
+		next = slot->next;
+		if (slot->used && slot->watch->dropped)
+			watch_free(slot->watch);
+		slot_free(slot);
+	}
+	while (s->n > 0) {
+		struct watch *w = s->v[--s->n];
+		planner_remove(s->planner, &w->followed);
+		watch_free(w);
+	}
+	free(s->v);
+	listing_release(&s->listing);
+	planner_free(s->planner);
+	client_close(s->client);
+	free(s);
+}
+
+/* ---- what is followed ---- */
+
+static struct watch *find(const struct source *s, const char *org, const char *id)
+{
+	uint64_t key = key_of(org, id);
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct broadcast_record *r = &s->v[i]->followed.record;
+		if (s->v[i]->key == key && !strcmp(r->org, org) && !strcmp(r->id, id))
+			return s->v[i];
+	}
+	return NULL;
+}
+
+struct followed *source_find(const struct source *s, const char *org, const char *id)
+{
+	struct watch *w = find(s, org, id);
+
+	return w ? &w->followed : NULL;
+}
+
+struct followed *source_at(const struct source *s, size_t i)
+{
+	return i < s->n ? &s->v[i]->followed : NULL;
+}
+
+static void attach(struct source *s, struct watch *w)
+{
+	s->v = mem_grow(s->v, s->n, &s->cap, sizeof(struct watch *));
+	s->v[s->n++] = w;
+}
+
+static void detach(struct source *s, const struct watch *w)
+{
+	size_t i = 0;
+
+	while (i < s->n && s->v[i] != w)
+		i++;
+	assert(i < s->n);
+	s->v[i] = s->v[--s->n];
+}
+
+struct followed *source_follow(struct source *s, struct broadcast_record *record, struct held *held)
+{
+	struct watch *w = find(s, record->org, record->id);
+
+	if (w) { /* what it has is newer than anything that could be given */
+		broadcast_record_release(record);
+		if (held != w->followed.held)
+			held_free(held);
+		return &w->followed;
+	}
+	w = xcalloc(1, sizeof *w);
+	w->key = key_of(record->org, record->id);
+	w->followed.record = *record;
+	w->followed.held = held ? held : held_new();
+	*record = (struct broadcast_record){0};
+	attach(s, w);
+	planner_add(s->planner, &w->followed, s->now.mono_ms);
+	return &w->followed;
+}
+
+void source_unfollow(struct source *s, struct followed *b)
+{
+	struct watch *w = (struct watch *)b;
+
+	detach(s, w);
+	planner_remove(s->planner, b);
+	if (w->busy)
+		w->dropped = true;
+	else
+		watch_free(w);
+}
+
+void source_use(struct source *s, const struct source_options *o)
+{
+	s->options = o;
+}
+
+void source_hand_over(struct source *from, struct source *to)
+{
+	assert(!source_busy(from));
+	while (from->n > 0) {
+		struct watch *w = from->v[--from->n];
+		planner_move(from->planner, to->planner, &w->followed);
+		attach(to, w);
+	}
+}
+
+void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,
+		   struct instant now)
+{
+	planner_listed(s->planner, b, moved, source_is_live(row->status), now.mono_ms);
+}
+
+/* ---- what is asked ---- */
+
+static void ask_client(struct ask *a, const struct request *r)
+{
+	struct source *s = a->source;
+	struct err err = {0};
+
+	a->what = r->kind;
+	a->asked = s->now;
+	s->stats.requests++;
+	s->stats.in_flight++;
+	if (client_ask(s->client, r, source_answered, a, &err) < 0)
+		source_not_asked(a, err.msg);
+}
+
+/* A broadcast to try the key on, another one each time. */
+static struct watch *any_watch(struct source *s)
+{
+	return s->n ? s->v[prng_next(&s->random) % s->n] : NULL;
+}
+
+static void ask_probe(struct source *s)
+{
+	struct request r = {.kind = health_probe(&s->health), .page = 1, .take = 1};
+	struct ask *a = xcalloc(1, sizeof *a);
+
+	a->source = s;
+	r.org = s->options->orgs.v[0];
+	if (r.kind == REQUEST_RECIPIENTS) {
+		const struct watch *w = any_watch(s);
+		r.kind = w ? REQUEST_RECIPIENTS : REQUEST_ORGS;
+		r.org = w ? w->followed.record.org : r.org;
+		r.broadcast = w ? w->followed.record.id : NULL;
+	}
+	ask_client(a, &r);
+}
+
+/* Rows of a sweep's first page on carry its stamp; those of other sweeps must not. */
+static void stamp_all(struct held *held, const struct plan *plan)
+{
+	bool wrapped = plan->sweep == 1;
+
+	if (!plan->starts || !(wrapped || plan->resumes))
+		return;
+	for (uint32_t i = 0, n = held_count(held); i < n; i++) {
+		struct held_row *row = held_at(held, i);
+		row->sweep = plan->resumes && !row->gone ? plan->sweep & 0x1fff : 0;
+	}
+}
+
+static void ask_planned(struct source *s, const struct plan *plan)
+{
+	struct request r = {.kind = REQUEST_BROADCASTS, .org = plan->org, .page = plan->page};
+	struct ask *a = xcalloc(1, sizeof *a);
+
+	a->source = s;
+	a->plan = *plan;
+	r.take = TAKE;
+	if (plan->kind == PLAN_PAGE) {
+		a->watch = (struct watch *)plan->broadcast;
+		a->watch->busy = true;
+		stamp_all(plan->broadcast->held, plan);
+		r.kind = REQUEST_RECIPIENTS;
+		r.org = plan->broadcast->record.org;
+		r.broadcast = plan->broadcast->record.id;
+	}
+	ask_client(a, &r);
+}
+
+/* Asks one thing; or says how long there is nothing to ask. */
+static int64_t ask_next(struct source *s)
+{
+	int64_t now = s->now.mono_ms;
+	bool good = health_is_good(&s->health);
+	int64_t wait = good ? 0 : health_wait_ms(&s->health, now);
+	int64_t closed = budget_wait_ms(&s->budget, now);
+	struct plan plan;
+
+	if (s->stats.in_flight + s->pages >= UNDER_WAY_MAX)
+		return INT64_MAX;
+	if (wait > 0 || closed > 0)
+		return wait > closed ? wait : closed;
+	if (good) {
+		planner_next(s->planner, now, &plan);
+		if (plan.kind == PLAN_NOTHING)
+			return plan.wait_ms;
+	}
+	budget_take(&s->budget, now);
+	if (good)
+		ask_planned(s, &plan);
+	else
+		ask_probe(s);
+	return 0;
+}
+
+int source_tick(struct source *s, struct instant now)
+{
+	int64_t wait;
+
+	s->now.wall_ms = now.wall_ms;
+	if (now.mono_ms > s->now.mono_ms)
+		s->now.mono_ms = now.mono_ms;
+	if (s->paused)
+		return INT_MAX;
+	do {
+		wait = ask_next(s);
+	} while (wait <= 0);
+	return wait > INT_MAX ? INT_MAX : (int)wait;
+}
+
+void source_pause(struct source *s, bool pause)
+{
+	s->paused = pause;
+}
+
+bool source_busy(const struct source *s)
+{
+	return s->stats.in_flight > 0 || s->pages > 0;
+}
+
+void source_status(const struct source *s, struct source_status *ret)
+{
+	*ret = s->stats;
+	ret->followed = s->n;
+	ret->down = s->health.down;
+	for (size_t i = 0; i < s->n; i++) {
+		ret->rows_held += held_live(s->v[i]->followed.held);
+		ret->held_bytes += held_bytes(s->v[i]->followed.held) + s->v[i]->pages.bytes;
+	}
+}

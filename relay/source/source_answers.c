@@ -1,0 +1,212 @@
+/*
+ * What becomes of answers. Each request ends in exactly one word to the planner: read, failed or
+ * unasked; that of a page is said in source_pages.c.
+ */
+#include "relay/source/source_state.h"
+
+#include <stdlib.h>
+
+#define MISSING_MAX 2 /* 404 in a row until a broadcast counts as gone */
+
+void source_tell(const struct source *s, enum source_notice what, const struct watch *w,
+		 const char *why, int64_t number)
+{
+	s->env.notice(s->env.arg, what, w ? &w->followed : NULL, why, number);
+}
+
+static void tell_change(const struct source *s, enum health_change change, const char *why,
+			int64_t status)
+{
+	if (change == HEALTH_FELL)
+		source_tell(s, SOURCE_DOWN, NULL, why, status);
+	else if (change == HEALTH_ROSE)
+		source_tell(s, SOURCE_UP, NULL, "", 0);
+}
+
+void source_worked(struct source *s)
+{
+	enum health_change change = health_worked(&s->health);
+
+	budget_accepted(&s->budget);
+	if (change == HEALTH_ROSE)
+		planner_recovered(s->planner);
+	tell_change(s, change, "", 0);
+}
+
+/* ---- requests that end without a page ---- */
+
+void source_end_ask(struct ask *a)
+{
+	struct watch *w = a->watch;
+
+	if (w) {
+		w->busy = false;
+		if (w->dropped)
+			watch_free(w);
+	}
+	free(a);
+}
+
+static bool is_planned(const struct ask *a)
+{
+	return a->plan.kind != PLAN_NOTHING && !(a->watch && a->watch->dropped);
+}
+
+static void put_back(struct ask *a)
+{
+	if (is_planned(a))
+		planner_unasked(a->source->planner, &a->plan);
+	source_end_ask(a);
+}
+
+static void trouble(struct ask *a, const char *why, int status)
+{
+	struct source *s = a->source;
+
+	s->stats.failures++;
+	source_tell(s, SOURCE_TROUBLE, a->watch, why, status);
+	if (is_planned(a))
+		planner_failed(s->planner, &a->plan, prng_unit(&s->random), s->now.mono_ms);
+}
+
+void source_fail(struct ask *a, const char *why, int status)
+{
+	struct source *s = a->source;
+
+	trouble(a, why, status);
+	tell_change(s, health_failed(&s->health, a->what, prng_unit(&s->random), s->now.mono_ms),
+		    why, status);
+	source_end_ask(a);
+}
+
+static void refuse_key(struct ask *a, const char *why, int status)
+{
+	struct source *s = a->source;
+	struct err err = {0};
+
+	trouble(a, why, status);
+	err_set(&err, ERR_DENIED, "the API key is refused: %s", why);
+	tell_change(s, health_no_key(&s->health, a->what, s->now.mono_ms), err.msg, status);
+	source_end_ask(a);
+}
+
+static void come_later(struct ask *a, const struct answer *answer)
+{
+	struct source *s = a->source;
+
+	s->stats.refusals++;
+	budget_refused(&s->budget, s->now.mono_ms, answer->wait_ms, prng_unit(&s->random));
+	source_tell(s, SOURCE_TROUBLE, a->watch, answer->why, answer->status);
+	put_back(a);
+}
+
+/* Only a first page says that a broadcast is gone: behind the last page an API may answer 404. */
+static void miss(struct ask *a, const char *why, int status)
+{
+	struct source *s = a->source;
+	struct watch *w = a->watch;
+
+	if (a->plan.kind == PLAN_NOTHING) { /* the key was good enough to be told so */
+		source_worked(s);
+		source_end_ask(a);
+		return;
+	}
+	if (!w) {
+		source_fail(a, why, status);
+		return;
+	}
+	trouble(a, why, status);
+	if (a->plan.page == 1 && !w->dropped && ++w->missing >= MISSING_MAX)
+		source_tell(s, SOURCE_GONE, w, why, status);
+	source_end_ask(a);
+}
+
+/* ---- the list ---- */
+
+static void take_listing(struct ask *a, const struct answer *answer)
+{
+	struct source *s = a->source;
+	struct listing *l = &s->listing;
+	struct err err = {0};
+
+	if (listing_read(l, answer->body, answer->len, &err) < 0) {
+		err_wrap(&err, "broadcast list of %s", a->plan.org);
+		source_fail(a, err.msg, answer->status);
+		return;
+	}
+	struct plan_answer told = {
+		.count = answer->count,
+		.rows = l->n + l->doubled,
+		.hash = hash64(answer->body, answer->len),
+	};
+	for (int i = 0; i < SKIP_KINDS; i++) {
+		told.skipped += l->skipped[i];
+		if (l->skipped[i])
+			source_tell(s, SOURCE_SKIPPED, NULL, skip_names[i], (int64_t)l->skipped[i]);
+	}
+	told.rows += told.skipped;
+	source_worked(s);
+	struct source_listing listing = {
+		.org = a->plan.org,
+		.v = l->v,
+		.n = l->n,
+		.text = answer->body,
+		.date_ms = answer->date_ms,
+		.complete = planner_completes(s->planner, &a->plan, &told),
+	};
+	s->env.listing(s->env.arg, &listing);
+	planner_read(s->planner, &a->plan, &told, s->now.mono_ms);
+	source_end_ask(a);
+}
+
+/* ---- all answers ---- */
+
+void source_not_asked(struct ask *a, const char *why)
+{
+	a->source->stats.in_flight--;
+	if (a->plan.kind == PLAN_NOTHING)
+		health_probed(&a->source->health);
+	source_fail(a, why, 0);
+}
+
+/* The answer says how long it took; the last tick may lie further back. */
+static void advance(struct source *s, const struct ask *a, int64_t took_ms)
+{
+	int64_t behind = a->asked.mono_ms + took_ms - s->now.mono_ms;
+
+	if (behind <= 0)
+		return;
+	s->now.mono_ms += behind;
+	s->now.wall_ms += behind;
+}
+
+void source_answered(void *arg, const struct request *r, const struct answer *answer)
+{
+	struct ask *a = arg;
+	struct source *s = a->source;
+
+	(void)r;
+	s->stats.in_flight--;
+	advance(s, a, answer->took_ms);
+	if (a->plan.kind == PLAN_NOTHING)
+		health_probed(&s->health);
+	switch (answer->kind) {
+	case ANSWER_PAGE:
+		if (a->plan.kind == PLAN_LIST) {
+			take_listing(a, answer);
+		} else if (a->plan.kind == PLAN_PAGE) {
+			source_take_page(a, answer);
+		} else {
+			source_worked(s);
+			source_end_ask(a);
+		}
+		return;
+	case ANSWER_LATER: come_later(a, answer); return;
+	case ANSWER_NO_KEY: refuse_key(a, answer->why, answer->status); return;
+	case ANSWER_MISSING: miss(a, answer->why, answer->status); return;
+	case ANSWER_ABORTED: put_back(a); return;
+	case ANSWER_BROKEN:
+	case ANSWER_REFUSED: break;
+	}
+	source_fail(a, answer->why, answer->status);
+}

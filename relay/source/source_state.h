@@ -1,0 +1,85 @@
+/*
+ * What the parts of the source share: what is asked (source.c), what becomes of the answers
+ * (source_answers.c), and pages of recipients on their way (source_pages.c).
+ */
+#ifndef RELAY_SOURCE_STATE_H
+#define RELAY_SOURCE_STATE_H
+
+#include "relay/base/random.h"
+#include "relay/source/budget.h"
+#include "relay/source/health.h"
+#include "relay/source/listing.h"
+#include "relay/source/pages.h"
+#include "relay/source/planner.h"
+
+#define UNDER_WAY_MAX  8      /* requests and pages: 430 a minute at a latency of 1 s */
+#define PAGES_KEPT_MAX 100000 /* of all broadcasts: 10 million rows, 46 MB */
+
+/* A followed broadcast. */
+struct watch {
+	struct followed followed; /* first: others hold a pointer to it */
+	uint64_t key;		  /* hash of org and id */
+	struct pages pages;
+	unsigned missing; /* 404 in a row */
+	bool busy;	  /* a request or a page of it is under way */
+	bool dropped;	  /* unfollowed meanwhile: freed when that has ended */
+};
+
+/* A page between its answer and source_page_done. */
+struct slot {
+	struct source_page page;
+	struct slot *next;
+	bool used;
+	struct watch *watch;
+	struct plan plan;
+	struct plan_answer answer;
+	struct hash128 hash;
+	struct snapshot rows;
+	struct buf text;
+	uint32_t *fresh; /* numbers first seen in this sweep on this page */
+	size_t nfresh, cap;
+	uint16_t told;
+	bool baseline; /* its rows are new by nature */
+};
+
+struct source {
+	const struct source_options *options; /* borrowed */
+	struct source_env env;
+	struct instant now;
+	struct client *client;
+	struct planner *planner;
+	struct budget budget;
+	struct health health;
+	struct prng random;
+	bool paused;
+	struct watch **v;
+	size_t n, cap;
+	struct slot *slots; /* those in use, and at most one that is not */
+	size_t pages;	    /* slots in use */
+	struct listing listing;
+	struct source_status stats;
+};
+
+/* A request under way. */
+struct ask {
+	struct source *source;
+	struct plan plan; /* PLAN_NOTHING: a probe */
+	enum request_kind what;
+	struct watch *watch; /* REQUEST_RECIPIENTS of a plan */
+	struct instant asked;
+};
+
+client_done source_answered;			       /* arg: the ask, which it frees */
+void source_not_asked(struct ask *a, const char *why); /* it could not even be made */
+void source_take_page(struct ask *a, const struct answer *answer);
+
+void source_worked(struct source *s); /* something usable came */
+void source_fail(struct ask *a, const char *why, int status);
+void source_end_ask(struct ask *a); /* frees it; its broadcast may be asked for again */
+void source_tell(const struct source *s, enum source_notice what, const struct watch *w,
+		 const char *why, int64_t number);
+
+void watch_free(struct watch *w);
+void slot_free(struct slot *slot);
+
+#endif
