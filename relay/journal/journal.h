@@ -1,0 +1,78 @@
+/*
+ * journal — Relay's memory that survives: an append-only log of events with a cursor for each
+ * destination, and the last known row of each recipient. One commit carries all durability.
+ *
+ * Two threads stand behind it, and the loop talks to them only through messages: the `journal`
+ * thread owns the one writing connection (commits and checkpoints); the `reader` thread a
+ * read-only one. Answers come through the mailbox given at the start, on the loop thread.
+ *
+ * Group commit: while one commit runs, batches queue; the next commit takes them all.
+ */
+#ifndef RELAY_JOURNAL_H
+#define RELAY_JOURNAL_H
+
+#include "relay/base/mailbox.h"
+#include "relay/journal/store.h"
+
+struct journal;
+
+/* The `journal:` section: one key, a store's name, with its options. Presets when map is NULL. */
+struct journal_options {
+	const struct store_type *type;
+	void *options; /* owned */
+};
+extern const struct option journal_option_table[]; /* for reference and schema */
+void journal_options_read(struct journal_options *ret, const struct node *map, struct problems *p);
+void journal_options_release(struct journal_options *o);
+
+/*
+ * Opens the store twice and starts the threads. *ret_head is everything small that it holds, for
+ * the caller to release; recipients are read by journal_load_recipients before the loop starts.
+ */
+struct journal *journal_open(const struct journal_options *options, struct mailbox *loop,
+			     struct store_head *ret_head, struct err *err);
+/* Commits what is queued, posts the answers, ends the threads, closes. The caller runs the mailbox
+ * once more afterwards. NULL is allowed. */
+void journal_close(struct journal *j);
+
+/* Before the loop runs; synchronous. */
+int journal_load_recipients(struct journal *j, uint32_t broadcast, store_recipient_fn *fn,
+			    void *arg, struct err *err);
+int journal_set_since(struct journal *j, int64_t since_ms, struct err *err);
+
+/*
+ * Commits a batch, which the journal takes and frees after done. In done the batch is borrowed and
+ * its events are numbered; err is NULL, or says why nothing of it was committed.
+ */
+typedef void journal_done(void *arg, const struct batch *b, const struct err *err);
+void journal_commit(struct journal *j, struct batch *b, journal_done *done, void *arg);
+size_t journal_commits_pending(const struct journal *j); /* batches whose done is outstanding */
+
+/* Reads; on the loop thread, answered through the mailbox. Queries are copied. In done the result
+ * is borrowed, and err is NULL or says what failed (then the result is empty). */
+typedef void journal_recipients_done(void *arg, const struct recipient_record *v, size_t n,
+				     const struct err *err);
+void journal_recipients(struct journal *j, uint32_t broadcast, const uint32_t *numbers, size_t n,
+			journal_recipients_done *done, void *arg);
+
+typedef void journal_routes_done(void *arg, const struct delivery_routes *r, const struct err *err);
+void journal_routes(struct journal *j, const struct route_query *q, journal_routes_done *done,
+		    void *arg);
+
+/* The same read asked for by any other thread, which waits for it: a transport's refill. */
+int journal_routes_wait(struct journal *j, const struct route_query *q, struct delivery_routes *ret,
+			struct err *err);
+
+/* Sequences held, as of the last commit reported to the loop. Any thread. */
+int64_t journal_latest(const struct journal *j);
+int64_t journal_oldest(const struct journal *j);
+
+/* How long commits took, in µs: counts per power of two from 64 µs, for logs and benches. */
+#define JOURNAL_BUCKETS 20
+struct journal_stats {
+	uint64_t commits, batches, events;
+	uint64_t took[JOURNAL_BUCKETS];
+};
+void journal_stats(const struct journal *j, struct journal_stats *ret);
+
+#endif

@@ -1,0 +1,36 @@
+/*
+ * reader — the journal's reading thread: takes requests from the loop, reads, answers through the
+ * loop's mailbox. Part of the journal; nobody else includes it.
+ */
+#ifndef RELAY_READER_H
+#define RELAY_READER_H
+
+#include <pthread.h>
+
+#include "relay/journal/journal.h"
+
+struct reader;
+
+/* Takes the store, also on failure. */
+struct reader *reader_open(struct store *store, struct mailbox *loop, struct err *err);
+/* Reads what is queued, ends the thread, closes the store; later requests are answered with an
+ * error. NULL is allowed, as for reader_free. */
+void reader_close(struct reader *r);
+void reader_free(struct reader *r); /* a closed one */
+
+void reader_recipients(struct reader *r, uint32_t broadcast, const uint32_t *numbers, size_t n,
+		       journal_recipients_done *done, void *arg);
+void reader_routes(struct reader *r, const struct route_query *q, journal_routes_done *done,
+		   void *arg);
+
+/* On the caller's thread, which waits for its turn; any thread. */
+int reader_routes_now(struct reader *r, const struct route_query *q, struct delivery_routes *ret,
+		      struct err *err);
+int reader_load_recipients(struct reader *r, uint32_t broadcast, store_recipient_fn *fn, void *arg,
+			   struct err *err);
+
+/* A thread that takes no signals: those are the loop's. */
+int thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *arg,
+		 struct err *err);
+
+#endif

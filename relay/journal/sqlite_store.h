@@ -1,0 +1,194 @@
+/*
+ * sqlite_store — what the files of the SQLite back end share: the connection, its statements and
+ * the small caches. Nobody else includes it.
+ *
+ *   sqlite.c         open, close, commit order, the store_type
+ *   sqlite_file.c    lock file, creation, identity and integrity of the file, migrations
+ *   sqlite_schema.c  the migrations;   sqlite_sql.c  every statement, running them
+ *   sqlite_write.c   a batch → rows;   sqlite_read.c, sqlite_events.c, sqlite_fates.c  rows →
+ * records sqlite_words.c   the dictionary of types and topics;   sqlite_heads.c  their last
+ * sequences sqlite_record.c  the two packed columns sqlite_tidy.c    checkpoint and retention
+ */
+#ifndef RELAY_SQLITE_STORE_H
+#define RELAY_SQLITE_STORE_H
+
+#include <sqlite3.h>
+
+#include "relay/journal/sqlite.h"
+#include "relay/journal/store.h"
+
+#define SQLITE_APPLICATION_ID 0x524c4159 /* "RLAY" */
+#define SQLITE_PAGE	      4096
+
+/* The migrations; after the n-th, user_version is n. */
+extern const char *const sqlite_migrations[];
+extern const int sqlite_schema_version; /* how many there are */
+
+/* Every statement has a number, its text in sqlite_sql.c, and is prepared at its first use. */
+enum statement {
+	SQL_BEGIN,
+	SQL_BEGIN_READ,
+	SQL_COMMIT,
+	SQL_ROLLBACK,
+	SQL_PUT_META,
+	SQL_ADD_META,
+	SQL_GET_META,
+	SQL_PUT_NAME,
+	SQL_NAMES,
+	SQL_PUT_BROADCAST,
+	SQL_BROADCASTS,
+	SQL_PUT_RECIPIENT,
+	SQL_RECIPIENTS,
+	SQL_RECIPIENT,
+	SQL_PUT_DESTINATION,
+	SQL_ADD_CURSOR,
+	SQL_PUT_CURSOR,
+	SQL_DESTINATIONS,
+	SQL_PUT_RULE,
+	SQL_RULES,
+	SQL_RULE_NAME,
+	SQL_ADD_EVENT,
+	SQL_EVENT,
+	SQL_EVENTS_UP,
+	SQL_EVENTS_DOWN,
+	SQL_OLDEST,
+	SQL_LATEST,
+	SQL_ADD_WORD,
+	SQL_FIND_WORD,
+	SQL_WORD,
+	SQL_ADD_ROUTE,
+	SQL_ROUTES,
+	SQL_ROUTE,
+	SQL_TOPIC_HEAD,
+	SQL_PUT_TOPIC_HEAD,
+	SQL_PUT_EXCEPTION,
+	SQL_DROP_EXCEPTION,
+	SQL_EXCEPTIONS,
+	SQL_EXCEPTION,
+	SQL_ADD_ATTEMPT,
+	SQL_ATTEMPTS,
+	SQL_FATES,
+	SQL_ADD_MARK,
+	SQL_LAST_MARK,
+	SQL_MARK_BEFORE,
+	SQL_DROP_MARKS,
+	SQL_SETTLED,
+	SQL_PRUNE_ROUTES,
+	SQL_PRUNE_ATTEMPTS,
+	SQL_PRUNE_EVENTS,
+	SQL_PAGES,
+	SQL_FREE_PAGES,
+	SQL_VACUUM,
+	STATEMENTS
+};
+extern const char *const sqlite_statements[STATEMENTS];
+
+struct words;
+struct heads;
+
+struct sqlite_store {
+	struct store store; /* first: what the others see */
+	sqlite3 *db;
+	char *path; /* as the options give it, for messages */
+	int64_t keep_ms, max_size, min_free;
+	bool writes;
+	int lock_fd; /* of PATH.lock; -1: not held */
+	sqlite3_stmt *prepared[STATEMENTS];
+
+	struct words *words; /* numbers and texts of the dictionary */
+	struct heads *heads; /* topics touched by the running commit */
+	int64_t latest;	     /* writing: last committed sequence */
+	int64_t oldest;	     /* writing: first sequence held, 0: none */
+	bool full;	     /* writing: the file reached its ceiling */
+	int wal_pages;	     /* writing: in the write-ahead log after the last commit */
+
+	int64_t looked_ms;	  /* tidy: when it last looked what is old enough */
+	int64_t marked;		  /* tidy: the newest mark's sequence */
+	int64_t pruned, prunable; /* tidy: retention went up to, may go up to */
+};
+
+/* sqlite_sql.c. Messages begin with the path; SQLite's codes end here. */
+int sqlite_fail(const struct sqlite_store *s, const char *what, struct err *err);
+/* The statement, ready to be bound; NULL with err. */
+sqlite3_stmt *sqlite_ready(struct sqlite_store *s, enum statement which, struct err *err);
+int sqlite_row(struct sqlite_store *s, sqlite3_stmt *st, struct err *err); /* 1 row, 0 end, -1 */
+int sqlite_run(struct sqlite_store *s, sqlite3_stmt *st, struct err *err); /* no rows; resets */
+int sqlite_run_plain(struct sqlite_store *s, enum statement which, struct err *err);
+/* The first column of the first row; *ret stays when there is none or it is NULL. */
+int sqlite_number(struct sqlite_store *s, sqlite3_stmt *st, int64_t *ret, struct err *err);
+/* Around a call that reads with several statements: they see one state. */
+int sqlite_begin_read(struct sqlite_store *s, struct err *err);
+void sqlite_end_read(struct sqlite_store *s);
+int sqlite_damaged(const struct sqlite_store *s, const char *what, int64_t number, struct err *err);
+/* Binding and reading. Texts and blobs are borrowed until the statement is reset; NULL is null,
+ * DATE_NONE is null. */
+void sqlite_bind_int(sqlite3_stmt *st, int at, int64_t value);
+void sqlite_bind_date(sqlite3_stmt *st, int at, int64_t ms);
+void sqlite_bind_text(sqlite3_stmt *st, int at, const char *text);
+void sqlite_bind_bytes(sqlite3_stmt *st, int at, const void *bytes, size_t len);
+int64_t sqlite_get_date(sqlite3_stmt *st, int at);
+char *sqlite_get_text(sqlite3_stmt *st, int at); /* a copy, yours; NULL for null */
+
+/* sqlite_file.c */
+int sqlite_lock(struct sqlite_store *s, struct err *err);
+int sqlite_create_missing(struct sqlite_store *s, struct err *err);
+int sqlite_connect(struct sqlite_store *s, struct err *err);
+int sqlite_identify(struct sqlite_store *s, struct err *err); /* ours, of a version we know */
+int sqlite_enter_wal(struct sqlite_store *s, struct err *err);
+int sqlite_migrate(struct sqlite_store *s, struct err *err);
+int sqlite_check(struct sqlite_store *s, struct err *err); /* bounded integrity check */
+void sqlite_disconnect(struct sqlite_store *s);
+
+/* sqlite_write.c: inside a transaction; events are numbered from *next on. */
+int sqlite_write_batch(struct sqlite_store *s, struct batch *b, int64_t *next, struct err *err);
+int sqlite_write_recipients(struct sqlite_store *s, struct batch *const *batches, size_t n,
+			    struct err *err);
+
+/* sqlite_words.c */
+struct words *words_new(void);
+void words_free(struct words *w);
+void words_clear(struct words *w); /* after a rollback, which may have taken numbers back */
+/* The number of a text, given it when new. */
+int sqlite_word_number(struct sqlite_store *s, const char *text, int64_t *ret, struct err *err);
+/* The text of a number, valid until the next call; NULL with err when it is not there. */
+const char *sqlite_word(struct sqlite_store *s, int64_t number, struct err *err);
+
+/* sqlite_heads.c: the last sequence of each (destination, topic) that the commit touches. */
+struct heads *heads_new(void);
+void heads_free(struct heads *h);
+void heads_clear(struct heads *h);
+/* *ret: the last sequence before this one, 0: none; this one is now the last. */
+int sqlite_head_move(struct sqlite_store *s, uint32_t destination, int64_t topic, int64_t sequence,
+		     int64_t *ret, struct err *err);
+int sqlite_heads_write(struct sqlite_store *s, struct err *err);
+
+/* sqlite_record.c: a recipient as columns */
+size_t sqlite_times_pack(const struct recipient_record *r, uint8_t *ret);
+#define SQLITE_TIMES_MAX (STATES_MAX * 11)
+int sqlite_times_unpack(const uint8_t *bytes, size_t len, struct recipient_record *r);
+size_t sqlite_cursor_pack(const struct cursor *c, uint8_t ret[SETTLE_WINDOW / 8]);
+int sqlite_cursor_unpack(const uint8_t *bytes, size_t len, struct cursor *ret);
+
+int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err);
+void sqlite_get_exception(sqlite3_stmt *st, struct exception *ret);
+void sqlite_bind_event_id(sqlite3_stmt *st, int at, const char *id, uint8_t bytes[16]);
+
+/* sqlite_read.c, sqlite_events.c: the store's reading calls */
+int sqlite_head(struct store *store, struct store_head *ret, struct err *err);
+int sqlite_recipients(struct store *store, uint32_t broadcast, store_recipient_fn *fn, void *arg,
+		      struct err *err);
+int sqlite_recipients_at(struct store *store, uint32_t broadcast, const uint32_t *numbers, size_t n,
+			 struct recipient_record *ret, struct err *err);
+int sqlite_routes(struct store *store, const struct route_query *q, struct delivery_routes *ret,
+		  struct err *err);
+int sqlite_events(struct store *store, const struct event_query *q, struct events *ret,
+		  struct err *err);
+int sqlite_fates(struct store *store, int64_t sequence, struct event_fates *ret, struct err *err);
+
+/* sqlite_tidy.c */
+int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms);
+/* Is there room for more than verdicts? */
+int sqlite_room(struct sqlite_store *s, struct err *err);
+int sqlite_tidy_start(struct sqlite_store *s, struct err *err);
+
+#endif

@@ -1,0 +1,195 @@
+/* sqlite_tidy — room: checkpoints, retention, and the ceilings under which no new events are taken.
+ * Invariants: retention takes an event only when every destination's cursor has passed it, no
+ * exception needs it and a mark says it is old enough; the last event always stays, for the next
+ * sequence follows from it. */
+#include "relay/journal/sqlite_store.h"
+
+#include <errno.h>
+#include <string.h>
+#include <sys/statvfs.h>
+
+/* At 4 to 11 ms a checkpoint of this many pages is short; four times as many took up to 17. */
+#define CHECKPOINT_PAGES 1000
+
+/* Retention is no more exact than this, and costs one small write each time. */
+#define MARK_EVERY_MS (10 * 60 * 1000)
+
+/* Sequences a call goes over: some 10 ms; at ten commits a second still 5,000 events/s. */
+#define PRUNE_STEP 500
+
+/* The file is full at this part of max_size, so that verdicts still have room. */
+#define FULL_PERCENT 95
+
+static int measure(struct sqlite_store *s, struct err *err)
+{
+	int64_t pages = 0, unused = 0;
+
+	if (sqlite_end(s, SQL_PAGES, &pages, err) != 0 ||
+	    sqlite_end(s, SQL_FREE_PAGES, &unused, err) != 0)
+		return -1;
+	s->full = s->max_size && (pages - unused) * SQLITE_PAGE > s->max_size / 100 * FULL_PERCENT;
+	return 0;
+}
+
+int sqlite_room(struct sqlite_store *s, struct err *err)
+{
+	struct statvfs fs;
+
+	if (s->full)
+		return err_set(err, ERR_LIMIT, "%s: journal full: %d%% of max_size is in use",
+			       s->path, FULL_PERCENT);
+	if (!s->min_free)
+		return 0;
+	if (statvfs(s->path, &fs) != 0)
+		return err_set(err, ERR_IO, "%s: %s", s->path, strerror(errno));
+	if (fs.f_bavail < (uint64_t)s->min_free / fs.f_frsize)
+		return err_set(err, ERR_LIMIT,
+			       "%s: journal full: less than min_free is left on its disk", s->path);
+	return 0;
+}
+
+int sqlite_tidy_start(struct sqlite_store *s, struct err *err)
+{
+	if (sqlite_end(s, SQL_LAST_MARK, &s->marked, err) != 0)
+		return -1;
+	return measure(s, err);
+}
+
+static int add_mark(struct sqlite_store *s, int64_t now_ms, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_ADD_MARK, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, now_ms);
+	sqlite_bind_int(st, 2, s->latest);
+	if (sqlite_run(s, st, err) != 0)
+		return -1;
+	s->marked = s->latest;
+	return 0;
+}
+
+/* Up to where may retention go now? */
+static int find_prunable(struct sqlite_store *s, int64_t now_ms, struct err *err)
+{
+	int64_t old = 0, settled = INT64_MAX; /* without destinations nothing is owed */
+	sqlite3_stmt *st = sqlite_ready(s, SQL_MARK_BEFORE, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, now_ms - s->keep_ms);
+	if (sqlite_number(s, st, &old, err) != 0 || sqlite_end(s, SQL_SETTLED, &settled, err) != 0)
+		return -1;
+	s->prunable = old < settled ? old : settled;
+	if (s->prunable >= s->latest)
+		s->prunable = s->latest - 1;
+	s->pruned = s->oldest ? s->oldest - 1 : 0; /* also over what an exception held back */
+	st = sqlite_ready(s, SQL_DROP_MARKS, err);
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, now_ms - s->keep_ms);
+	return sqlite_run(s, st, err);
+}
+
+static int prune_destination(struct sqlite_store *s, enum statement which, int64_t destination,
+			     int64_t to, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, which, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, destination);
+	sqlite_bind_int(st, 2, s->pruned);
+	sqlite_bind_int(st, 3, to);
+	return sqlite_run(s, st, err);
+}
+
+static int prune_routes(struct sqlite_store *s, int64_t to, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_DESTINATIONS, err);
+	int got;
+
+	if (!st)
+		return -1;
+	while ((got = sqlite_row(s, st, err)) > 0) {
+		int64_t destination = sqlite3_column_int64(st, 0);
+
+		if (prune_destination(s, SQL_PRUNE_ROUTES, destination, to, err) != 0 ||
+		    prune_destination(s, SQL_PRUNE_ATTEMPTS, destination, to, err) != 0) {
+			sqlite3_reset(st);
+			return -1;
+		}
+	}
+	return got;
+}
+
+static int prune_step(struct sqlite_store *s, int64_t to, struct err *err)
+{
+	sqlite3_stmt *st;
+
+	if (prune_routes(s, to, err) != 0)
+		return -1;
+	st = sqlite_ready(s, SQL_PRUNE_EVENTS, err);
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, s->pruned);
+	sqlite_bind_int(st, 2, to);
+	if (sqlite_run(s, st, err) != 0 || sqlite_run_plain(s, SQL_COMMIT, err) != 0)
+		return -1;
+	s->pruned = to;
+	return sqlite_end(s, SQL_OLDEST, &s->oldest, err);
+}
+
+static int prune(struct sqlite_store *s, struct err *err)
+{
+	int64_t to = s->prunable, unused = 0;
+
+	if (to - s->pruned > PRUNE_STEP)
+		to = s->pruned + PRUNE_STEP;
+	if (sqlite_run_plain(s, SQL_BEGIN, err) != 0)
+		return -1;
+	if (prune_step(s, to, err) != 0) {
+		sqlite_end_read(s);
+		return -1;
+	}
+	if (sqlite_end(s, SQL_FREE_PAGES, &unused, err) != 0)
+		return -1;
+	/* Most free pages are used again soon; only a surplus goes back to the disk. */
+	if (unused > 4 * CHECKPOINT_PAGES && sqlite_run_plain(s, SQL_VACUUM, err) != 0)
+		return -1;
+	return measure(s, err);
+}
+
+static int retain(struct sqlite_store *s, int64_t now_ms, struct err *err)
+{
+	if (now_ms - s->looked_ms >= MARK_EVERY_MS || now_ms < s->looked_ms) {
+		if (s->latest > s->marked && add_mark(s, now_ms, err) != 0)
+			return -1;
+		if (find_prunable(s, now_ms, err) != 0)
+			return -1;
+		s->looked_ms = now_ms;
+	}
+	return s->pruned < s->prunable ? prune(s, err) : 0;
+}
+
+static void checkpoint(struct sqlite_store *s)
+{
+	struct err ignored = {0}; /* a log that stays long is tried again after the next commit */
+
+	if (s->wal_pages < CHECKPOINT_PAGES)
+		return;
+	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) ==
+	    SQLITE_OK)
+		s->wal_pages = 0;
+	measure(s, &ignored);
+}
+
+int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms)
+{
+	struct sqlite_store *s = (struct sqlite_store *)store;
+	struct err ignored = {0};
+
+	retain(s, now_wall_ms, &ignored);
+	checkpoint(s);
+	return s->oldest;
+}

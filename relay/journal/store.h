@@ -1,0 +1,141 @@
+/*
+ * store — the contract of a journal's back end: what is durable, as synchronous calls.
+ *
+ * A back end is one `struct store_type` at the foot of its file (sqlite.c; postgres.c). The
+ * journal (journal.h) puts threads around it: one thread owns the store opened for writing, one
+ * the store opened for reading; commands open a store themselves, for reading. A store is used by
+ * one thread at a time.
+ *
+ * What every back end guarantees, and tests/suite/store_suite.c checks:
+ *  - commit: all batches of a call, or none; after it returns 0 a power cut loses nothing of them.
+ *    Events get sequences in the order of the batches and of their lists; sequence order is commit
+ *    order and has no gaps. A topical route gets prevsequence: the last sequence committed to the
+ *    same topic for that destination before it, 0 = none.
+ *  - the same batch committed twice inserts its events twice: callers repeat only after a failure.
+ *  - a reading store sees whole commits only.
+ */
+#ifndef RELAY_STORE_H
+#define RELAY_STORE_H
+
+#include "relay/base/err.h"
+#include "relay/config/option.h"
+#include "relay/journal/batch.h"
+
+enum store_mode {
+	STORE_WRITE, /* creates what is missing, migrates, takes the lock that all writers share */
+	STORE_READ,  /* neither creates nor changes */
+};
+
+struct store; /* a back end's own struct begins with its type */
+
+/* Everything small, read once at the start. */
+struct store_head {
+	char uuid[37];		/* of the journal, made at its creation */
+	int64_t created_ms;	/* by this machine's clock */
+	int64_t since_ms;	/* what `since: now` stands for; DATE_NONE: not yet set */
+	int64_t oldest, latest; /* sequences held; oldest 0: none; latest 0: none ever */
+	struct names states, statuses;
+	struct broadcast_record *broadcasts;
+	struct destination_record *destinations;
+	struct rule_record *rules;
+	struct exception *exceptions; /* of all destinations, ascending by destination, sequence */
+	size_t nbroadcasts, ndestinations, nrules, nexceptions;
+};
+void store_head_release(struct store_head *h);
+
+/* A route with its event, as a destination sends it. */
+struct delivery_route {
+	struct event event;   /* owned; topic is the route's */
+	int64_t prevsequence; /* of a topical route */
+	char *rule;	      /* owned */
+};
+struct delivery_routes {
+	struct delivery_route *v;
+	size_t n, cap;
+	int64_t scanned; /* the sequence up to which the query looked */
+	bool more;	 /* it stopped at a limit, not at the end */
+};
+void delivery_routes_release(struct delivery_routes *r);
+
+/* Routes of one destination, ascending by sequence; those whose event retention took are left
+ * out. */
+struct route_query {
+	uint32_t destination;
+	int64_t after;		  /* sequences above it */
+	const int64_t *sequences; /* or exactly these (ascending) … */
+	size_t nsequences;	  /* … when not 0 */
+	const char *topic_prefix; /* NULL: any */
+	size_t limit, scan_limit; /* routes returned; routes looked at (0: no bound) */
+	size_t max_bytes;	  /* of bodies together; at least one route is returned */
+};
+
+/* Events whatever their routes, for `relay events`. */
+struct event_query {
+	int64_t after, before; /* sequences between them; before 0: no bound */
+	const char *type;      /* exact, or a prefix when it ends in "."; NULL: any */
+	const char *id;	       /* event id; NULL: any. Scans, newest first */
+	const char *subject;   /* recipient or broadcast id; NULL: any */
+	size_t limit;
+	bool newest_first;
+};
+
+/* What became of one event at one destination. */
+struct event_fate {
+	char *destination, *rule, *topic; /* owned; topic NULL: none */
+	bool settled;			  /* at or below the cursor, or in its bitmap */
+	bool excepted;			  /* has an exception: then state … why count */
+	struct exception exception;
+	struct attempt *attempts; /* ascending by time */
+	size_t nattempts;
+};
+struct event_fates {
+	struct event_fate *v;
+	size_t n;
+};
+void event_fates_release(struct event_fates *f);
+
+typedef void store_recipient_fn(void *arg, const struct recipient_record *r);
+
+struct store_type {
+	const char *name; /* the key in `journal:` */
+	const struct option *options;
+	size_t options_size;
+
+	/* Errors name the file or server and say what to do: "relay.db: locked by another relay
+	 * (pid 4711)", "is damaged: …; restore a backup or move it away". Never starts from empty
+	 * over something damaged. */
+	struct store *(*open)(const void *options, enum store_mode mode, struct err *err);
+	void (*close)(struct store *s); /* NULL is allowed */
+
+	int (*head)(struct store *s, struct store_head *ret, struct err *err);
+	int (*set_since)(struct store *s, int64_t since_ms,
+			 struct err *err); /* once; later calls change nothing */
+	int (*commit)(struct store *s, struct batch *const *batches, size_t n, struct err *err);
+	/* Bounded housekeeping after a commit is reported: checkpoint, retention. Returns the
+	 * oldest sequence held, 0: none. A failure costs nothing but space; the next call goes on.
+	 */
+	int64_t (*tidy)(struct store *s, int64_t now_wall_ms);
+
+	/* All recipients of a broadcast, ascending by number; the record is borrowed. `times`,
+	 * contact and id texts are filled as stored. */
+	int (*recipients)(struct store *s, uint32_t broadcast, store_recipient_fn *fn, void *arg,
+			  struct err *err);
+	/* Those with these numbers (ascending), in that order, into ret[0…n); an unknown number is
+	 * an error. The caller releases each. */
+	int (*recipients_at)(struct store *s, uint32_t broadcast, const uint32_t *numbers, size_t n,
+			     struct recipient_record *ret, struct err *err);
+	int (*routes)(struct store *s, const struct route_query *q, struct delivery_routes *ret,
+		      struct err *err);
+	int (*events)(struct store *s, const struct event_query *q, struct events *ret,
+		      struct err *err);
+	int (*fates)(struct store *s, int64_t sequence, struct event_fates *ret, struct err *err);
+};
+
+struct store {
+	const struct store_type *type;
+};
+
+extern const struct store_type store_sqlite;
+extern const struct store_type *const store_types[]; /* those built in, ending in NULL */
+
+#endif
