@@ -1,0 +1,434 @@
+/* http under the transports' contract, and what is its own: what a request says, what each answer
+ * means, what a configuration may not say, and that no secret comes out anywhere. */
+#include "tests/suite/transport_suite.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <time.h>
+
+#include <cmocka.h>
+
+#include "relay/base/mem.h"
+#include "tests/suite/http_receiver.h"
+#include "transports/signature.h"
+#include "transports/wire.h"
+
+#define OK_204	"HTTP/1.1 204 No Content\r\n\r\n"
+#define SECRET	"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+#define SECRET2 "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD"
+
+static void *far_open(bool hangs, char **ret_config)
+{
+	struct http_receiver *r = http_receiver_open(hangs ? NULL : OK_204);
+
+	*ret_config = xasprintf("{url: 'http://127.0.0.1:%d/hook', secret: [%s]}",
+				http_receiver_port(r), SECRET);
+	return r;
+}
+
+static size_t far_count(void *far, size_t n)
+{
+	return http_receiver_count(far, n);
+}
+
+static const char *far_body(void *far, size_t i)
+{
+	return http_receiver_get(far, i)->body;
+}
+
+static void far_close(void *far)
+{
+	http_receiver_close(far);
+}
+
+static const struct suite_transport under = {
+	.type = &transport_http,
+	.far_open = far_open,
+	.far_count = far_count,
+	.far_body = far_body,
+	.far_close = far_close,
+	.can_hang = true,
+};
+
+/* --- one callback at a time --- */
+
+struct call {
+	struct http_receiver *far;
+	struct mailbox *loop;
+	struct wire *wire;
+	struct transport_env env;
+	void *self;
+	struct event event;
+	unsigned answers;
+	struct outcome outcome;
+	char why[1100];
+};
+
+static void take(void *arg, uint64_t id, const struct outcome *outcome)
+{
+	struct call *c = arg;
+
+	assert_int_equal(id, 7);
+	c->answers++;
+	c->outcome = *outcome;
+	snprintf(c->why, sizeof c->why, "%s", outcome->why ? outcome->why : "");
+}
+
+/* The problems that a configuration has, as one text; *ret_settings is filled in any case. */
+static char *read_settings(const char *config, void *ret_settings, struct yaml **ret_yaml)
+{
+	struct problems p = {0};
+	char *text = xasprintf("http: %s\n", config), *said;
+	const struct node *n;
+
+	*ret_yaml = yaml_parse("t", text, strlen(text), &p);
+	n = *ret_yaml ? node_get(yaml_root(*ret_yaml), "http") : NULL;
+	if (n) {
+		options_read(transport_http.options, n, ret_settings, &p);
+		transport_http.check(ret_settings, n, &p);
+	}
+	said = xstrdup(p.n ? p.v[0] : "");
+	for (size_t i = 1; i < p.n; i++) {
+		char *more = xasprintf("%s\n%s", said, p.v[i]);
+
+		free(said);
+		said = more;
+	}
+	problems_release(&p);
+	free(text);
+	return said;
+}
+
+/* `more` are further settings: ", bearer: x". */
+static void call_open(struct call *c, const char *url, const char *more)
+{
+	void *settings = xcalloc(1, transport_http.settings_size);
+	struct err err = {0};
+	struct yaml *y;
+	char *config = xasprintf("{url: '%s'%s}", url, more), *said;
+
+	c->loop = mailbox_open(NULL, NULL);
+	c->wire = wire_open(c->loop, 8, &err);
+	c->env = (struct transport_env){
+		.destination = "crm", .loop = c->loop, .wire = c->wire, .done = take, .arg = c};
+	said = read_settings(config, settings, &y);
+	assert_string_equal(said, "");
+	c->self = xcalloc(1, transport_http.size);
+	if (transport_http.open(c->self, settings, &c->env, &err) < 0)
+		fail_msg("%s", err.msg);
+	options_release(transport_http.options, settings);
+	yaml_free(y);
+	free(settings);
+	free(config);
+	free(said);
+}
+
+static void call_start(struct call *c, const char *reply, const char *more)
+{
+	char url[64];
+
+	*c = (struct call){.far = http_receiver_open(reply)};
+	snprintf(url, sizeof url, "http://127.0.0.1:%d/hook?a=b", http_receiver_port(c->far));
+	call_open(c, url, more);
+	struct event_head head = {
+		.id = "evt_00112233445566778899aabbccddeeff",
+		.type = "recipient.failed",
+		.source = "https://api.example.com/orgs/o/broadcasts/b",
+		.subject = "r1",
+		.partitionkey = "r1",
+		.recorded_ms = 1795000000000,
+		.time_ms = 1795000000000,
+	};
+
+	event_make(&c->event, &head, "{\"state\":\"failed\"}", 18);
+}
+
+static void call_make(struct call *c)
+{
+	struct parcel parcel = {.id = 7, .event = &c->event, .attempt = 1};
+	unsigned before = c->answers;
+
+	transport_http.send(c->self, &parcel);
+	for (int i = 0; i < 100 && c->answers == before; i++) {
+		mailbox_wait(c->loop, 100);
+		mailbox_run(c->loop);
+	}
+	assert_int_equal(c->answers, before + 1);
+}
+
+static void call_end(struct call *c)
+{
+	transport_http.close(c->self);
+	free(c->self);
+	wire_close(c->wire);
+	mailbox_close(c->loop);
+	if (c->far)
+		http_receiver_close(c->far);
+	event_release(&c->event);
+}
+
+static const char *header(struct call *c, const char *name)
+{
+	static char value[1024];
+
+	return received_header(http_receiver_get(c->far, 0), name, value, sizeof value) ? value
+											: NULL;
+}
+
+static void test_request(void **state)
+{
+	struct call c;
+	const struct received *q;
+
+	(void)state;
+	call_start(&c, OK_204, ", headers: {X-Team: crm, X-Empty: ''}");
+	call_make(&c);
+	assert_int_equal(c.outcome.verdict, SENT);
+	assert_int_equal(http_receiver_count(c.far, 1), 1);
+	q = http_receiver_get(c.far, 0);
+	assert_memory_equal(q->head, "POST /hook?a=b HTTP/1.1\r\n", 25);
+	assert_int_equal(q->len, c.event.len);
+	assert_string_equal(q->body, c.event.body);
+	assert_string_equal(header(&c, "Content-Type"),
+			    "application/cloudevents+json; charset=utf-8");
+	assert_string_equal(header(&c, "User-Agent"), "Relay/" RELAY_VERSION);
+	assert_string_equal(header(&c, "X-Team"), "crm");
+	assert_string_equal(header(&c, "X-Empty"), "");
+	assert_null(header(&c, "Expect"));
+	assert_null(header(&c, "webhook-id"));
+	assert_null(header(&c, "Authorization"));
+	call_end(&c);
+}
+
+static void test_method_and_authorization(void **state)
+{
+	static const struct {
+		const char *more, *start, *authorization;
+	} cases[] = {
+		{", method: PUT", "PUT /", NULL},
+		{", bearer: tok-123", "POST /", "Bearer tok-123"},
+		{", basic: 'Aladdin:open sesame'", "POST /", "Basic QWxhZGRpbjpvcGVuIHNlc2FtZQ=="},
+		{", basic: 'a:b'", "POST /", "Basic YTpi"},
+		{", basic: 'a:bc'", "POST /", "Basic YTpiYw=="},
+		{", headers: {authorization: Token x, user-agent: me}", "POST /", "Token x"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct call c;
+
+		call_start(&c, OK_204, cases[i].more);
+		call_make(&c);
+		assert_memory_equal(http_receiver_get(c.far, 0)->head, cases[i].start,
+				    strlen(cases[i].start));
+		if (cases[i].authorization)
+			assert_string_equal(header(&c, "Authorization"), cases[i].authorization);
+		call_end(&c);
+	}
+}
+
+static void test_signatures(void **state)
+{
+	static const char *const secrets[] = {SECRET, SECRET2};
+	struct call c;
+
+	(void)state;
+	call_start(&c, OK_204, ", secret: [" SECRET ", " SECRET2 "]");
+	call_make(&c);
+	int64_t now_s = clock_now().wall_ms / 1000;
+
+	assert_string_equal(header(&c, "webhook-id"), c.event.id);
+	struct signed_text text = {
+		.id = c.event.id,
+		.timestamp_s = strtoll(header(&c, "webhook-timestamp"), NULL, 10),
+		.body = http_receiver_get(c.far, 0)->body,
+		.len = c.event.len,
+	};
+
+	assert_in_range(text.timestamp_s, now_s - 20, now_s);
+	for (int i = 0; i < 2; i++) { /* the receiver knows one of the two */
+		struct err err = {0};
+		struct signature_key *k = signature_key_load(secrets[i], &err);
+
+		if (signature_verify(header(&c, "webhook-signature"), &k, 1, &text, now_s, 300,
+				     &err) < 0)
+			fail_msg("%s", err.msg);
+		signature_key_free(k);
+	}
+	call_end(&c);
+}
+
+#define REPLY(line, headers, body) "HTTP/1.1 " line "\r\nContent-Length: 5\r\n" headers "\r\n" body
+
+static const struct {
+	const char *reply;
+	enum verdict verdict;
+	bool disable;
+	int64_t wait_ms;
+	const char *why;
+} answers[] = {
+	{REPLY("200 OK", "", "hello"), SENT, false, -1, ""},
+	{REPLY("202 Accepted", "", "hello"), SENT, false, -1, ""},
+	{OK_204, SENT, false, -1, ""},
+	{REPLY("301 Moved", "Location: http://127.0.0.1:1/\r\n", "there"), REFUSED, false, -1,
+	 "301 (redirects are not followed): there"},
+	{REPLY("400 Bad", "", "what?"), REFUSED, false, -1, "400: what?"},
+	{REPLY("401 No", "Retry-After: 5\r\n", "who??"), REFUSED, false, -1, "401: who??"},
+	{REPLY("404 Not Found", "", "a\nb\x01\xff"), REFUSED, false, -1, "404: a\\nb\\x01\\xff"},
+	{REPLY("408 Timeout", "", "12345"), TRY_AGAIN, false, -1, "408: 12345"},
+	{REPLY("410 Gone", "", "12345"), TRY_AGAIN, true, -1, "410: 12345"},
+	{REPLY("425 Too Early", "", "12345"), TRY_AGAIN, false, -1, "425: 12345"},
+	{REPLY("429 Slow", "Retry-After: 7\r\n", "12345"), TRY_AGAIN, false, 7000, "429: 12345"},
+	{REPLY("503 Busy", "Retry-After: 999999\r\n", "12345"), TRY_AGAIN, false, 86400000,
+	 "503: 12345"},
+	{REPLY("500 Oops", "Retry-After: soon\r\n", "12345"), TRY_AGAIN, false, -1, "500: 12345"},
+	{"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 0\r\n\r\n", TRY_AGAIN, false, -1, "502"},
+	{"", TRY_AGAIN, false, -1, "no answer: the connection ended before an answer"},
+};
+
+static void test_answers(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, OK_204, "");
+	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
+		http_receiver_answer(c.far, answers[i].reply);
+		call_make(&c);
+		if (c.outcome.verdict != answers[i].verdict ||
+		    c.outcome.disable != answers[i].disable ||
+		    c.outcome.wait_ms != answers[i].wait_ms || strcmp(c.why, answers[i].why) != 0)
+			fail_msg("%.20s: verdict %d, wait %lld, %s", answers[i].reply,
+				 c.outcome.verdict, (long long)c.outcome.wait_ms, c.why);
+	}
+	call_end(&c);
+}
+
+static void test_no_answer(void **state)
+{
+	static const struct {
+		const char *url, *more, *why;
+	} cases[] = {
+		{"http://127.0.0.1:1/", "", "no answer: the connection was refused"},
+		{"http://169.254.169.254/latest", "", "address not allowed: "},
+		{"http://127.0.0.1:1/", ", network: {deny: [127.0.0.0/8]}",
+		 "address not allowed: "},
+		{"https://127.0.0.1:1/", ", network: public", "address not allowed: "},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct call c = {0};
+
+		call_open(&c, cases[i].url, cases[i].more);
+		c.event.body = xstrdup("{}");
+		c.event.len = 2;
+		call_make(&c);
+		assert_int_equal(c.outcome.verdict, TRY_AGAIN);
+		assert_true(c.outcome.no_connection);
+		if (strncmp(c.why, cases[i].why, strlen(cases[i].why)) != 0)
+			fail_msg("%s: %s", cases[i].url, c.why);
+		call_end(&c);
+	}
+}
+
+static void test_timeout(void **state)
+{
+	struct call c;
+
+	(void)state;
+	call_start(&c, NULL, ", timeout: 100ms");
+	call_make(&c);
+	assert_int_equal(c.outcome.verdict, TRY_AGAIN);
+	assert_string_equal(c.why, "no answer: no complete answer in time");
+	assert_in_range(c.outcome.took_ms, 90, 5000);
+	call_end(&c);
+}
+
+/* A receiver that sends everything back, and far too much of it. */
+static void test_secrets_do_not_come_back(void **state)
+{
+	char *reply = xmalloc(200000);
+	struct call c;
+	int n;
+
+	(void)state;
+	n = snprintf(reply, 200000,
+		     "HTTP/1.1 500 Echo\r\nContent-Length: 100000\r\n\r\n%s Bearer tok-123 x-456 ",
+		     SECRET);
+	memset(reply + n, 'z', 100000);
+	reply[n + 100000] = '\0';
+	setenv("RELAY_TEST_HEADER", "x-456", 1);
+	call_start(&c, reply,
+		   ", secret: " SECRET ", bearer: tok-123, headers: {X-Key: '${RELAY_TEST_HEADER}',"
+		   " X-Other: \"${RELAY_TEST_HEADER}\"}");
+	call_make(&c);
+	assert_int_equal(c.outcome.verdict, TRY_AGAIN);
+	assert_memory_equal(c.why, "500: *** Bearer *** *** zzz", 27);
+	assert_in_range(strlen(c.why), 1000, 1024);
+	call_end(&c);
+	free(reply);
+}
+
+static void test_configuration(void **state)
+{
+	static const struct {
+		const char *config, *says;
+	} cases[] = {
+		{"{}", "url is missing"},
+		{"{url: 'http://a/', secret: abc}", "whsec_"},
+		{"{url: 'http://a/', secret: [" SECRET ", whsec_AAAA]}", "secret[1]"},
+		{"{url: 'http://a/', secret: whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=}",
+		 "public key"},
+		{"{url: 'http://a/', bearer: x, basic: 'a:b'}", "either bearer or basic"},
+		{"{url: 'http://a/', basic: ab}", "user:password"},
+		{"{url: 'http://a/', headers: {'a b': c}}", "no header name"},
+		{"{url: 'http://a/', headers: {webhook-id: c}}", "set by Relay"},
+		{"{url: 'http://a/', headers: {a: \"b\\r\\nc: d\"}}", "control characters"},
+		{"{url: 'http://a/', headers: {a: [b]}}", "must be one value"},
+		{"{url: 'http://a/', headers: [a]}", "must be a map"},
+		{"{url: 'http://a/', bearer: x, headers: {Authorization: b}}", "bearer or basic"},
+		{"{url: 'http://a/', network: open}", "private, public"},
+		{"{url: 'http://a/', network: {allow: [10.0.0.0/33]}}", "network.allow[0]"},
+		{"{url: 'http://a/', network: {allows: []}}", "allow and deny"},
+		{"{url: 'http://a/', network: public}", "https"},
+		{"{url: 'https://a/', cert_file: /dev/null}", "belong together"},
+		{"{url: 'https://a/', ca_file: /nonexistent.pem}", "ca_file: cannot be read"},
+		{"{url: 'https://a/', method: GET}", "method"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		void *settings = xcalloc(1, transport_http.settings_size);
+		struct yaml *y;
+		char *said = read_settings(cases[i].config, settings, &y);
+
+		if (!strstr(said, cases[i].says))
+			fail_msg("%s: %s", cases[i].config, said);
+		assert_null(strstr(said, "MfKQ9r8"));
+		assert_null(strstr(said, "AAAA"));
+		options_release(transport_http.options, settings);
+		yaml_free(y);
+		free(settings);
+		free(said);
+	}
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_request),
+		cmocka_unit_test(test_method_and_authorization),
+		cmocka_unit_test(test_signatures),
+		cmocka_unit_test(test_answers),
+		cmocka_unit_test(test_no_answer),
+		cmocka_unit_test(test_timeout),
+		cmocka_unit_test(test_secrets_do_not_come_back),
+		cmocka_unit_test(test_configuration),
+	};
+
+	return transport_suite_run(&under) + cmocka_run_group_tests_name("unit", tests, NULL, NULL);
+}

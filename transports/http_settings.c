@@ -1,0 +1,241 @@
+/* http_settings — the table of an `http` destination and what its rows say about each other.
+ * Invariant: what passes the check can be opened; no message repeats a secret. */
+#include "transports/http_settings.h"
+
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "relay/base/http.h"
+#include "relay/base/mem.h"
+#include "transports/signature.h"
+
+#define LIST_MAX 1000 /* of allow or deny */
+
+const char *const http_methods[] = {"POST", "PUT", "PATCH", NULL};
+
+#define AT(field) offsetof(struct http_settings, field)
+
+const struct option http_option_table[] = {
+	{"url", OPT_URL, AT(url), .required = true, .help = "where events are posted to"},
+	{"method", OPT_CHOICE, AT(method), .preset = "POST", .choices = http_methods,
+	 .help = "the HTTP method"},
+	{"headers", OPT_NODE, AT(headers), .help = "headers to add, as NAME: VALUE"},
+	{"secret", OPT_SECRETS, AT(secret),
+	 .help = "whsec_… or whsk_…: sign by Standard Webhooks; several during a rotation"},
+	{"bearer", OPT_SECRET, AT(bearer), .help = "a token for Authorization: Bearer"},
+	{"basic", OPT_SECRET, AT(basic), .help = "user:password for Authorization: Basic"},
+	{"network", OPT_NODE, AT(network),
+	 .help = "private: any but link-local, metadata and our own addresses (the default); "
+		 "public: "
+		 "public addresses and https only; or {allow: [CIDR …], deny: [CIDR …]}"},
+	{"ca_file", OPT_PATH, AT(ca_file),
+	 .help = "PEM of the authorities to trust, and no others"},
+	{"cert_file", OPT_PATH, AT(cert_file), .help = "PEM of our own certificate"},
+	{"key_file", OPT_PATH, AT(key_file), .help = "PEM of its key"},
+	{"proxy", OPT_URL, AT(proxy), .help = "an HTTP proxy to go through"},
+	{"connect_timeout", OPT_DURATION, AT(connect_timeout_ms), .preset = "5s", .min = 10,
+	 .max = 60000, .help = "until there is a connection"},
+	{"timeout", OPT_DURATION, AT(timeout_ms), .preset = "15s", .min = 10, .max = 300000,
+	 .help = "until the answer is complete"},
+	{0},
+};
+
+/* The node of a setting, for the place of a problem; `at` itself when it came otherwise. */
+static const struct node *place(const struct node *at, const char *key)
+{
+	const struct node *n = node_get(at, key);
+
+	return n ? n : at;
+}
+
+/* --- network --- */
+
+static void read_list(const struct node *list, struct cidr **ret, size_t *ret_n, struct problems *p)
+{
+	size_t n;
+
+	if (!list)
+		return;
+	if (list->kind != NODE_LIST || list->n > LIST_MAX) {
+		problem_at(p, list, "must be a list of at most %d addresses or CIDR ranges",
+			   LIST_MAX);
+		return;
+	}
+	*ret = xcalloc(list->n + 1, sizeof **ret);
+	n = 0;
+	for (size_t i = 0; i < list->n; i++) {
+		const char *text = node_string(list->items[i]);
+		struct err err = {0};
+
+		if (!text)
+			problem_at(p, list->items[i], "must be an address or a CIDR range");
+		else if (cidr_parse(&(*ret)[n], text, &err) < 0)
+			problem_at(p, list->items[i], "%s", err.msg);
+		else
+			n++;
+	}
+	*ret_n = n;
+}
+
+void http_network_read(const struct node *n, struct network_policy *ret, struct problems *p)
+{
+	const char *word = n ? node_string(n) : "private";
+
+	*ret = (struct network_policy){.kind = NETWORK_PRIVATE};
+	if (word) {
+		if (strcmp(word, "public") == 0)
+			ret->kind = NETWORK_PUBLIC;
+		else if (strcmp(word, "private") != 0)
+			problem_at(p, n, "must be private, public, or a map with allow and deny");
+		return;
+	}
+	if (n->kind != NODE_MAP) {
+		problem_at(p, n, "must be private, public, or a map with allow and deny");
+		return;
+	}
+	ret->kind = NETWORK_LISTS;
+	for (size_t i = 0; i < n->n; i++)
+		if (strcmp(n->items[i]->key, "allow") != 0 && strcmp(n->items[i]->key, "deny") != 0)
+			problem_at(p, n->items[i], "unknown key; there are allow and deny");
+	read_list(node_get(n, "allow"), &ret->allow, &ret->nallow, p);
+	read_list(node_get(n, "deny"), &ret->deny, &ret->ndeny, p);
+}
+
+static void check_network(const struct http_settings *s, const struct node *at, struct problems *p)
+{
+	struct network_policy policy;
+	bool plain = false;
+
+	http_network_read(s->network, &policy, p);
+	if (policy.kind == NETWORK_PUBLIC && s->url && http_url_ok(s->url, &plain) && plain)
+		problem_at(p, place(at, "url"), "must be https:// under network: public");
+	network_policy_release(&policy);
+}
+
+/* --- headers --- */
+
+static bool is_token(const char *s)
+{
+	static const char allowed[] = "!#$%&'*+-.^_`|~0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZ"
+				      "abcdefghijklmnopqrstuvwxyz"; /* RFC 9110, 5.6.2 */
+
+	return *s && s[strspn(s, allowed)] == '\0';
+}
+
+static bool is_clean(const char *s)
+{
+	for (; *s; s++)
+		if ((unsigned char)*s < ' ' || *s == 0x7f)
+			return false;
+	return true;
+}
+
+/* Those that Relay or HTTP itself sets. */
+static bool is_reserved(const char *name)
+{
+	static const char *const reserved[] = {"content-type",
+					       "content-length",
+					       "transfer-encoding",
+					       "connection",
+					       "host",
+					       "expect",
+					       "te",
+					       "trailer",
+					       "upgrade",
+					       "webhook-id",
+					       "webhook-timestamp",
+					       "webhook-signature",
+					       "proxy-authorization"};
+
+	for (size_t i = 0; i < sizeof reserved / sizeof *reserved; i++)
+		if (strcasecmp(name, reserved[i]) == 0)
+			return true;
+	return false;
+}
+
+static void check_header(const struct http_settings *s, const struct node *n, struct problems *p)
+{
+	const char *value = node_string(n);
+
+	if (!is_token(n->key))
+		problem_at(p, n, "is no header name");
+	else if (is_reserved(n->key))
+		problem_at(p, n, "is set by Relay itself");
+	else if ((s->bearer || s->basic) && strcasecmp(n->key, "authorization") == 0)
+		problem_at(p, n, "give either this or bearer or basic");
+	else if (!value)
+		problem_at(p, n, "must be one value");
+	else if (!is_clean(value))
+		problem_at(p, n, "must not hold control characters");
+}
+
+static void check_headers(const struct http_settings *s, struct problems *p)
+{
+	if (!s->headers)
+		return;
+	if (s->headers->kind != NODE_MAP || s->headers->n > HTTP_HEADERS_MAX) {
+		problem_at(p, s->headers, "must be a map of at most %d headers, NAME: VALUE",
+			   HTTP_HEADERS_MAX);
+		return;
+	}
+	for (size_t i = 0; i < s->headers->n; i++)
+		check_header(s, s->headers->items[i], p);
+}
+
+/* --- secrets and files --- */
+
+static void check_secrets(const struct http_settings *s, const struct node *at, struct problems *p)
+{
+	const struct node *n =
+		node_get(at, "secret") ? node_get(at, "secret") : place(at, "secret_file");
+
+	if (s->secret.n > HTTP_SECRETS_MAX)
+		problem_at(p, n, "has more than %d secrets", HTTP_SECRETS_MAX);
+	for (size_t i = 0; i < s->secret.n; i++) {
+		const struct node *one = n->kind == NODE_LIST && i < n->n ? n->items[i] : n;
+		struct err err = {0};
+		struct signature_key *k = signature_key_load(s->secret.v[i], &err);
+
+		if (!k)
+			problem_at(p, one, "%s", err.msg);
+		else if (strncmp(s->secret.v[i], "whpk_", 5) == 0)
+			problem_at(p, one,
+				   "is a public key (whpk_); to sign takes the private "
+				   "one (whsk_)");
+		signature_key_free(k);
+	}
+}
+
+static void check_authorization(const struct http_settings *s, const struct node *at,
+				struct problems *p)
+{
+	if (s->bearer && s->basic)
+		problem_at(p, at, "give either bearer or basic");
+	if (s->bearer && !is_clean(s->bearer))
+		problem_at(p, place(at, "bearer"), "must not hold control characters");
+	if (s->basic && (!strchr(s->basic, ':') || !is_clean(s->basic)))
+		problem_at(p, place(at, "basic"), "must be user:password");
+}
+
+static void check_file(const char *path, const struct node *at, const char *key, struct problems *p)
+{
+	if (path && access(path, R_OK) < 0)
+		problem_at(p, place(at, key), "cannot be read: %s", strerror(errno));
+}
+
+void http_settings_check(const void *settings, const struct node *at, struct problems *p)
+{
+	const struct http_settings *s = settings;
+
+	check_network(s, at, p);
+	check_headers(s, p);
+	check_secrets(s, at, p);
+	check_authorization(s, at, p);
+	check_file(s->ca_file, at, "ca_file", p);
+	check_file(s->cert_file, at, "cert_file", p);
+	check_file(s->key_file, at, "key_file", p);
+	if (!s->cert_file != !s->key_file)
+		problem_at(p, at, "cert_file and key_file belong together");
+}

@@ -1,0 +1,19 @@
+/* registry — the transports that are built in. A new one is one line here. */
+#include "transports/transport.h"
+
+#include <string.h>
+
+const struct transport_type *const transport_types[] = {
+	&transport_http,
+	&transport_nng,
+	&transport_stdout,
+	NULL,
+};
+
+const struct transport_type *transport_find(const char *name)
+{
+	for (size_t i = 0; transport_types[i]; i++)
+		if (strcmp(transport_types[i]->name, name) == 0)
+			return transport_types[i];
+	return NULL;
+}

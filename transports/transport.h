@@ -1,0 +1,124 @@
+/*
+ * transport — the contract of whatever carries events out of Relay. Read this to write one;
+ * stdout.c is the smallest, copy it to start.
+ *
+ * A transport is one const struct at the foot of its file and one line in registry.c. Delivery
+ * calls it on the loop thread only, and never two calls at once:
+ *
+ *   open   reads nothing but its options and env; may fail. close follows either way, so it
+ *          accepts a half-opened self. The settings may go away after it: it copies what it needs.
+ *          env stays until close has returned.
+ *   send   takes one parcel, which is borrowed until its verdict is answered or close returns. It
+ *          answers env->done exactly once per id, later or before it returns, on the loop thread
+ *          (a transport with threads of its own posts to env->loop). It never blocks.
+ *   tick   optional; called at least every second and after each commit.
+ *   close  ends what is in flight without a verdict (delivery repeats those after the next
+ *          start), and returns within a second whatever its library does. env->done is not called
+ *          any more once it was called.
+ *
+ * After a reload a destination is opened with its new settings before the old self is closed,
+ * which happens when its last answer is in; but one that `listens` keeps its self as it is, since
+ * addresses do not change without a restart.
+ *
+ * The caller gives `size` zeroed bytes as self and reads `options` into `settings` before open.
+ * What each verdict means is in docs/delivery.md; SENT only after the other side acknowledged, or,
+ * where the protocol has no acknowledgement (nng pub), after the message was handed over.
+ */
+#ifndef RELAY_TRANSPORT_H
+#define RELAY_TRANSPORT_H
+
+#include "relay/base/address.h"
+#include "relay/base/clock.h"
+#include "relay/base/event.h"
+#include "relay/base/mailbox.h"
+#include "relay/config/option.h"
+
+enum verdict {
+	SENT,
+	TRY_AGAIN,
+	REFUSED, /* never again by itself: the event is parked */
+};
+
+struct outcome {
+	enum verdict verdict;
+	const char *why;    /* borrowed for the call; one line; NULL for a first-class success */
+	int64_t wait_ms;    /* TRY_AGAIN: not before; -1: by delivery's own schedule */
+	bool disable;	    /* the destination says it is gone for good (HTTP 410) */
+	bool no_connection; /* nobody answered at all */
+	int64_t took_ms;
+};
+
+/* One event on its way to one destination. */
+struct parcel {
+	uint64_t id;		   /* of this attempt; the transport gives it back in done */
+	const struct event *event; /* numbered; event->topic is the route's topic or NULL */
+	int64_t prevsequence;	   /* of a topical transport */
+	unsigned attempt;	   /* from 1 */
+};
+
+struct wire;
+struct transport_history;
+
+struct transport_env {
+	const char *destination; /* its name, for messages */
+	uint32_t number;	 /* its number, for queries */
+	struct mailbox *loop;
+	struct wire *wire;		    /* the thread that makes HTTP calls */
+	const struct sockaddr_storage *own; /* our own listening addresses; see network_policy */
+	size_t nown;
+	void (*done)(void *arg, uint64_t id, const struct outcome *out);
+	void *arg;
+	const struct transport_history *history; /* for refills; NULL where there is no journal */
+};
+
+/* What a transport may ask about the past: routes already committed for its destination. */
+struct history_query {
+	uint32_t number;    /* of the destination */
+	const char *prefix; /* of the topic; "": any */
+	int64_t after;	    /* sequences above it */
+	size_t limit, scan; /* routes given; routes looked at (0: no bound) */
+	size_t max_bytes;   /* of bodies together; at least one is given */
+};
+struct history_event {
+	int64_t sequence, prevsequence;
+	const char *topic, *body; /* borrowed for the call of `each` */
+	size_t len;
+};
+struct history_end {
+	int64_t scanned;	/* up to this sequence everything was looked at */
+	bool more;		/* it stopped at a limit, not at the end */
+	int64_t oldest, latest; /* sequences the journal holds */
+};
+typedef void history_each(void *arg, const struct history_event *ev);
+struct transport_history {
+	void *arg;
+	/* Blocks; any thread but the loop's. */
+	int (*routes)(void *arg, const struct history_query *q, history_each *each, void *each_arg,
+		      struct history_end *ret, struct err *err);
+};
+
+struct transport_type {
+	const char *name; /* the key in a destination */
+	size_t size;
+	const struct option *options;
+	size_t settings_size;
+	bool topical;	  /* its routes keep a topic and prevsequence */
+	bool unordered;	  /* the default of `order` is none */
+	size_t in_flight; /* preset of the destination's in_flight */
+	/* Settings that only together make sense are checked here; optional. */
+	void (*check)(const void *settings, const struct node *at, struct problems *p);
+	/* The addresses it will listen on, appended to ret; optional. */
+	size_t (*listens)(const void *settings, struct sockaddr_storage *ret, size_t max);
+	int (*open)(void *self, const void *settings, const struct transport_env *env,
+		    struct err *err);
+	void (*send)(void *self, const struct parcel *parcel);
+	void (*tick)(void *self, struct instant now);
+	void (*close)(void *self);
+};
+
+extern const struct transport_type transport_http, transport_nng, transport_stdout;
+/* Those built in, ending in NULL. */
+extern const struct transport_type *const transport_types[];
+const struct transport_type *transport_find(const char *name); /* NULL: none of that name */
+
+#endif

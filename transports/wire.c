@@ -1,0 +1,274 @@
+/*
+ * wire — one thread, one CURLM, for the deliveries' HTTP calls. Invariant: each call goes to the
+ * thread once and comes back once, through the loop's mailbox; its struct lives until it is back,
+ * whatever became of the wire, its owner or the thread in between.
+ */
+#include "transports/wire.h"
+
+#include <pthread.h>
+#include <signal.h>
+#include <stdatomic.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/clock.h"
+#include "relay/base/mem.h"
+
+#define WAIT_MS 60000 /* all that matters wakes the thread; this is a belt */
+
+struct wire_call {
+	struct wire_call *next, *prev; /* among the wire's; loop thread only */
+	struct wire *wire;
+	const void *owner;
+	wire_prepare *prepare;
+	http_done *done;
+	void *arg;
+	void (*release)(void *arg);
+	atomic_bool forgotten; /* set by the loop: the owner is gone or going */
+
+	/* the thread's, until the call is back */
+	struct wire_call *flying, *flew; /* among the started ones */
+	uint64_t id;
+	struct http_reply reply;
+	char *body; /* owned; of the reply */
+	char why[sizeof((struct err *)NULL)->msg];
+};
+
+struct wire {
+	struct mailbox *loop, *inbox;
+	struct http *http;
+	struct wire_call *calls; /* loop thread only */
+	pthread_t thread;
+	atomic_bool stop;
+	struct wire_call *started; /* the thread's */
+};
+
+/* --- back on the loop --- */
+
+static void take_back(void *arg)
+{
+	struct wire_call *c = arg;
+
+	if (!atomic_load(&c->forgotten)) { /* else it was unlinked and released, and the wire may be
+					      gone */
+		if (c->next)
+			c->next->prev = c->prev;
+		if (c->prev)
+			c->prev->next = c->next;
+		else
+			c->wire->calls = c->next;
+		c->done(c->arg, &c->reply);
+		if (c->release)
+			c->release(c->arg);
+	}
+	free(c->body);
+	free(c);
+}
+
+/* --- on the thread --- */
+
+/* The reply ends with libcurl's call, so what the loop needs of it is copied. */
+static void finish(void *arg, const struct http_reply *reply)
+{
+	struct wire_call *c = arg;
+
+	if (c->flying)
+		c->flying->flew = c->flew;
+	if (c->flew)
+		c->flew->flying = c->flying;
+	else
+		c->wire->started = c->flying;
+	c->reply = *reply;
+	c->body = xstrndup(reply->body, reply->len);
+	c->reply.body = c->body;
+	c->reply.headers = NULL;
+	if (reply->why) {
+		snprintf(c->why, sizeof c->why, "%s", reply->why);
+		c->reply.why = c->why;
+	}
+	mailbox_post(c->wire->loop, take_back, c);
+}
+
+static void give_up(struct wire_call *c, enum http_failure failure, const char *why)
+{
+	snprintf(c->why, sizeof c->why, "%s", why);
+	c->body = xstrdup("");
+	c->reply = (struct http_reply){
+		.failure = failure,
+		.why = c->why,
+		.body = c->body,
+		.retry_after_ms = -1,
+		.date_ms = DATE_NONE,
+	};
+	mailbox_post(c->wire->loop, take_back, c);
+}
+
+static void start(void *arg)
+{
+	struct wire_call *c = arg;
+	struct wire *w = c->wire;
+	struct http_call call = {0};
+	struct err err = {0};
+
+	if (atomic_load(&c->forgotten) || atomic_load(&w->stop)) {
+		give_up(c, HTTP_ABORTED, "the call was given up");
+	} else if (c->prepare(c->arg, &call, &err) < 0 ||
+		   http_start(w->http, &call, finish, c, &c->id, &err) < 0) {
+		give_up(c, HTTP_BROKEN, err.msg);
+	} else {
+		c->flying = w->started;
+		if (w->started)
+			w->started->flew = c;
+		w->started = c;
+	}
+}
+
+static void *run(void *arg)
+{
+	struct wire *w = arg;
+	struct err err;
+
+	while (!atomic_load(&w->stop)) {
+		mailbox_run(w->inbox);
+		if (http_wait(w->http, WAIT_MS, -1, &err) < 0)
+			abort(); /* no memory, or not our handle */
+	}
+	return NULL;
+}
+
+/* A question to the thread that the loop waits for. */
+struct errand {
+	struct wire *wire;
+	const void *owner;
+	pthread_mutex_t lock;
+	pthread_cond_t over;
+	bool done;
+};
+
+static void forget(void *arg)
+{
+	struct errand *e = arg;
+	struct wire_call *next;
+
+	for (struct wire_call *c = e->wire->started; c; c = next) {
+		next = c->flying;
+		if (c->owner == e->owner)
+			http_abort(e->wire->http, c->id);
+	}
+	pthread_mutex_lock(&e->lock);
+	e->done = true;
+	pthread_cond_signal(&e->over);
+	pthread_mutex_unlock(&e->lock);
+}
+
+static void renew(void *arg)
+{
+	http_forget_connections(arg);
+}
+
+/* --- called by the loop --- */
+
+struct wire *wire_open(struct mailbox *loop, size_t max_connections, struct err *err)
+{
+	struct wire *w = xcalloc(1, sizeof *w);
+	sigset_t all, before;
+	int failed;
+
+	w->loop = loop;
+	w->http = http_open(max_connections, err);
+	if (!w->http) {
+		free(w);
+		return NULL;
+	}
+	w->inbox = mailbox_open(http_wake, w->http);
+	sigfillset(&all); /* signals are the main thread's */
+	pthread_sigmask(SIG_SETMASK, &all, &before);
+	failed = pthread_create(&w->thread, NULL, run, w);
+	pthread_sigmask(SIG_SETMASK, &before, NULL);
+	if (failed) {
+		mailbox_close(w->inbox);
+		http_close(w->http);
+		free(w);
+		err_set(err, ERR_IO, "no thread: %s", strerror(failed));
+		return NULL;
+	}
+	pthread_setname_np(w->thread, "wire");
+	return w;
+}
+
+/* The caller of `send` gets its memory back; the call itself follows when the thread is done. */
+static void disown(struct wire_call *c)
+{
+	if (c->next)
+		c->next->prev = c->prev;
+	if (c->prev)
+		c->prev->next = c->next;
+	else
+		c->wire->calls = c->next;
+	if (c->release)
+		c->release(c->arg);
+}
+
+void wire_close(struct wire *w)
+{
+	if (!w)
+		return;
+	for (struct wire_call *c = w->calls; c; c = c->next)
+		atomic_store(&c->forgotten, true);
+	atomic_store(&w->stop, true);
+	http_wake(w->http);
+	pthread_join(w->thread, NULL);
+	mailbox_close(w->inbox); /* gives up what was not started */
+	http_close(w->http);	 /* ends what was */
+	while (w->calls)
+		disown(w->calls);
+	free(w);
+}
+
+void wire_send(struct wire *w, const void *owner, wire_prepare *prepare, http_done *done, void *arg,
+	       void (*release)(void *arg))
+{
+	struct wire_call *c = xcalloc(1, sizeof *c);
+
+	c->wire = w;
+	c->owner = owner;
+	c->prepare = prepare;
+	c->done = done;
+	c->arg = arg;
+	c->release = release;
+	c->next = w->calls;
+	if (w->calls)
+		w->calls->prev = c;
+	w->calls = c;
+	mailbox_post(w->inbox, start, c);
+}
+
+void wire_forget(struct wire *w, const void *owner)
+{
+	struct errand e = {.wire = w, .owner = owner};
+	struct wire_call *next;
+
+	for (struct wire_call *c = w->calls; c; c = c->next)
+		if (c->owner == owner)
+			atomic_store(&c->forgotten, true);
+	pthread_mutex_init(&e.lock, NULL);
+	pthread_cond_init(&e.over, NULL);
+	mailbox_post(w->inbox, forget, &e);
+	pthread_mutex_lock(&e.lock);
+	while (!e.done)
+		pthread_cond_wait(&e.over, &e.lock);
+	pthread_mutex_unlock(&e.lock);
+	pthread_cond_destroy(&e.over);
+	pthread_mutex_destroy(&e.lock);
+	for (struct wire_call *c = w->calls; c; c = next) {
+		next = c->next;
+		if (c->owner == owner)
+			disown(c);
+	}
+}
+
+void wire_renew(struct wire *w)
+{
+	mailbox_post(w->inbox, renew, w->http);
+}
