@@ -1,0 +1,105 @@
+/* The table of commands, their help, and what they share. */
+#include "relay/cmd/cmd.h"
+
+#include <stdarg.h>
+#include <string.h>
+#include <unistd.h>
+
+const struct command *const commands[] = {
+	&cmd_run,    &cmd_check,     &cmd_init,	   &cmd_options, &cmd_schema,
+	&cmd_events, &cmd_subscribe, &cmd_receive, &cmd_version, NULL,
+};
+
+static void print_commands(FILE *out)
+{
+	fputs("relay: asks the Invent API what became of each message, so that nobody else has "
+	      "to.\n\n"
+	      "usage: relay COMMAND [FLAGS] …\n\n",
+	      out);
+	for (size_t i = 0; commands[i]; i++)
+		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+	fputs("\nrelay COMMAND --help tells more.\n", out);
+}
+
+static void print_help(const struct command *c, FILE *out)
+{
+	fprintf(out, "relay %s: %s\n\nusage: relay %s [FLAGS]%s%s\n\n", c->name, c->summary,
+		c->name, *c->operands ? " " : "", c->operands);
+	for (const struct flag *f = c->flags; f->name; f++) {
+		char letter[] = {'-', f->letter, ',', '\0'};
+		char text[64];
+		snprintf(text, sizeof text, "--%s%s%s", f->name, f->value ? " " : "",
+			 f->value ? f->value : "");
+		fprintf(out, "  %3s %-22s %s\n", f->letter ? letter : "", text, f->help);
+	}
+	fprintf(out, "  -h, %-22s %s\n\nexample:\n%s\n", "--help", "this text", c->example);
+}
+
+int cmd_usage(const struct command *c, const char *fmt, ...)
+{
+	va_list ap;
+	va_start(ap, fmt);
+	fprintf(stderr, "relay %s: ", c->name);
+	vfprintf(stderr, fmt, ap);
+	fprintf(stderr, "\nrelay %s --help tells what it takes\n", c->name);
+	va_end(ap);
+	return EXIT_USAGE;
+}
+
+int cmd_fail(const struct command *c, const struct err *err)
+{
+	fprintf(stderr, "relay %s: %s\n", c->name, err->msg);
+	return err->code == ERR_USAGE ? EXIT_USAGE : EXIT_FOUND;
+}
+
+bool cmd_wants_json(const struct args *a)
+{
+	return arg_given(a, "json") || !isatty(STDOUT_FILENO);
+}
+
+struct settings *cmd_settings(const struct args *a, bool warnings)
+{
+	struct problems problems = {0};
+	const char *path = arg_value(a, "config");
+	struct settings *s = settings_load(path ? path : "relay.yaml", &problems);
+	if (s && !warnings)
+		problems.nwarnings = 0;
+	problems_print(&problems, stderr);
+	problems_release(&problems);
+	return s;
+}
+
+static int run_command(const struct command *c, int argc, char **argv)
+{
+	struct args args;
+	struct err err = {0};
+	if (args_read(&args, c->flags, argc, argv, &err) < 0)
+		return cmd_usage(c, "%s", err.msg);
+	if (args.help) {
+		print_help(c, stdout);
+		return EXIT_OK;
+	}
+	if (args.noperands < c->least)
+		return cmd_usage(c, "%s is missing", c->operands);
+	if (args.noperands > c->most)
+		return cmd_usage(c, "\"%s\" is too much", args.operands[c->most]);
+	return c->run(c, &args);
+}
+
+int cmd_main(int argc, char **argv)
+{
+	const char *name = argc > 1 ? argv[1] : "";
+	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+		print_commands(stdout);
+		return EXIT_OK;
+	}
+	if (!strcmp(name, "--version"))
+		name = "version";
+	for (size_t i = 0; commands[i]; i++)
+		if (!strcmp(commands[i]->name, name))
+			return run_command(commands[i], argc - 1, argv + 1);
+	if (*name)
+		fprintf(stderr, "relay: there is no command \"%s\"\n\n", name);
+	print_commands(stderr);
+	return EXIT_USAGE;
+}

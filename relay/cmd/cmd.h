@@ -1,0 +1,57 @@
+/*
+ * cmd — the subcommands of `relay`, one file each; the entry on top of the file is its manual.
+ *
+ * Output is for people when it goes to a terminal, and one JSON object a line with --json or when
+ * piped, where a command has both. Exit status: 0 ok, 1 found something or failed, 2 wrong usage,
+ * 78 bad configuration (EX_CONFIG of sysexits.h).
+ */
+#ifndef RELAY_CMD_H
+#define RELAY_CMD_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "relay/cmd/args.h"
+#include "relay/settings.h"
+
+enum { EXIT_OK = 0, EXIT_FOUND = 1, EXIT_USAGE = 2, EXIT_BAD_CONFIG = 78 };
+
+struct command {
+	const char *name;
+	const char *operands; /* "SEQUENCE|ID"; "": none */
+	size_t least, most;   /* operands */
+	const char *summary;  /* one phrase for the list of commands */
+	const char *example;  /* lines that work as they stand */
+	const struct flag *flags;
+	int (*run)(const struct command *self, const struct args *a);
+};
+
+extern const struct command *const commands[]; /* in the order of the help, ending in NULL */
+extern const struct command cmd_run, cmd_check, cmd_options, cmd_schema, cmd_init, cmd_version,
+	cmd_subscribe, cmd_receive, cmd_events;
+
+/* Finds the command, reads its flags, runs it. argv[0] is the program's name. */
+int cmd_main(int argc, char **argv);
+
+/* "relay check: text" on stderr, and for usage where to read more. Return the exit status. */
+int cmd_usage(const struct command *c, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int cmd_fail(const struct command *c, const struct err *err);
+
+/* The flag that all commands with a configuration have. */
+#define FLAG_CONFIG                                                                                \
+	{                                                                                          \
+		'c', "config", "FILE", "the configuration; default: relay.yaml"                    \
+	}
+#define FLAG_JSON                                                                                  \
+	{                                                                                          \
+		0, "json", NULL, "one JSON object a line, also on a terminal"                      \
+	}
+
+/* --json, or standard output is no terminal. */
+bool cmd_wants_json(const struct args *a);
+
+/* Reads the settings named by --config. Problems (and with `warnings` warnings, too) are printed to
+ * stderr; then NULL comes back when there was a problem. */
+struct settings *cmd_settings(const struct args *a, bool warnings);
+
+#endif

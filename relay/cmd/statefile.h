@@ -1,0 +1,19 @@
+/*
+ * statefile — a small file that is either the old or the new one, whatever happens while it is
+ * written: a new file, fsync, rename, fsync of the folder.
+ */
+#ifndef RELAY_STATEFILE_H
+#define RELAY_STATEFILE_H
+
+#include <stddef.h>
+
+#include "relay/base/buf.h"
+#include "relay/base/err.h"
+
+#define STATEFILE_MAX (16 << 20)
+
+int statefile_write(const char *path, const char *text, size_t len, struct err *err);
+/* 1: *ret holds it; 0: there is none; -1 with err. */
+int statefile_read(const char *path, struct buf *ret, struct err *err);
+
+#endif

@@ -1,0 +1,41 @@
+/* relay version — this version, and what it was built with. */
+#include <string.h>
+
+#include "relay/base/json.h"
+#include "relay/cmd/cmd.h"
+
+static int run(const struct command *self, const struct args *a);
+
+static const struct flag flags[] = {FLAG_JSON, {0}};
+
+const struct command cmd_version = {
+	.name = "version",
+	.operands = "",
+	.summary = "the version, and what is built in",
+	.example = "  relay version",
+	.flags = flags,
+	.run = run,
+};
+
+static int run(const struct command *self, const struct args *a)
+{
+	(void)self;
+	if (arg_given(a, "json")) {
+		printf("{\"version\":\"%s\",\"transports\":[", RELAY_VERSION);
+		for (size_t i = 0; transport_types[i]; i++)
+			printf("%s\"%s\"", i ? "," : "", transport_types[i]->name);
+		fputs("],\"journals\":[", stdout);
+		for (size_t i = 0; store_types[i]; i++)
+			printf("%s\"%s\"", i ? "," : "", store_types[i]->name);
+		puts("]}");
+		return EXIT_OK;
+	}
+	printf("relay %s\ntransports:", RELAY_VERSION);
+	for (size_t i = 0; transport_types[i]; i++)
+		printf(" %s", transport_types[i]->name);
+	fputs("\njournals:", stdout);
+	for (size_t i = 0; store_types[i]; i++)
+		printf(" %s", store_types[i]->name);
+	puts("");
+	return EXIT_OK;
+}

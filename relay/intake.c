@@ -1,0 +1,388 @@
+/*
+ * A page goes through four steps, the second and fourth answered by the journal's threads:
+ *
+ *   compare  rows with what memory holds → new, changed; stamp the others as seen
+ *   recall   the changed rows' records from the journal
+ *   derive   diff → events, records → routes → one batch
+ *   settle   after the commit: memory takes over what the batch said
+ *
+ * The last page of a complete sweep is followed by a search for rows that missed it, in slices, so
+ * that a million rows do not hold the loop.
+ */
+#include "relay/intake_state.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/mem.h"
+
+#define SLICE	   20000 /* held rows looked at in one go: about 1 ms */
+#define REMOVE_MAX 500	 /* removals in one commit */
+#define MISSED_MAX 2	 /* complete sweeps without a row until it counts as removed */
+
+/* A page on its way through intake. */
+struct passage {
+	struct intake *in;
+	struct source_page *page;
+	int64_t recorded_ms;
+	size_t *rows;	   /* changed or new, by their place on the page, in page order */
+	uint32_t *numbers; /* of each of them; new ones get the next free */
+	uint32_t *known;   /* numbers of the changed ones, ascending */
+	size_t n, nknown;
+	struct page_result result;
+	uint32_t scanned; /* of the search for missing rows */
+	uint32_t *missing;
+	size_t nmissing;
+	bool writes_record;
+};
+
+struct intake *intake_new(const struct intake_env *env)
+{
+	struct intake *in = xcalloc(1, sizeof *in);
+	in->env = *env;
+	return in;
+}
+
+void intake_free(struct intake *in)
+{
+	if (!in)
+		return;
+	for (size_t i = 0; i < in->narriving; i++)
+		free(in->arriving[i]);
+	free(in->arriving);
+	free(in);
+}
+
+void intake_use(struct intake *in, struct source *s, const struct source_options *o)
+{
+	in->source = s;
+	in->options = o;
+}
+
+void intake_halt(struct intake *in)
+{
+	in->halted = true;
+}
+
+bool intake_busy(const struct intake *in)
+{
+	return in->busy > 0;
+}
+
+struct diff_place intake_place(const struct intake *in, const struct broadcast_record *b,
+			       int64_t recorded_ms)
+{
+	return (struct diff_place){
+		.base_url = in->options->base_url,
+		.org = b->org,
+		.broadcast = b->id,
+		.broadcast_name = b->name,
+		.broadcast_created_ms = b->created_ms,
+		.states = in->env.states,
+		.statuses = in->env.statuses,
+		.since_ms = in->env.since_ms,
+		.recorded_ms = recorded_ms,
+		.updates = in->options->updates,
+		.channels = in->options->channels,
+	};
+}
+
+/* Names first seen since the last commit go along; harmless when they go twice. */
+static void add_names(const struct intake *in, struct batch *b)
+{
+	const struct names *lists[] = {in->env.states, in->env.statuses};
+	const unsigned kept[] = {in->env.states_kept, in->env.statuses_kept};
+	for (int k = 0; k < 2; k++)
+		for (unsigned i = kept[k]; i < lists[k]->n; i++) {
+			struct name_write *w = batch_name(b);
+			w->kind = k ? 't' : 's';
+			w->number = (uint8_t)i;
+			memcpy(w->name, lists[k]->v[i], sizeof w->name);
+		}
+}
+
+void intake_committed(struct intake *in, const struct batch *b)
+{
+	for (size_t i = 0; i < b->nnames; i++) {
+		unsigned *kept =
+			b->names[i].kind == 's' ? &in->env.states_kept : &in->env.statuses_kept;
+		if (b->names[i].number + 1u > *kept)
+			*kept = b->names[i].number + 1u;
+	}
+	router_committed(in->env.router, b);
+	in->env.committed(in->env.arg, b);
+}
+
+void intake_commit(struct intake *in, struct batch *b, journal_done *done, void *arg)
+{
+	add_names(in, b);
+	router_route(in->env.router, b);
+	journal_commit(in->env.journal, b, done, arg);
+}
+
+static void passage_end(struct passage *x)
+{
+	struct intake *in = x->in;
+	if (x->writes_record)
+		x->page->broadcast->writing = false;
+	in->busy--;
+	source_page_done(in->source, x->page, &x->result);
+	free(x->rows);
+	free(x->numbers);
+	free(x->known);
+	free(x->missing);
+	free(x);
+}
+
+static void passage_fail(struct passage *x, const struct err *err)
+{
+	if (!x->in->halted)
+		x->in->env.failed(x->in->env.arg, err);
+	x->result.failed = true;
+	passage_end(x);
+}
+
+/* ---- compare ---- */
+
+/* Where recipient.updated is not asked for, an edited segment does not rewrite thousands of rows.
+ */
+static bool differs(const struct held_row *h, const struct row *r, bool updates)
+{
+	if (h->gone || h->states != r->states || h->status != r->status)
+		return true;
+	return updates &&
+	       (h->identity != r->identity || h->error != r->error || h->contact != r->contact);
+}
+
+static int by_number(const void *a, const void *b)
+{
+	uint32_t x = *(const uint32_t *)a, y = *(const uint32_t *)b;
+	return (x > y) - (x < y);
+}
+
+static void compare(struct passage *x)
+{
+	struct source_page *p = x->page;
+	struct held *held = p->broadcast->held;
+	uint32_t next = held_count(held);
+	for (size_t i = 0; i < p->rows->n; i++) {
+		const struct row *r = &p->rows->v[i];
+		uint32_t number = held_find(held, r->key);
+		if (number != HELD_NONE) {
+			struct held_row *h = held_at(held, number);
+			if (p->sweep)
+				h->sweep = p->sweep & 0x1fff;
+			h->missed = 0;
+			if (p->numbers)
+				p->numbers[i] = number;
+			if (!differs(h, r, x->in->options->updates))
+				continue;
+			x->known[x->nknown++] = number;
+		} else {
+			number = next++;
+			if (p->numbers)
+				p->numbers[i] = number;
+		}
+		x->rows[x->n] = i;
+		x->numbers[x->n++] = number;
+	}
+	qsort(x->known, x->nknown, sizeof *x->known, by_number);
+}
+
+/* ---- derive ---- */
+
+static const struct recipient_record *recalled(const struct recipient_record *v, size_t n,
+					       uint32_t number)
+{
+	size_t low = 0, high = n;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		if (v[mid].number < number)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < n && v[low].number == number ? &v[low] : NULL;
+}
+
+/* While the first sweep runs, how far it came is kept, so that a restart goes on from there. */
+static void add_progress(struct passage *x, struct batch *b)
+{
+	struct followed *f = x->page->broadcast;
+	bool done = f->record.baseline_done || x->page->last;
+	if (!x->page->sweep || f->record.baseline_done || f->writing)
+		return;
+	struct broadcast_record *w = batch_broadcast(b);
+	broadcast_record_copy(w, &f->record);
+	w->baseline_page = x->page->page;
+	w->baseline_done = done;
+	w->recipients = held_count(f->held) + (uint32_t)(x->n - x->nknown);
+	f->writing = x->writes_record = true;
+}
+
+static void derived(void *arg, const struct batch *b, const struct err *err);
+
+static void derive(struct passage *x, const struct recipient_record *known)
+{
+	struct intake *in = x->in;
+	const struct broadcast_record *record = &x->page->broadcast->record;
+	struct diff_place at = intake_place(in, record, x->recorded_ms);
+	struct batch *b = batch_new();
+	for (size_t i = 0; i < x->n; i++) {
+		struct recipient_write *w = batch_recipient(b);
+		w->broadcast = record->number;
+		diff_recipient(&at, recalled(known, x->nknown, x->numbers[i]),
+			       &x->page->rows->v[x->rows[i]], x->page->text, &b->events, &w->r);
+		w->r.number = x->numbers[i];
+	}
+	add_progress(x, b);
+	intake_commit(in, b, derived, x);
+}
+
+/* ---- settle ---- */
+
+static void keep(struct held *held, const struct recipient_write *w, uint16_t sweep)
+{
+	struct held_row row = {
+		.identity = w->r.identity,
+		.error = w->r.error,
+		.contact = w->r.contact,
+		.states = w->r.states,
+		.status = w->r.status & 0x7f,
+		.sweep = sweep & 0x1fff,
+	};
+	if (w->r.number < held_count(held)) {
+		struct held_row *h = held_at(held, w->r.number);
+		if (h->gone != w->r.gone)
+			held_set_gone(held, w->r.number, w->r.gone);
+		row.key = h->key;
+		row.missed = w->r.gone ? MISSED_MAX : 0;
+		row.gone = w->r.gone;
+		row.sweep = sweep ? sweep & 0x1fff : h->sweep;
+		*h = row;
+	} else {
+		row.key = hash128(w->r.id, strlen(w->r.id));
+		held_add(held, &row);
+	}
+}
+
+static void look_for_missing(void *arg);
+
+static void derived(void *arg, const struct batch *b, const struct err *err)
+{
+	struct passage *x = arg;
+	struct followed *f = x->page->broadcast;
+	if (err) {
+		passage_fail(x, err);
+		return;
+	}
+	for (size_t i = 0; i < b->nrecipients; i++)
+		keep(f->held, &b->recipients[i], x->page->sweep);
+	for (size_t i = 0; i < b->nbroadcasts; i++) {
+		f->record.baseline_page = b->broadcasts[i].baseline_page;
+		f->record.baseline_done = b->broadcasts[i].baseline_done;
+	}
+	f->record.recipients = held_count(f->held);
+	x->result.added = x->n - x->nknown;
+	x->result.changed = x->nknown;
+	intake_committed(x->in, b);
+	look_for_missing(x);
+}
+
+/* ---- rows that missed two complete sweeps ---- */
+
+static void removed(void *arg, const struct batch *b, const struct err *err)
+{
+	struct passage *x = arg;
+	if (err) {
+		passage_fail(x, err);
+		return;
+	}
+	for (size_t i = 0; i < b->nrecipients; i++)
+		keep(x->page->broadcast->held, &b->recipients[i], 0);
+	intake_committed(x->in, b);
+	x->nmissing = 0;
+	look_for_missing(x);
+}
+
+static void remove_missing(void *arg, const struct recipient_record *v, size_t n,
+			   const struct err *err)
+{
+	struct passage *x = arg;
+	if (err || x->in->halted) {
+		passage_fail(x, err ? err : &(struct err){ERR_STORE, "the relay stops"});
+		return;
+	}
+	const struct broadcast_record *record = &x->page->broadcast->record;
+	struct diff_place at = intake_place(x->in, record, x->recorded_ms);
+	struct batch *b = batch_new();
+	for (size_t i = 0; i < n; i++) {
+		struct recipient_write *w = batch_recipient(b);
+		w->broadcast = record->number;
+		diff_removed(&at, &v[i], &b->events);
+		recipient_record_copy(&w->r, &v[i]);
+		w->r.gone = true;
+	}
+	intake_commit(x->in, b, removed, x);
+}
+
+static void look_for_missing(void *arg)
+{
+	struct passage *x = arg;
+	struct held *held = x->page->broadcast->held;
+	uint32_t count = held_count(held);
+	if (!x->page->last || x->scanned >= count || x->in->halted) {
+		passage_end(x);
+		return;
+	}
+	uint32_t end = count - x->scanned > SLICE ? x->scanned + SLICE : count;
+	if (!x->missing)
+		x->missing = xcalloc(REMOVE_MAX, sizeof *x->missing);
+	for (; x->scanned < end && x->nmissing < REMOVE_MAX; x->scanned++) {
+		struct held_row *h = held_at(held, x->scanned);
+		if (h->gone || h->sweep == (x->page->sweep & 0x1fff))
+			continue;
+		if (h->missed < MISSED_MAX)
+			h->missed++;
+		if (h->missed == MISSED_MAX)
+			x->missing[x->nmissing++] = x->scanned;
+	}
+	if (x->nmissing)
+		journal_recipients(x->in->env.journal, x->page->broadcast->record.number,
+				   x->missing, x->nmissing, remove_missing, x);
+	else
+		mailbox_post(x->in->env.loop, look_for_missing, x);
+}
+
+/* ---- pages ---- */
+
+static void recall_done(void *arg, const struct recipient_record *v, size_t n,
+			const struct err *err)
+{
+	struct passage *x = arg;
+	if (x->in->halted)
+		passage_fail(x, &(struct err){ERR_STORE, "the relay stops"});
+	else if (err || n != x->nknown)
+		passage_fail(x, err ? err : &(struct err){ERR_STORE, "rows are missing"});
+	else
+		derive(x, v);
+}
+
+void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
+{
+	struct passage *x = xcalloc(1, sizeof *x);
+	*x = (struct passage){.in = in, .page = p, .recorded_ms = now_wall_ms};
+	in->busy++;
+	x->rows = xcalloc(p->rows->n + 1, sizeof *x->rows);
+	x->numbers = xcalloc(p->rows->n + 1, sizeof *x->numbers);
+	x->known = xcalloc(p->rows->n + 1, sizeof *x->known);
+	compare(x);
+	bool progress = p->sweep && !p->broadcast->record.baseline_done;
+	if (x->nknown)
+		journal_recipients(in->env.journal, p->broadcast->record.number, x->known,
+				   x->nknown, recall_done, x);
+	else if (x->n || progress)
+		derive(x, NULL);
+	else
+		look_for_missing(x);
+}

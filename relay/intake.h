@@ -1,0 +1,47 @@
+/*
+ * intake — from what the source read to what the journal keeps: page → changed rows → events →
+ * routes → one commit → memory.
+ *
+ * Memory says "known" only after the commit is reported, so a crash anywhere repeats work and
+ * loses nothing. Of one broadcast one page is in intake at a time (source.h), so two diffs of a row
+ * never overlap.
+ */
+#ifndef RELAY_INTAKE_H
+#define RELAY_INTAKE_H
+
+#include "relay/journal/journal.h"
+#include "relay/router.h"
+#include "relay/source/source.h"
+
+struct intake;
+
+struct intake_env {
+	struct journal *journal;
+	struct mailbox *loop;
+	struct router *router;
+	struct names *states, *statuses;     /* borrowed; the source grows them */
+	unsigned states_kept, statuses_kept; /* of them the journal holds so many already */
+	uint32_t broadcasts;		     /* numbers given to broadcasts so far */
+	int64_t since_ms;		     /* DATE_NONE: from the journal; see since_known */
+	bool since_known; /* false: `now` is still to be taken from the first listing */
+	/* The commit was reported: something may be due for delivery. */
+	void (*committed)(void *arg, const struct batch *b);
+	/* A commit failed. Called for each failure. */
+	void (*failed)(void *arg, const struct err *err);
+	void *arg;
+};
+
+struct intake *intake_new(const struct intake_env *env);
+void intake_free(struct intake *in); /* after the journal is closed; NULL is allowed */
+
+/* The source whose pages come, and its options; again after a reload. Borrowed. */
+void intake_use(struct intake *in, struct source *s, const struct source_options *o);
+
+void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms);
+void intake_listing(struct intake *in, const struct source_listing *l, struct instant now);
+void intake_broadcast_gone(struct intake *in, struct followed *b, int64_t now_wall_ms);
+/* Before the journal is closed: what is under way ends with its next answer. */
+void intake_halt(struct intake *in);
+bool intake_busy(const struct intake *in);
+
+#endif

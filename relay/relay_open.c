@@ -1,0 +1,367 @@
+/*
+ * Start and end: what the journal holds becomes the stages' memory, in the order of the arrows;
+ * the end undoes it from both sides towards the journal, which answers last.
+ */
+#include "relay/relay.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/log.h"
+#include "relay/base/mem.h"
+#include "relay/relay_state.h"
+
+#define WIRE_CONNECTIONS 256  /* pooled over all http destinations */
+#define LOOP_CONNECTIONS 16   /* to the API */
+#define FULL_PAUSE_MS	 5000 /* until a full journal is tried again */
+
+/* ---- what the stages tell ---- */
+
+static void on_page(void *arg, struct source_page *p)
+{
+	struct relay *r = arg;
+	intake_page(r->intake, p, relay_now(r).wall_ms);
+}
+
+static void on_listing(void *arg, const struct source_listing *l)
+{
+	struct relay *r = arg;
+	intake_listing(r->intake, l, relay_now(r));
+}
+
+/* A failure that repeats is told when its text changes. */
+static bool is_news(struct relay *r, const char *text)
+{
+	if (r->last_trouble && !strcmp(r->last_trouble, text))
+		return false;
+	free(r->last_trouble);
+	r->last_trouble = xstrdup(text);
+	return true;
+}
+
+static void forget_news(struct relay *r)
+{
+	free(r->last_trouble);
+	r->last_trouble = NULL;
+}
+
+static void on_source_notice(void *arg, enum source_notice what, const struct followed *b,
+			     const char *why, int64_t number)
+{
+	struct relay *r = arg;
+	const char *id = b ? b->record.id : "-";
+	if (what == SOURCE_DOWN)
+		log_error("the API gives nothing usable; asking goes on", log_str("why", why));
+	else if (what == SOURCE_UP)
+		log_info("the API answers again");
+	else if (what == SOURCE_SKIPPED)
+		log_warn("rows left out", log_str("broadcast", id), log_str("why", why),
+			 log_num("rows", number));
+	else if (what == SOURCE_NEW_NAME)
+		log_warn("the API has grown a name; it is taken in", log_str("name", why));
+	else if (what == SOURCE_TROUBLE && is_news(r, why))
+		log_warn("a request failed and will be repeated", log_str("broadcast", id),
+			 log_str("why", why));
+	else if (what == SOURCE_GONE)
+		log_info("broadcast removed", log_str("broadcast", id));
+	if (what == SOURCE_UP)
+		forget_news(r);
+	if (what == SOURCE_GONE)
+		intake_broadcast_gone(r->intake, (struct followed *)b, relay_now(r).wall_ms);
+}
+
+static void on_committed(void *arg, const struct batch *b)
+{
+	struct relay *r = arg;
+	if (r->refusing) {
+		r->refusing = false;
+		forget_news(r);
+		log_info("the journal takes commits again");
+	}
+	if (b->nroutes)
+		delivery_committed(r->delivery, journal_latest(r->journal));
+	log_debug("committed", log_num("events", (int64_t)b->events.n),
+		  log_num("rows", (int64_t)b->nrecipients), log_num("routes", (int64_t)b->nroutes));
+}
+
+/* A full journal takes no new rows, but still verdicts: deliveries go on and make room. */
+static void on_commit_failed(void *arg, const struct err *err)
+{
+	struct relay *r = arg;
+	if (err->code == ERR_LIMIT) {
+		source_pause(r->source, true);
+		r->full_until_ms = relay_now(r).mono_ms + FULL_PAUSE_MS;
+	}
+	r->refusing = true;
+	if (is_news(r, err->msg))
+		log_error(err->code == ERR_LIMIT
+				  ? "the journal takes no more: polling pauses, deliveries go on"
+				  : "the journal refused a commit; the work is repeated",
+			  log_str("why", err->msg));
+}
+
+static void on_delivery_notice(void *arg, enum delivery_notice what, const char *destination,
+			       const char *event, const char *why)
+{
+	static const char *const texts[] = {
+		[DELIVERY_FAILING] = "delivery fails; it is tried again by the schedule",
+		[DELIVERY_RECOVERED] = "delivery works again",
+		[DELIVERY_PARKED] = "event parked: it will not be tried again by itself",
+		[DELIVERY_DISABLED] = "destination disabled; it keeps collecting",
+	};
+	(void)arg;
+	log_write(what == DELIVERY_RECOVERED ? LOG_INFO : LOG_WARN, texts[what],
+		  LOG_FIELDS(log_str("destination", destination), log_str("event", event),
+			     log_str("why", why)));
+}
+
+/* ---- requests on the loop's own connections, timed ---- */
+
+struct loop_call {
+	struct relay *relay;
+	http_done *done;
+	void *arg;
+};
+
+static void loop_call_done(void *arg, const struct http_reply *reply)
+{
+	struct loop_call c = *(struct loop_call *)arg;
+	int64_t t = clock_mono_us();
+	free(arg);
+	c.done(c.arg, reply);
+	relay_note_call(c.relay, t);
+}
+
+static int loop_fetch(void *arg, const struct http_call *call, http_done *done, void *done_arg,
+		      struct err *err)
+{
+	struct relay *r = arg;
+	struct loop_call *c = xmalloc(sizeof *c);
+	*c = (struct loop_call){r, done, done_arg};
+	if (http_start(r->http, call, loop_call_done, c, NULL, err) < 0) {
+		free(c);
+		return -1;
+	}
+	return 0;
+}
+
+/* ---- the past, for transports that refill ---- */
+
+static int history_routes(void *arg, const struct history_query *q, history_each *each,
+			  void *each_arg, struct history_end *ret, struct err *err)
+{
+	struct relay *r = arg;
+	struct delivery_routes routes = {0};
+	struct route_query query = {
+		.destination = q->number,
+		.after = q->after,
+		.topic_prefix = q->prefix,
+		.limit = q->limit,
+		.scan_limit = q->scan,
+		.max_bytes = q->max_bytes,
+	};
+	if (journal_routes_wait(r->journal, &query, &routes, err) < 0)
+		return -1;
+	for (size_t i = 0; i < routes.n; i++)
+		each(each_arg, &(struct history_event){
+				       .sequence = routes.v[i].event.sequence,
+				       .prevsequence = routes.v[i].prevsequence,
+				       .topic = routes.v[i].event.topic,
+				       .body = routes.v[i].event.body,
+				       .len = routes.v[i].event.len,
+			       });
+	*ret = (struct history_end){routes.scanned, routes.more, journal_oldest(r->journal),
+				    journal_latest(r->journal)};
+	delivery_routes_release(&routes);
+	return 0;
+}
+
+/* ---- start ---- */
+
+struct source *relay_open_source(struct relay *r, struct settings *s, struct err *err)
+{
+	struct source_env env = {
+		.fetch = r->env.fetch ? r->env.fetch : loop_fetch,
+		.fetch_arg = r->env.fetch ? r->env.fetch_arg : r,
+		.states = &r->states,
+		.statuses = &r->statuses,
+		.seed = r->env.seed,
+		.page = on_page,
+		.listing = on_listing,
+		.notice = on_source_notice,
+		.arg = r,
+	};
+	return source_open(&s->source, &env, relay_now(r), err);
+}
+
+static void hold_row(void *arg, const struct recipient_record *record)
+{
+	struct held *held = arg;
+	struct held_row row = {
+		.key = hash128(record->id, strlen(record->id)),
+		.identity = record->identity,
+		.error = record->error,
+		.contact = record->contact,
+		.states = record->states,
+		.status = record->status & 0x7f,
+	};
+	uint32_t number = held_add(held, &row);
+	if (record->gone)
+		held_set_gone(held, number, true);
+}
+
+static int follow_again(struct relay *r, struct store_head *head, struct err *err)
+{
+	for (size_t i = 0; i < head->nbroadcasts; i++) {
+		struct broadcast_record *b = &head->broadcasts[i];
+		if (b->gone)
+			continue;
+		struct held *held = held_new();
+		if (journal_load_recipients(r->journal, b->number, hold_row, held, err) < 0) {
+			held_free(held);
+			return -1;
+		}
+		struct broadcast_record taken = *b;
+		*b = (struct broadcast_record){.gone = true};
+		source_follow(r->source, &taken, held);
+	}
+	return 0;
+}
+
+static void open_intake(struct relay *r, const struct store_head *head)
+{
+	const struct source_options *o = &r->settings->source;
+	struct intake_env env = {
+		.journal = r->journal,
+		.loop = r->mailbox,
+		.router = r->router,
+		.states = &r->states,
+		.statuses = &r->statuses,
+		.states_kept = head->states.n,
+		.statuses_kept = head->statuses.n,
+		.since_ms = DATE_NONE,
+		.since_known = true,
+		.committed = on_committed,
+		.failed = on_commit_failed,
+		.arg = r,
+	};
+	for (size_t i = 0; i < head->nbroadcasts; i++)
+		if (head->broadcasts[i].number > env.broadcasts)
+			env.broadcasts = head->broadcasts[i].number;
+	if (o->since_kind == SINCE_TIME) {
+		env.since_ms = o->since_ms;
+	} else if (o->since_kind == SINCE_NOW) {
+		env.since_ms = head->since_ms;
+		env.since_known = head->since_ms != DATE_NONE;
+	}
+	r->intake = intake_new(&env);
+}
+
+static int open_delivery(struct relay *r, struct store_head *head, struct err *err)
+{
+	r->wire = wire_open(r->mailbox, WIRE_CONNECTIONS, err);
+	if (!r->wire)
+		return -1;
+	memcpy(r->own, r->settings->own, sizeof r->own);
+	r->nown = r->settings->nown;
+	r->history = (struct transport_history){.arg = r, .routes = history_routes};
+	struct delivery_env env = {
+		.journal = r->journal,
+		.loop = r->mailbox,
+		.wire = r->wire,
+		.history = &r->history,
+		.random = {r->env.seed},
+		.notice = on_delivery_notice,
+		.arg = r,
+		.own = r->own,
+		.nown = r->nown,
+	};
+	r->delivery = delivery_open(&env);
+	for (size_t i = 0; i < head->ndestinations; i++) {
+		r->destinations = mem_grow(r->destinations, r->ndestinations, &r->destinations_cap,
+					   sizeof *r->destinations);
+		r->destinations[r->ndestinations++].record = head->destinations[i];
+		r->destinations[r->ndestinations - 1].open = false;
+		head->destinations[i] = (struct destination_record){0};
+	}
+	r->exceptions = head->exceptions;
+	r->nexceptions = head->nexceptions;
+	head->exceptions = NULL;
+	head->nexceptions = 0;
+	return relay_apply_destinations(r, r->settings, err);
+}
+
+static int open_stages(struct relay *r, struct store_head *head, struct err *err)
+{
+	if (!r->env.fetch) {
+		r->http = http_open(LOOP_CONNECTIONS, err);
+		if (!r->http)
+			return -1;
+	}
+	r->mailbox = mailbox_open(r->http ? http_wake : NULL, r->http);
+	r->journal = journal_open(&r->settings->journal, r->mailbox, head, err);
+	if (!r->journal)
+		return -1;
+	r->states = head->states;
+	r->statuses = head->statuses;
+	if (!r->states.n)
+		states_init(&r->states);
+	r->router = router_new(head->rules, head->nrules);
+	open_intake(r, head);
+	r->source = relay_open_source(r, r->settings, err);
+	if (!r->source)
+		return -1;
+	intake_use(r->intake, r->source, &r->settings->source);
+	if (follow_again(r, head, err) < 0)
+		return -1;
+	return open_delivery(r, head, err);
+}
+
+struct relay *relay_open(struct settings *settings, const struct relay_env *env, struct err *err)
+{
+	struct relay *r = xcalloc(1, sizeof *r);
+	struct store_head head = {0};
+	r->settings = settings;
+	r->env = *env;
+	int failed = open_stages(r, &head, err);
+	store_head_release(&head);
+	if (!failed)
+		return r;
+	relay_close(r);
+	return NULL;
+}
+
+/* ---- end ---- */
+
+void relay_close(struct relay *r)
+{
+	if (!r)
+		return;
+	if (r->source)
+		source_pause(r->source, true);
+	if (r->http)
+		http_end_calls(r->http); /* the pages are asked for again after the next start */
+	delivery_close(r->delivery); /* verdicts that come later are lost: sent again next time */
+	if (r->intake)
+		intake_halt(r->intake);
+	journal_close(r->journal);
+	if (r->mailbox)
+		mailbox_run(r->mailbox);
+	wire_close(r->wire);
+	source_close(r->source);
+	source_close(r->next_source);
+	intake_free(r->intake);
+	router_free(r->router);
+	mailbox_close(r->mailbox);
+	http_close(r->http);
+	for (size_t i = 0; i < r->ndestinations; i++)
+		destination_record_release(&r->destinations[i].record);
+	free(r->destinations);
+	for (size_t i = 0; i < r->nexceptions; i++)
+		exception_release(&r->exceptions[i]);
+	free(r->exceptions);
+	free(r->last_trouble);
+	settings_free(r->settings);
+	settings_free(r->next);
+	free(r);
+}

@@ -1,0 +1,34 @@
+/*
+ * router — events of a batch → routes: asks the rules where each event goes and writes the answer
+ * into the same batch. Routing decisions are history: they are taken once, when the event is
+ * journaled, and kept with the rule's name and version.
+ */
+#ifndef RELAY_ROUTER_H
+#define RELAY_ROUTER_H
+
+#include "relay/journal/batch.h"
+#include "rules/rules.h"
+
+struct router;
+
+/* A destination as the rules number it. */
+struct router_destination {
+	uint32_t number; /* the journal's */
+	bool topical;
+};
+
+/* known: the rules the journal holds; copied. */
+struct router *router_new(const struct rule_record *known, size_t n);
+void router_free(struct router *r); /* NULL is allowed */
+
+/* The rules in force from now on, borrowed until the next call; destinations in their numbering. */
+void router_use(struct router *r, const struct rules *rules,
+		const struct router_destination *destinations, size_t n);
+
+/* Adds routes for all events of the batch, and the rules' own records where the journal may not
+ * have them yet. */
+void router_route(struct router *r, struct batch *b);
+/* The batch was committed: its rule records are held. */
+void router_committed(struct router *r, const struct batch *b);
+
+#endif

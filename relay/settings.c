@@ -1,0 +1,260 @@
+/*
+ * Puts the parts' tables together. Everything about one section alone is checked by its owner;
+ * here only what crosses sections: rules name destinations, no two destinations listen on one
+ * address.
+ */
+#include "relay/settings.h"
+
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/log.h"
+#include "relay/base/mem.h"
+
+#define DESTINATIONS_MAX 1000 /* each has a cursor and a window of its own */
+#define NAME_MAX_LEN	 64   /* of a destination: it stands in logs, metrics and URLs */
+
+static bool good_name(const char *name)
+{
+	size_t len =
+		strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-");
+	return len && len <= NAME_MAX_LEN && !name[len];
+}
+
+static size_t count_transports(void)
+{
+	size_t n = 0;
+	while (transport_types[n])
+		n++;
+	return n;
+}
+
+/* Beside delivery's own keys, one key names the transport. */
+static const struct node *find_transport(struct destination_settings *d, struct problems *p)
+{
+	const struct node *found = NULL;
+	for (size_t i = 0; i < d->node->n; i++) {
+		const struct node *n = d->node->items[i];
+		const struct transport_type *t = transport_find(n->key);
+		if (!t)
+			continue;
+		if (found)
+			problem_at(p, n, "a destination has one transport; %s is named already",
+				   d->type->name);
+		d->type = t;
+		found = n;
+	}
+	if (!found) {
+		struct buf known = BUF_INIT(256);
+		for (size_t i = 0; transport_types[i]; i++)
+			buf_addf(&known, "%s%s", i ? ", " : "", transport_types[i]->name);
+		problem_at(p, d->node, "a transport is missing; one of %s is expected", known.data);
+		buf_release(&known);
+	}
+	return found;
+}
+
+/* delivery's table and one row per transport, so that a slip in either is told with both. */
+static struct option *destination_table(void)
+{
+	size_t n = 0, transports = count_transports();
+	while (delivery_option_table[n].name)
+		n++;
+	struct option *table = xcalloc(n + transports + 1, sizeof *table);
+	memcpy(table, delivery_option_table, n * sizeof *table);
+	for (size_t i = 0; i < transports; i++)
+		table[n + i] = (struct option){
+			.name = transport_types[i]->name,
+			.type = OPT_NODE,
+			.offset = sizeof(struct delivery_options),
+			.help = "transport and its settings",
+			.section = transport_types[i]->options,
+		};
+	return table;
+}
+
+struct destination_read { /* delivery's options with room for the transport's node behind them */
+	struct delivery_options options;
+	const struct node *transport;
+};
+_Static_assert(offsetof(struct destination_read, transport) == sizeof(struct delivery_options),
+	       "destination_table relies on it");
+
+static void read_destination(struct destination_settings *d, struct problems *p)
+{
+	if (!good_name(d->name))
+		problem_at(p, d->node, "a name is 1 to %d of A-Z a-z 0-9 _ -", NAME_MAX_LEN);
+	if (d->node->kind != NODE_MAP) {
+		problem_at(p, d->node, "a map with a transport is expected");
+		return;
+	}
+	struct destination_read read = {0};
+	struct option *table = destination_table();
+	options_read(table, d->node, &read, p);
+	d->options = read.options;
+	free(table);
+	const struct node *n = find_transport(d, p);
+	if (!n)
+		return;
+	if (d->type->unordered && !node_get(d->node, "order"))
+		d->options.order = ORDER_NONE;
+	d->settings = xcalloc(1, d->type->settings_size ? d->type->settings_size : 1);
+	if (n->kind != NODE_MAP && !node_is_null(n))
+		problem_at(p, n, "a map of %s settings is expected", d->type->name);
+	size_t before = p->n + p->more;
+	options_read(d->type->options, n->kind == NODE_MAP ? n : NULL, d->settings, p);
+	if (d->type->check && p->n + p->more == before)
+		d->type->check(d->settings, n, p);
+}
+
+static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	if (a->ss_family != b->ss_family)
+		return false;
+	if (a->ss_family == AF_INET) {
+		const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
+		return x->sin_port && x->sin_port == y->sin_port &&
+		       x->sin_addr.s_addr == y->sin_addr.s_addr;
+	}
+	const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
+	return x->sin6_port && x->sin6_port == y->sin6_port &&
+	       !memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr);
+}
+
+static void collect_listens(struct settings *s, const struct destination_settings *d,
+			    struct problems *p)
+{
+	if (!d->type || !d->type->listens || !d->settings)
+		return;
+	size_t room = sizeof s->own / sizeof *s->own - s->nown;
+	size_t n = d->type->listens(d->settings, s->own + s->nown, room);
+	for (size_t i = s->nown; i < s->nown + n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (same_address(&s->own[i], &s->own[k]))
+				problem_at(p, d->node,
+					   "listens on an address that is taken already");
+	s->nown += n;
+}
+
+static void read_destinations(struct settings *s, struct problems *p)
+{
+	const struct node *map = s->config.destinations;
+	size_t n = map && map->kind == NODE_MAP ? map->n : 0;
+	if (map && map->kind != NODE_MAP && !node_is_null(map))
+		problem_at(p, map, "a map of destinations by name is expected");
+	if (n > DESTINATIONS_MAX) {
+		problem_at(p, map, "%zu destinations; at most %d are allowed", n, DESTINATIONS_MAX);
+		n = 0;
+	}
+	s->destinations = xcalloc(n + 1, sizeof *s->destinations);
+	s->destination_names = xcalloc(n + 1, sizeof *s->destination_names);
+	for (size_t i = 0; i < n; i++) {
+		struct destination_settings *d = &s->destinations[s->ndestinations++];
+		d->node = map->items[i];
+		d->name = s->destination_names[i] = d->node->key;
+		read_destination(d, p);
+		collect_listens(s, d, p);
+	}
+}
+
+static void warn_of_gaps(const struct settings *s, struct problems *p)
+{
+	if (!s->ndestinations)
+		problem_warn(p, yaml_root(s->yaml), "no destinations: events go nowhere");
+	else if (s->rules && !rules_count(s->rules))
+		problem_warn(p, yaml_root(s->yaml), "no rules: events are kept but sent nowhere");
+}
+
+struct settings *settings_load(const char *path, struct problems *p)
+{
+	struct yaml *yaml = yaml_load(path, p);
+	if (!yaml)
+		return NULL;
+	struct settings *s = xcalloc(1, sizeof *s);
+	s->path = xstrdup(path);
+	s->yaml = yaml;
+	config_read(yaml, &s->config, p);
+	size_t before = p->n + p->more;
+	options_read(source_option_table, s->config.source, &s->source, p);
+	if (p->n + p->more == before)
+		source_options_check(&s->source,
+				     s->config.source ? s->config.source : yaml_root(yaml), p);
+	journal_options_read(&s->journal, s->config.journal, p);
+	read_destinations(s, p);
+	s->rules = rules_load(s->config.rules, s->destination_names, p);
+	if (p->n) {
+		settings_free(s);
+		return NULL;
+	}
+	warn_of_gaps(s, p);
+	return s;
+}
+
+void settings_free(struct settings *s)
+{
+	if (!s)
+		return;
+	rules_free(s->rules);
+	for (size_t i = 0; i < s->ndestinations; i++) {
+		struct destination_settings *d = &s->destinations[i];
+		options_release(delivery_option_table, &d->options);
+		if (d->settings)
+			options_release(d->type->options, d->settings);
+		free(d->settings);
+	}
+	free(s->destinations);
+	free(s->destination_names);
+	journal_options_release(&s->journal);
+	source_options_release(&s->source);
+	config_release(&s->config);
+	yaml_free(s->yaml);
+	free(s->path);
+	free(s);
+}
+
+/* config's table with the parts' sections hung in. Caller frees. */
+static struct option *whole_table(void)
+{
+	size_t n = 0;
+	while (config_options[n].name)
+		n++;
+	struct option *table = xcalloc(n + 1, sizeof *table);
+	memcpy(table, config_options, n * sizeof *table);
+	for (size_t i = 0; i < n; i++) {
+		if (!strcmp(table[i].name, "source"))
+			table[i].section = source_option_table;
+		else if (!strcmp(table[i].name, "journal"))
+			table[i].section = journal_option_table;
+	}
+	return table;
+}
+
+void settings_print_options(FILE *out)
+{
+	struct option *whole = whole_table(), *destination = destination_table();
+	options_print(whole, "", out);
+	options_print(destination, "destinations.NAME.", out);
+	options_print(rule_option_table, "rules[].", out);
+	free(whole);
+	free(destination);
+}
+
+void settings_schema(struct buf *out)
+{
+	struct option *whole = whole_table(), *destination = destination_table();
+	struct buf top = BUF_INIT(1 << 20);
+	options_schema(whole, &top);
+	/* `destinations` and `rules` hold maps by name and a list: said here, as tables cannot */
+	buf_adds(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
+		      "\"title\":\"relay.yaml\",\"allOf\":[");
+	buf_add(out, top.data, top.len);
+	buf_adds(out, "],\"properties\":{\"destinations\":{\"additionalProperties\":");
+	options_schema(destination, out);
+	buf_adds(out, "},\"rules\":{\"type\":\"array\",\"items\":");
+	options_schema(rule_option_table, out);
+	buf_adds(out, "}}}");
+	buf_release(&top);
+	free(whole);
+	free(destination);
+}

@@ -1,0 +1,324 @@
+/*
+ * Virtual time moves from one event to the next: the earliest reply that is due, or what the relay
+ * says it waits for. Requests are answered by the model at the moment their reply is due.
+ */
+#include "tests/sim/drive.h"
+
+#include <limits.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "examples/invent-sim/verify.h"
+#include "relay/base/log.h"
+#include "relay/base/mem.h"
+
+#define HOST	   "http://127.0.0.1:1"
+#define LATENCY_MS 50
+#define PENDING	   64
+#define PATIENCE_S 60 /* real seconds for the journal's threads to answer */
+
+struct pending {
+	int64_t due_ms;
+	char *path, *authorization;
+	http_done *done;
+	void *arg;
+};
+
+struct drive {
+	struct drive_options options;
+	char *config, *events, *ledger;
+	struct model *model;
+	struct relay *relay;
+	int64_t epoch_ms, now_ms;
+	struct pending v[PENDING];
+	size_t n;
+	int64_t *begun; /* when each request was begun */
+	size_t nbegun, begun_cap;
+};
+
+static struct instant clock_of(void *arg)
+{
+	const struct drive *d = arg;
+	return (struct instant){d->now_ms, d->now_ms - d->epoch_ms};
+}
+
+static int fetch(void *arg, const struct http_call *call, http_done *done, void *done_arg,
+		 struct err *err)
+{
+	struct drive *d = arg;
+	if (d->n == PENDING)
+		return err_set(err, ERR_LIMIT, "more than %d requests at once", PENDING);
+	struct pending *p = &d->v[d->n++];
+	*p = (struct pending){
+		.due_ms = d->now_ms + (d->options.latency_ms ? d->options.latency_ms : LATENCY_MS),
+		.path = xstrdup(call->url + strlen(HOST)),
+		.done = done,
+		.arg = done_arg,
+	};
+	for (size_t i = 0; call->headers && call->headers[i]; i++)
+		if (!strncasecmp(call->headers[i], "Authorization: ", 15))
+			p->authorization = xstrdup(call->headers[i] + 15);
+	d->begun = mem_grow(d->begun, d->nbegun, &d->begun_cap, sizeof *d->begun);
+	d->begun[d->nbegun++] = d->now_ms;
+	return 0;
+}
+
+static struct pending take(struct drive *d, size_t i)
+{
+	struct pending p = d->v[i];
+	d->v[i] = d->v[--d->n];
+	return p;
+}
+
+static void finish(struct pending *p, const struct http_reply *reply)
+{
+	p->done(p->arg, reply);
+	free(p->path);
+	free(p->authorization);
+}
+
+static void abort_all(struct drive *d)
+{
+	while (d->n) {
+		struct pending p = take(d, 0);
+		finish(&p, &(struct http_reply){.failure = HTTP_ABORTED,
+						.why = "aborted",
+						.body = "",
+						.retry_after_ms = -1,
+						.date_ms = DATE_NONE});
+	}
+}
+
+static enum http_failure failure_of(const struct sim_reply *r)
+{
+	return r->ending == SIM_WHOLE ? HTTP_OK : HTTP_BROKEN;
+}
+
+static void answer(struct drive *d, size_t i)
+{
+	struct pending p = take(d, i);
+	struct sim_reply reply;
+	struct buf headers = BUF_INIT(1 << 16);
+	char *query = strchr(p.path, '?');
+	if (query)
+		*query++ = '\0';
+	model_request(
+		d->model, d->now_ms,
+		&(struct sim_request){"GET", p.path, query, p.authorization, "relay", d->now_ms},
+		&reply);
+	for (size_t k = 0; k < reply.nheaders; k++) {
+		buf_addf(&headers, "%s: %s", reply.headers[k].name, reply.headers[k].value);
+		buf_addc(&headers, '\0');
+	}
+	const char *retry = sim_reply_header(&reply, "Retry-After");
+	if (reply.ending == SIM_WHOLE)
+		model_served(d->model, &reply);
+	finish(&p, &(struct http_reply){
+			   .failure = failure_of(&reply),
+			   .why = reply.ending == SIM_WHOLE ? NULL : "the connection broke",
+			   .status = reply.status,
+			   .body = reply.body.data,
+			   .len = reply.body.len,
+			   .retry_after_ms = retry ? http_retry_after(retry, d->now_ms) : -1,
+			   .date_ms = d->now_ms,
+			   .headers = &headers,
+		   });
+	sim_reply_release(&reply);
+	buf_release(&headers);
+}
+
+/* The relay does all it can do now. Returns how long it would wait. */
+static int settle(struct drive *d)
+{
+	int64_t patience = clock_now().mono_ms + PATIENCE_S * 1000;
+	int wait;
+	while ((wait = relay_tick(d->relay, clock_of(d))), relay_settling(d->relay)) {
+		relay_wait(d->relay, 100);
+		if (clock_now().mono_ms > patience)
+			fail_msg("the journal does not answer");
+	}
+	return wait;
+}
+
+static size_t earliest(const struct drive *d)
+{
+	size_t best = 0;
+	for (size_t i = 1; i < d->n; i++)
+		if (d->v[i].due_ms < d->v[best].due_ms)
+			best = i;
+	return best;
+}
+
+void drive_run(struct drive *d, int64_t ms)
+{
+	int64_t end = d->now_ms + ms;
+	for (;;) {
+		int64_t next = d->now_ms + settle(d);
+		bool reply = d->n && d->v[earliest(d)].due_ms <= next;
+		if (reply)
+			next = d->v[earliest(d)].due_ms;
+		if (next > end)
+			break;
+		d->now_ms = next > d->now_ms ? next : d->now_ms + !reply;
+		if (reply)
+			answer(d, earliest(d));
+	}
+	d->now_ms = end;
+	model_advance(d->model, d->now_ms);
+}
+
+static void open_relay(struct drive *d)
+{
+	struct problems problems = {0};
+	struct err err = {0};
+	struct relay_env env = {fetch, d, clock_of, d, d->options.model.seed};
+	struct settings *s = settings_load(d->config, &problems);
+	if (!s) {
+		problems_print(&problems, stderr);
+		fail_msg("the drive's configuration is wrong");
+	}
+	problems_release(&problems);
+	d->relay = relay_open(s, &env, &err);
+	if (!d->relay)
+		fail_msg("%s", err.msg);
+}
+
+static void write_config(struct drive *d)
+{
+	static const char everything[] =
+		"destinations:\n  file: { stdout: { path: events.ndjson } }\n"
+		"rules: [{ name: all, to: [file] }]\n";
+	const char *key = d->options.model.key;
+	FILE *f = fopen(d->config, "we");
+	assert_non_null(f);
+	fprintf(f,
+		"source:\n  base_url: " HOST
+		"\n%s%s%s%sjournal: { sqlite: { path: relay.db } }\n%s",
+		key ? "  api_key: " : "", key ? key : "", key ? "\n" : "", d->options.source,
+		d->options.rest ? d->options.rest : everything);
+	assert_int_equal(fclose(f), 0);
+}
+
+struct drive *drive_open(const struct drive_options *o)
+{
+	struct drive *d = xcalloc(1, sizeof *d);
+	struct err err = {0};
+	log_set_level(LOG_ERROR);
+	d->options = *o;
+	d->epoch_ms = d->now_ms = o->model.epoch_ms;
+	d->config = xasprintf("%s/relay.yaml", o->dir);
+	d->events = xasprintf("%s/events.ndjson", o->dir);
+	d->ledger = xasprintf("%s/ledger.ndjson", o->dir);
+	d->model = model_new(&o->model, &err);
+	if (!d->model)
+		fail_msg("%s", err.msg);
+	write_config(d);
+	open_relay(d);
+	return d;
+}
+
+static void close_relay(struct drive *d)
+{
+	abort_all(d);
+	relay_close(d->relay);
+	d->relay = NULL;
+}
+
+void drive_restart(struct drive *d)
+{
+	close_relay(d);
+	open_relay(d);
+}
+
+void drive_close(struct drive *d)
+{
+	if (!d)
+		return;
+	close_relay(d);
+	model_free(d->model);
+	free(d->config);
+	free(d->events);
+	free(d->ledger);
+	free(d->begun);
+	free(d);
+}
+
+struct model *drive_model(const struct drive *d)
+{
+	return d->model;
+}
+
+struct relay *drive_relay(const struct drive *d)
+{
+	return d->relay;
+}
+
+int64_t drive_now_ms(const struct drive *d)
+{
+	return d->now_ms;
+}
+
+unsigned drive_peak_requests(const struct drive *d)
+{
+	size_t first = 0, peak = 0;
+	for (size_t i = 0; i < d->nbegun; i++) {
+		while (d->begun[i] - d->begun[first] >= 60000)
+			first++;
+		if (i - first + 1 > peak)
+			peak = i - first + 1;
+	}
+	return (unsigned)peak;
+}
+
+static FILE *write_ledger(struct drive *d)
+{
+	struct ledger l;
+	struct buf out = BUF_INIT(16 << 20);
+	bool more = true;
+	FILE *f = fopen(d->ledger, "w+e");
+	assert_non_null(f);
+	ledger_start(&l, d->model);
+	while (more) {
+		buf_clear(&out);
+		more = ledger_read(&l, &out, 1 << 20);
+		assert_int_equal(fwrite(out.data, 1, out.len, f), out.len);
+	}
+	buf_release(&out);
+	rewind(f);
+	return f;
+}
+
+/* Everything owed by the relay is in the file. */
+static void drain(struct drive *d)
+{
+	int64_t patience = clock_now().mono_ms + PATIENCE_S * 1000;
+	while (!relay_delivered(d->relay)) {
+		settle(d);
+		relay_wait(d->relay, 10);
+		if (clock_now().mono_ms > patience)
+			fail_msg("the deliveries do not end");
+	}
+}
+
+void drive_verify(struct drive *d)
+{
+	struct err err = {0};
+	drain(d);
+	struct verify *v = verify_new(NULL);
+	FILE *ledger = write_ledger(d);
+	if (verify_events(v, d->events, &err) < 0 || verify_ledger(v, ledger, d->ledger, &err) < 0)
+		fail_msg("%s", err.msg);
+	fclose(ledger);
+	bool holds = verify_holds(v);
+	if (!holds)
+		verify_print(v, "drive", stderr);
+	verify_free(v);
+	assert_true(holds);
+}

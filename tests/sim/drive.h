@@ -1,0 +1,43 @@
+/*
+ * drive — the simulator's model and a whole relay in one process, on one virtual clock, without
+ * sockets: a day passes in seconds. The relay's journal is a real one with its real threads; while
+ * one of them has an answer outstanding, virtual time stands still.
+ */
+#ifndef RELAY_TEST_DRIVE_H
+#define RELAY_TEST_DRIVE_H
+
+#include "examples/invent-sim/model.h"
+#include "relay/relay.h"
+
+struct drive;
+
+struct drive_options {
+	struct model_options model;
+	const char *dir;    /* of the journal and of events.ndjson */
+	const char *source; /* further lines of the source: section, indented by two; "" */
+	const char *rest;   /* destinations and rules; NULL: everything into events.ndjson */
+	int64_t latency_ms; /* of each reply; 0: 50 */
+};
+
+/* Fails the running test when something cannot be opened. */
+struct drive *drive_open(const struct drive_options *o);
+void drive_close(struct drive *d);
+
+struct model *drive_model(const struct drive *d);
+struct relay *drive_relay(const struct drive *d);
+int64_t drive_now_ms(const struct drive *d); /* virtual, since 1970 */
+
+/* Lets so much virtual time pass. */
+void drive_run(struct drive *d, int64_t ms);
+/* Ends the relay as a kill would (nothing in memory survives, replies under way are lost) and
+ * starts another on its journal. */
+void drive_restart(struct drive *d);
+
+/* Requests begun in any 60 s window, at most, so far. */
+unsigned drive_peak_requests(const struct drive *d);
+
+/* Compares the ledger with events.ndjson; fails the test and prints what is wrong unless they
+ * agree. */
+void drive_verify(struct drive *d);
+
+#endif

@@ -1,0 +1,156 @@
+/*
+ * Whole campaigns on a virtual clock: whatever the list's order and whatever restarts, the events
+ * are those of the ledger, and no minute has more requests than configured.
+ */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "relay/base/json.h"
+#include "relay/base/mem.h"
+#include "tests/sim/drive.h"
+#include "tests/suite/store_fixture.h"
+
+#define EPOCH_MS  1700000000000
+#define MINUTE_MS 60000
+
+static struct drive_options campaign(const char *dir, uint32_t recipients)
+{
+	static struct sim_broadcast two[2];
+	two[0] = (struct sim_broadcast){.recipients = recipients};
+	two[1] = (struct sim_broadcast){.recipients = recipients / 2, .start_ms = 2 * MINUTE_MS};
+	return (struct drive_options){
+		.model = {.seed = 7,
+			  .epoch_ms = EPOCH_MS,
+			  .org = "org_1",
+			  .key = "k",
+			  .broadcasts = two,
+			  .nbroadcasts = 2,
+			  .ramp_ms = 5 * MINUTE_MS,
+			  .rate_limit = 500},
+		.dir = dir,
+		.source = "  since: all\n  full_sweep_every: 10m\n",
+	};
+}
+
+static void owed_is_delivered(void **state)
+{
+	static const enum sim_order orders[] = {SIM_ORDER_NONE, SIM_ORDER_ID, SIM_ORDER_CREATED,
+						SIM_ORDER_UPDATED};
+	(void)state;
+	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
+		char *dir = fixture_folder();
+		struct drive_options o = campaign(dir, 600);
+		o.model.order = orders[i];
+		struct drive *d = drive_open(&o);
+		drive_run(d, 30 * MINUTE_MS);
+		model_end(drive_model(d));
+		drive_run(d, 20 * MINUTE_MS);
+		drive_verify(d);
+		assert_in_range(drive_peak_requests(d), 1, 450);
+		drive_close(d);
+		fixture_remove(dir);
+	}
+}
+
+static void restarts_lose_nothing(void **state)
+{
+	struct prng random = {42};
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 400);
+	struct drive *d = drive_open(&o);
+	for (int i = 0; i < 25; i++) {
+		drive_run(d, (int64_t)(prng_unit(&random) * MINUTE_MS));
+		drive_restart(d);
+	}
+	model_end(drive_model(d));
+	drive_run(d, 20 * MINUTE_MS);
+	drive_verify(d);
+	assert_in_range(drive_peak_requests(d), 1, 450);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
+/* The n-th recipient of the list as the API shows it now. */
+static char *recipient(struct drive *d, unsigned n)
+{
+	struct sim_reply reply;
+	struct err err = {0};
+	char query[64];
+	snprintf(query, sizeof query, "page=%u&take=1", n + 1);
+	model_request(drive_model(d), drive_now_ms(d),
+		      &(struct sim_request){"GET", "/orgs/c/broadcasts/bc_1/recipients", query,
+					    "Bearer k", "test", drive_now_ms(d)},
+		      &reply);
+	struct json_doc *doc = json_doc_new();
+	const struct json *page =
+		json_parse(doc, reply.body.data, reply.body.len, JSON_DEPTH, &err);
+	assert_non_null(page);
+	char *id = xstrdup(json_string(json_get(json_first(page), "id")));
+	json_doc_free(doc);
+	sim_reply_release(&reply);
+	return id;
+}
+
+/* Counts the lines of events.ndjson that have all three texts. */
+static int count_events(const char *dir, const char *type, const char *id, const char *more)
+{
+	char *path = xasprintf("%s/events.ndjson", dir), *line = NULL;
+	size_t room = 0;
+	int n = 0;
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	while (getline(&line, &room, f) > 0)
+		n += strstr(line, type) && strstr(line, id) && strstr(line, more);
+	fclose(f);
+	free(line);
+	free(path);
+	return n;
+}
+
+static void removed_reverted_and_risen_again(void **state)
+{
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 300);
+	struct drive *d = drive_open(&o);
+	drive_run(d, 20 * MINUTE_MS);
+	char *gone = recipient(d, 3), *back = recipient(d, 40);
+	model_change(drive_model(d), "bc_1", back, SIM_COMPLAINED, true);
+	drive_run(d, 15 * MINUTE_MS);
+	assert_true(model_change(drive_model(d), "bc_1", back, SIM_COMPLAINED, false));
+	assert_true(model_change(drive_model(d), "bc_1", gone, SIM_REMOVED, true));
+	drive_run(d, 15 * MINUTE_MS);
+	assert_true(model_change(drive_model(d), "bc_1", back, SIM_COMPLAINED, true));
+	model_end(drive_model(d));
+	drive_run(d, 60 * MINUTE_MS);
+	drive_verify(d);
+	assert_int_equal(count_events(dir, "recipient.removed", gone, ""), 1);
+	assert_int_equal(count_events(dir, "recipient.removed", "", ""), 1);
+	assert_int_equal(count_events(dir, "recipient.reverted", back, "complained"), 1);
+	assert_int_equal(count_events(dir, "recipient.complained", back, ""), 2);
+	drive_restart(d);
+	drive_run(d, 30 * MINUTE_MS);
+	assert_int_equal(count_events(dir, "recipient.removed", "", ""), 1);
+	free(gone);
+	free(back);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(owed_is_delivered),
+		cmocka_unit_test(restarts_lose_nothing),
+		cmocka_unit_test(removed_reverted_and_risen_again),
+	};
+	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
+}
