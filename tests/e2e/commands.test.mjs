@@ -1,0 +1,87 @@
+// The commands as a person uses them: what they print, where, and with which exit status.
+import { test } from 'node:test';
+import assert from 'node:assert/strict';
+import { Place, command } from './harness.mjs';
+
+test('relay alone lists the commands and says that it was used wrongly', () => {
+  const r = command([]);
+  assert.equal(r.status, 2);
+  assert.match(r.stderr, /usage: relay COMMAND/);
+  for (const name of ['run', 'check', 'init', 'options', 'schema', 'events', 'subscribe', 'receive', 'version'])
+    assert.match(r.stderr, new RegExp(`^  ${name} `, 'm'));
+});
+
+test('each command has --help with an example', () => {
+  const names = [...command(['--help']).stdout.matchAll(/^ {2}([a-z]+) /gm)].map((m) => m[1]);
+  assert.ok(names.length >= 9);
+  for (const name of names) {
+    const r = command([name, '--help']);
+    assert.equal(r.status, 0, name);
+    assert.match(r.stdout, /\nexample:\n {2}relay /, name);
+  }
+});
+
+test('an unknown command, flag or operand is named', () => {
+  assert.match(command(['chekc']).stderr, /no command "chekc"/);
+  const flag = command(['check', '--jsn']);
+  assert.equal(flag.status, 2);
+  assert.match(flag.stderr, /unknown flag --jsn/);
+  assert.equal(command(['version', 'now']).status, 2);
+  assert.match(command(['check', '-c']).stderr, /needs a value/);
+});
+
+test('init writes a configuration that check accepts, and never over a file', (t) => {
+  const place = new Place(t);
+  const file = place.path('relay.yaml');
+  assert.equal(command(['init', file]).status, 0);
+  const checked = command(['check', file], { env: { ...process.env, INVENT_API_KEY: 'k' } });
+  assert.equal(checked.status, 0, checked.stderr);
+  assert.match(checked.stdout, /ok: 1 destinations, 1 rules/);
+  const unset = command(['check', file], { env: { PATH: process.env.PATH } });
+  assert.equal(unset.status, 78);
+  assert.match(unset.stderr, /relay\.yaml:\d+:\d+: .*INVENT_API_KEY/);
+  const again = command(['init', file]);
+  assert.equal(again.status, 1);
+  assert.match(again.stderr, /is there already/);
+});
+
+test('check tells all mistakes at once, each with its place and the nearest name', (t) => {
+  const place = new Place(t);
+  const file = place.write('bad.yaml', [
+    'source:', '  api_key: k', '  rate_limt: 450/min', 'destinations:', '  crm:', '    http: { url: foo }',
+    'rules:', '  - name: a', '    to: [cmr]', '    when: { typ: [x] }', '  - name: a', '    to: crm',
+    '    when: { data: { state: [{ sufix: x }] } }', ''].join('\n'));
+  const r = command(['check', file]);
+  assert.equal(r.status, 78);
+  for (const line of [
+    /bad\.yaml:3:3: .*rate_limt.*rate_limit/, /bad\.yaml:6:18: destinations\.crm\.http\.url: .*http/,
+    /bad\.yaml:9:10: .*no destination "cmr".*"crm"/, /bad\.yaml:10:\d+: .*"typ".*"type"/,
+    /bad\.yaml:11:11: .*name/, /bad\.yaml:13:\d+: .*unknown operator "sufix"/])
+    assert.match(r.stderr, line);
+  const json = JSON.parse(command(['check', '--json', file]).stdout);
+  assert.equal(json.ok, false);
+  assert.ok(json.problems.length >= 6);
+});
+
+test('options and schema come from the same tables', () => {
+  const options = command(['options']);
+  assert.equal(options.status, 0);
+  assert.match(options.stdout, /rate_limit/);
+  assert.match(options.stdout, /450\/min/);
+  const schema = JSON.parse(command(['schema']).stdout);
+  assert.equal(schema.$schema, 'https://json-schema.org/draft/2020-12/schema');
+  assert.ok(JSON.stringify(schema).includes('"rate_limit"'));
+});
+
+test('version says what is built in', () => {
+  assert.match(command(['version']).stdout, /^relay \d+\.\d+\.\d+\ntransports: .*http.*\njournals: sqlite/);
+  assert.ok(JSON.parse(command(['version', '--json']).stdout).transports.includes('nng'));
+});
+
+test('events without a journal fails with the file named', (t) => {
+  const place = new Place(t);
+  place.config('source: { api_key: k }\njournal: { sqlite: { path: none.db } }\n');
+  const r = command(['events', 'list', '-c', place.path('relay.yaml')]);
+  assert.equal(r.status, 1);
+  assert.match(r.stderr, /none\.db/);
+});

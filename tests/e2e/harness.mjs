@@ -1,0 +1,159 @@
+// What the end-to-end tests share: real processes on free ports in a temporary folder, and waiting
+// for facts. Whatever a test starts here is ended when the test is, by its process id.
+import { spawn, spawnSync } from 'node:child_process';
+import { createServer } from 'node:http';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+
+const root = fileURLToPath(new URL('../..', import.meta.url));
+const build = join(root, process.env.O ?? 'build');
+export const RELAY = process.env.RELAY ?? join(build, 'relay');
+export const SIM = process.env.INVENT_SIM ?? join(build, 'invent-sim');
+export const ROOT = root;
+export const BUILD = build;
+export const KEY = 'sim-key';
+
+export const sleep = (ms) => new Promise((done) => setTimeout(done, ms));
+
+// Asks again and again until the answer is truthy; fails with `what` after the deadline.
+export async function until(what, ask, deadlineMs = 30000) {
+  const end = Date.now() + deadlineMs;
+  for (;;) {
+    const answer = await ask();
+    if (answer) return answer;
+    if (Date.now() > end) throw new Error(`not within ${deadlineMs} ms: ${what}`);
+    await sleep(20);
+  }
+}
+
+// A folder and everything started in it, for one test: t.after cleans up.
+export class Place {
+  constructor(t) {
+    this.dir = mkdtempSync(join(process.env.TMPDIR ?? tmpdir(), 'relay-e2e-'));
+    this.running = new Set();
+    this.servers = new Set();
+    t.after(() => this.close());
+  }
+
+  path(name) {
+    return join(this.dir, name);
+  }
+
+  write(name, text) {
+    writeFileSync(this.path(name), text);
+    return this.path(name);
+  }
+
+  read(name) {
+    try {
+      return readFileSync(this.path(name), 'utf8');
+    } catch {
+      return '';
+    }
+  }
+
+  // A process whose output is collected; `exit` resolves to {code, signal}.
+  start(command, args, options = {}) {
+    const child = spawn(command, args, { cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'], ...options });
+    const p = { child, pid: child.pid, stdout: '', stderr: '', exited: false };
+    child.stdout?.on('data', (d) => (p.stdout += d));
+    child.stderr?.on('data', (d) => (p.stderr += d));
+    p.exit = new Promise((done) => {
+      child.on('exit', (code, signal) => {
+        p.exited = true;
+        this.running.delete(p);
+        done({ code, signal });
+      });
+    });
+    p.kill = (signal = 'SIGTERM') => child.kill(signal);
+    p.lines = () => p.stdout.split('\n').filter(Boolean);
+    this.running.add(p);
+    return p;
+  }
+
+  async sim(args = []) {
+    const p = this.start(SIM, ['--listen', '127.0.0.1:0', ...args]);
+    const url = await until('the simulator listens', () => {
+      if (p.exited) throw new Error(`the simulator ended: ${p.stderr}`);
+      return /listening on (http:\S+)/.exec(p.stdout)?.[1];
+    });
+    const ask = async (path, method = 'GET', body = undefined) => {
+      const r = await fetch(url + path, { method, body, headers: { authorization: `Bearer ${KEY}` } });
+      if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${await r.text()}`);
+      return r.text();
+    };
+    return {
+      process: p,
+      url,
+      get: (path) => ask(path),
+      post: (path, body) => ask(path, 'POST', body),
+      json: async (path) => JSON.parse(await ask(path)),
+      ledger: async () => (await ask('/sim/ledger')).split('\n').filter(Boolean).map((l) => JSON.parse(l)),
+      saveLedger: async (name = 'ledger.ndjson') => this.write(name, await ask('/sim/ledger')),
+    };
+  }
+
+  // An HTTP endpoint that records each call; `answer(call)` gives {status, headers, body}.
+  async receiver(answer = () => ({ status: 204 }), port = 0) {
+    const r = { calls: [], answer };
+    r.server = createServer((request, response) => {
+      const parts = [];
+      request.on('data', (d) => parts.push(d));
+      request.on('end', () => {
+        const call = { method: request.method, url: request.url, headers: request.headers, body: Buffer.concat(parts).toString() };
+        const a = r.answer(call) ?? {};
+        call.status = a.status ?? 204;
+        r.calls.push(call);
+        response.writeHead(call.status, a.headers ?? {});
+        response.end(a.body ?? '');
+      });
+    });
+    await new Promise((done) => r.server.listen(port, '127.0.0.1', done));
+    r.port = r.server.address().port;
+    r.url = `http://127.0.0.1:${r.port}`;
+    r.accepted = () => r.calls.filter((c) => c.status < 300);
+    r.saveAccepted = (name) => this.write(name, r.accepted().map((c) => c.body + '\n').join(''));
+    r.close = () => new Promise((done) => { r.server.closeAllConnections?.(); r.server.close(done); });
+    this.servers.add(r);
+    return r;
+  }
+
+  config(text) {
+    return this.write('relay.yaml', text);
+  }
+
+  relay(args = [], options = {}) {
+    return this.start(RELAY, ['run', '-c', this.path('relay.yaml'), ...args], options);
+  }
+
+  async close() {
+    const open = [...this.running];
+    for (const p of open) p.kill('SIGKILL');
+    await Promise.all(open.map((p) => p.exit));
+    for (const s of this.servers) await s.close();
+    rmSync(this.dir, { recursive: true, force: true });
+  }
+}
+
+// A command that ends by itself.
+export function command(args, options = {}) {
+  return spawnSync(RELAY, args, { encoding: 'utf8', timeout: 30000, maxBuffer: 1 << 28, ...options });
+}
+
+// Compares a ledger file with files of events, as the simulator's own `verify` does.
+export function verify(ledger, events, extra = []) {
+  const args = ['verify', '--ledger', ledger, ...events.flatMap((f) => ['--events', f]), ...extra];
+  const r = spawnSync(SIM, args, { encoding: 'utf8', timeout: 60000 });
+  return { ok: r.status === 0, text: r.stdout + r.stderr };
+}
+
+export const FAST = `
+  poll_every: 100ms
+  poll_every_max: 500ms
+  rate_limit: 0/s`;
+
+export function sourceConfig(sim, more = '') {
+  return `source:\n  base_url: ${sim.url}\n  api_key: ${KEY}\n  since: all${FAST}${more}\n`;
+}
