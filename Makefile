@@ -62,17 +62,17 @@ $O/subscriber: examples/subscriber.c
 
 demo: ## the whole way on this machine: simulated API, relay, subscriber, receiver; checks itself
 	@.ci/install build
-	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory -j2 all
 	@examples/demo.sh $O
 
 # What `make test` runs: T=name picks unit binaries and end-to-end files whose name contains it.
 T   ?=
 E2E := $(wildcard tests/e2e/*.test.mjs tests/crash/*.test.mjs)
-PICKED = $(foreach t,$(UNIT) $(E2E),$(if $(findstring $(T),$(notdir $(t))),$(t)))
+PICKED = $(if $(T),$(foreach t,$(UNIT) $(E2E),$(if $(findstring $(T),$(notdir $(t))),$(t))),$(UNIT) $(E2E))
 
 test: ## unit, contract and end-to-end tests; T=name runs those whose name contains it
 	@.ci/install
-	@$(MAKE) --no-print-directory tests
+	@$(MAKE) --no-print-directory -j2 tests
 tests: all $O/subscriber $(UNIT)
 	@O=$O tests/run.sh $(PICKED)
 

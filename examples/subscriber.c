@@ -23,6 +23,8 @@
 
 #define BEATS 30 /* heartbeats back to which each one names all topics that were used */
 
+#define get cJSON_GetObjectItemCaseSensitive /* the other one ignores case */
+
 static struct head {
 	char *topic;
 	long long last;
@@ -42,13 +44,13 @@ static void must(int rv, const char *what)
 
 static long long digits(const cJSON *object, const char *name)
 {
-	const char *text = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(object, name));
+	const char *text = cJSON_GetStringValue(get(object, name));
 	return text ? strtoll(text, NULL, 10) : 0;
 }
 
 static long long number(const cJSON *object, const char *name)
 {
-	double n = cJSON_GetNumberValue(cJSON_GetObjectItemCaseSensitive(object, name));
+	double n = cJSON_GetNumberValue(get(object, name));
 	return n >= 0 ? (long long)n : 0; /* exact: Relay's numbers are below 2^53 */
 }
 
@@ -76,20 +78,13 @@ static void print(const char *topic, long long sequence, const cJSON *event)
 	head_of(topic)->last = sequence;
 }
 
-/* Everything up to here is printed: remembered in the file, by a rename so that it is never half.
- */
+/* Everything up to here is printed: kept in the file, by a rename so that it is never half. */
 static void reach(long long upto)
 {
 	char fresh[4096];
 	if (upto <= position)
 		return;
 	position = upto;
-	for (size_t i = nheads; i-- > 0;) { /* heads below it say nothing any more */
-		if (heads[i].last > position)
-			continue;
-		free(heads[i].topic);
-		heads[i] = heads[--nheads];
-	}
 	fflush(stdout);
 	snprintf(fresh, sizeof fresh, "%s.new", file);
 	FILE *f = fopen(fresh, "w");
@@ -105,16 +100,12 @@ static bool catch_up(void)
 {
 	bool more = true;
 	while (more) {
-		char *request, *text;
+		char request[8192], *text;
 		size_t len;
-		cJSON *ask = cJSON_CreateObject();
-		cJSON_AddStringToObject(ask, "topic", prefix);
-		cJSON_AddNumberToObject(ask, "after", (double)position);
-		request = cJSON_PrintUnformatted(ask);
-		cJSON_Delete(ask);
-		int rv = nng_send(refill, request, strlen(request), 0);
-		free(request);
-		if (rv || nng_recv(refill, &text, &len, NNG_FLAG_ALLOC))
+		snprintf(request, sizeof request, "{\"topic\":\"%s\",\"after\":%lld}", prefix,
+			 position);
+		if (nng_send(refill, request, strlen(request), 0) ||
+		    nng_recv(refill, &text, &len, NNG_FLAG_ALLOC))
 			return false;
 		cJSON *reply = cJSON_ParseWithLength(text, len);
 		nng_free(text, len);
@@ -122,16 +113,16 @@ static bool catch_up(void)
 			cJSON_Delete(reply);
 			return false;
 		}
-		const cJSON *topic = cJSON_GetObjectItemCaseSensitive(reply, "topics"), *event;
+		const cJSON *topic = get(reply, "topics"), *event;
 		topic = topic ? topic->child : NULL;
-		cJSON_ArrayForEach(event, cJSON_GetObjectItemCaseSensitive(reply, "events"))
+		cJSON_ArrayForEach(event, get(reply, "events"))
 		{
 			long long sequence = digits(event, "sequence");
 			if (sequence > held(topic->valuestring))
 				print(topic->valuestring, sequence, event);
 			topic = topic->next;
 		}
-		more = cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(reply, "more"));
+		more = cJSON_IsTrue(get(reply, "more"));
 		reach(number(reply, "next"));
 		cJSON_Delete(reply);
 	}
@@ -150,16 +141,17 @@ static void hear(const cJSON *beat)
 {
 	static char bus[64]; /* whose heartbeats these are; a relay that restarts is another bus */
 	static long long last;
-	const char *name = cJSON_GetStringValue(cJSON_GetObjectItemCaseSensitive(beat, "source"));
-	const cJSON *data = cJSON_GetObjectItemCaseSensitive(beat, "data"), *topic;
+	const char *name = cJSON_GetStringValue(get(beat, "source"));
+	const cJSON *data = get(beat, "data"), *topic;
 	long long now = number(data, "beat");
 	bool missed = strcmp(bus, name ? name : "") || now - last > BEATS ||
-		      cJSON_IsTrue(cJSON_GetObjectItemCaseSensitive(data, "more"));
-	cJSON_ArrayForEach(topic, cJSON_GetObjectItemCaseSensitive(
-					  data, "topics")) if (ours(topic->string) &&
-							       strtoll(topic->valuestring, NULL,
-								       10) > held(topic->string))
-		missed = true;
+		      cJSON_IsTrue(get(data, "more"));
+	cJSON_ArrayForEach(topic, get(data, "topics"))
+	{
+		long long named = strtoll(topic->valuestring, NULL, 10);
+		if (ours(topic->string) && named > held(topic->string))
+			missed = true;
+	}
 	if (missed && !catch_up())
 		return; /* the next heartbeat tries again */
 	reach(digits(data, "latest"));

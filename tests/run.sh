@@ -22,7 +22,8 @@ run_one() { # file
 	esac >"$results/$name.log" 2>&1
 	status=$?
 	rm -rf "$TMPDIR"
-	passed=$(sed -nE 's/^# pass ([0-9]+)$/\1/p; s/^\[  PASSED  \] ([0-9]+) test.*/\1/p' "$results/$name.log" | tail -1)
+	passed=$(sed -nE 's/^# pass ([0-9]+)$/\1/p; s/^\[  PASSED  \] ([0-9]+) test.*/\1/p' "$results/$name.log" |
+		awk '{ n += $1 } END { print n + 0 }')
 	failed=$(sed -nE 's/^# (fail|cancelled) ([0-9]+)$/\2/p; s/^\[  FAILED  \] .*: ([0-9]+) test.*/\1/p' "$results/$name.log" |
 		awk '{ n += $1 } END { print n + 0 }')
 	# A file that ends badly without saying which test failed is one failed test.

@@ -53,15 +53,13 @@ static int64_t horizon(const struct merge *m)
 	return least;
 }
 
-/* Overlapping subscriptions bring an event twice. */
+/* Overlapping subscriptions bring an event twice; the second is known when its turn comes. */
 static void insert(struct merge *m, const struct bus_event *ev)
 {
 	size_t i = m->n;
 
 	while (i > 0 && m->v[i - 1].event.sequence > ev->sequence)
 		i--;
-	if (i > 0 && m->v[i - 1].event.sequence == ev->sequence)
-		return;
 	m->v = mem_grow(m->v, m->n, &m->cap, sizeof *m->v);
 	memmove(m->v + i + 1, m->v + i, (m->n - i) * sizeof *m->v);
 	m->n++;

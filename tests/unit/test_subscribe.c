@@ -58,6 +58,9 @@ static void gaps_are_seen_in_the_chain(void **state)
 	assert_int_equal(stream_judge(s, A, 106, 105), STREAM_GAP);
 	assert_int_equal(stream_judge(s, B, 104, 103), STREAM_GAP); /* another topic's chain */
 	assert_int_equal(stream_judge(s, B, 104, 98), STREAM_NEXT);
+	stream_reach(s, 102); /* below the head of A, which stays */
+	assert_int_equal(stream_judge(s, A, 103, 99), STREAM_KNOWN);
+	assert_int_equal(stream_judge(s, B, 102, 0), STREAM_KNOWN);
 	stream_reach(s, 110);
 	assert_int_equal(stream_judge(s, A, 106, 105), STREAM_KNOWN);
 	assert_int_equal(stream_judge(s, A, 111, 110), STREAM_NEXT);
