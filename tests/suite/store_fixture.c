@@ -2,7 +2,7 @@
  * different numbers differ in every column. */
 #include "tests/suite/store_fixture.h"
 
-#include <dirent.h>
+#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -25,20 +25,15 @@ char *fixture_folder(void)
 	return folder;
 }
 
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
+{
+	(void)st, (void)kind, (void)at;
+	return remove(path);
+}
+
 void fixture_remove(char *folder)
 {
-	DIR *dir = opendir(folder);
-	const struct dirent *entry;
-
-	while (dir && (entry = readdir(dir)) != NULL) {
-		char *path = xasprintf("%s/%s", folder, entry->d_name);
-
-		unlink(path); /* . and .. refuse */
-		free(path);
-	}
-	if (dir)
-		closedir(dir);
-	rmdir(folder);
+	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 	free(folder);
 }
 

@@ -1,6 +1,5 @@
 /* option: each type's values taken and refused, presets, secrets and their files, the reference
  * and the schema. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,6 +16,7 @@
 #include "relay/base/buf.h"
 #include "relay/base/json.h"
 #include "relay/config/config.h"
+#include "tests/unit/config_rig.h"
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
 
@@ -448,31 +448,6 @@ static void what_is_required_is_missed(void **state)
 }
 
 /* --- secrets from files --- */
-
-static int make_dir(void **state)
-{
-	const char *base = getenv("TMPDIR");
-	char *dir = NULL;
-
-	if (asprintf(&dir, "%s/relay-option-XXXXXX", base ? base : "/tmp") < 0 || !mkdtemp(dir))
-		return -1;
-	*state = dir;
-	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	(void)st, (void)kind, (void)at;
-	return remove(path);
-}
-
-static int remove_dir(void **state)
-{
-	int failed = nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-
-	free(*state);
-	return failed;
-}
 
 static void write_file(const char *dir, const char *name, const char *text, size_t len, mode_t mode)
 {

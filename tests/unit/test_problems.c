@@ -11,26 +11,9 @@
 
 #include "relay/base/buf.h"
 #include "relay/config/yaml.h"
+#include "tests/unit/config_rig.h"
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
-
-static struct yaml *parse(const char *text, struct problems *p)
-{
-	return yaml_parse("t.yaml", text, strlen(text), p);
-}
-
-/* The tree of a text that has no mistake. */
-static struct yaml *good(const char *text)
-{
-	struct problems p = {0};
-	struct yaml *y = parse(text, &p);
-
-	if (!y)
-		problems_print(&p, stderr);
-	assert_non_null(y);
-	assert_int_equal(p.n, 0);
-	return y;
-}
 
 static char *repeated(const char *before, const char *part, size_t n, const char *after)
 {
@@ -50,7 +33,7 @@ static void mistakes_come_together(void **state)
 	char *text = repeated("a:\n", "  - *none\n", 23, "");
 	(void)state;
 
-	assert_null(parse(text, &p));
+	assert_null(parse_text(text, &p));
 	assert_int_equal(p.n, PROBLEMS_MAX);
 	assert_int_equal(p.more, 3);
 	assert_string_equal(p.v[19], "t.yaml:21:5: a[19]: there is no anchor &none above");
@@ -68,7 +51,7 @@ static void assert_printed(const char *text, const char *expect)
 	size_t len;
 	FILE *f = open_memstream(&out, &len);
 
-	yaml_free(parse(text, &p));
+	yaml_free(parse_text(text, &p));
 	problems_print(&p, f);
 	fclose(f);
 	assert_string_equal(out, expect);
@@ -123,7 +106,7 @@ static void secrets_are_never_shown(void **state)
 
 	for (size_t i = 0; i < LEN(cases); i++) {
 		struct problems p = {0};
-		assert_null(parse(cases[i].text, &p));
+		assert_null(parse_text(cases[i].text, &p));
 		assert_true(p.n > 0);
 		assert_non_null(p.source[0]);
 		if (strstr(p.source[0], "TOP") || !strstr(p.source[0], cases[i].keep))

@@ -1,5 +1,4 @@
 /* yaml: what the tree says, where it says it stands, and what is refused. */
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -15,26 +14,9 @@
 
 #include "relay/base/buf.h"
 #include "relay/config/yaml.h"
+#include "tests/unit/config_rig.h"
 
 #define LEN(a) (sizeof(a) / sizeof *(a))
-
-static struct yaml *parse(const char *text, struct problems *p)
-{
-	return yaml_parse("t.yaml", text, strlen(text), p);
-}
-
-/* The tree of a text that has no mistake. */
-static struct yaml *good(const char *text)
-{
-	struct problems p = {0};
-	struct yaml *y = parse(text, &p);
-
-	if (!y)
-		problems_print(&p, stderr);
-	assert_non_null(y);
-	assert_int_equal(p.n, 0);
-	return y;
-}
 
 /* The first problem of a text is this one, at its end or whole. */
 static void assert_refused(const char *text, size_t len, const char *expect)
@@ -395,31 +377,6 @@ static char *write_file(const char *dir, const char *name, const char *text)
 	fputs(text, f);
 	fclose(f);
 	return path;
-}
-
-static int make_dir(void **state)
-{
-	const char *base = getenv("TMPDIR");
-	char *dir = NULL;
-
-	if (asprintf(&dir, "%s/relay-yaml-XXXXXX", base ? base : "/tmp") < 0 || !mkdtemp(dir))
-		return -1;
-	*state = dir;
-	return 0;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	(void)st, (void)kind, (void)at;
-	return remove(path);
-}
-
-static int remove_dir(void **state)
-{
-	int failed = nftw(*state, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-
-	free(*state);
-	return failed;
 }
 
 static void includes_are_laid_over(void **state)
