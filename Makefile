@@ -6,10 +6,13 @@ VERSION := 0.1.0
 
 WARNINGS = -Wall -Wextra -Werror -Wshadow -Wundef -Wvla -Wformat=2 -Wstrict-prototypes \
 	-Wmissing-prototypes -Wwrite-strings -Wpointer-arith -Wno-format-nonliteral
-HARDEN  := -fPIE -fstack-protector-strong $(if $(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2)
+# SANITIZE=address,undefined builds everything with it; fortification wants -O and none of them.
+SANITIZE ?=
+HARDEN  := -fPIE -fstack-protector-strong $(if $(SANITIZE)$(findstring -O0,$(CFLAGS)),,-U_FORTIFY_SOURCE -D_FORTIFY_SOURCE=2) \
+	$(if $(SANITIZE),-fsanitize=$(SANITIZE) -fno-sanitize-recover=undefined -fno-omit-frame-pointer)
 override CFLAGS  += -std=c11 -D_GNU_SOURCE -I. -I$O/gen $(WARNINGS) $(HARDEN) -fno-common -pthread \
 	-DRELAY_VERSION='"$(VERSION)"'
-override LDFLAGS += -pie -Wl,-z,relro,-z,now -pthread
+override LDFLAGS += $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pie -Wl,-z,relro,-z,now -pthread
 
 PKGS    = libcurl sqlite3 yaml-0.1 libcjson libcrypto libxxhash
 LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lnng
@@ -37,9 +40,11 @@ $O/obj/%.o: %.c
 	$(Q)$(CC) $(CFLAGS) -MMD -MP -c -o $@ $<
 $O/librelay.a: $(SRC:%.c=$O/obj/%.o)
 	$(call say,AR,$@)
+	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 $O/libsim.a: $(SIM_SRC:%.c=$O/obj/%.o)
 	$(call say,AR,$@)
+	@rm -f $@
 	$(Q)$(AR) rcs $@ $^
 $O/relay: $O/obj/relay/main.o $O/librelay.a
 	$(call say,LD,$@)
@@ -81,23 +86,22 @@ lint: ## include layers, fenced libraries, sizes, formatting, warnings of gcc an
 format: ## clang-format over our files
 	clang-format -i $$(git ls-files '*.[ch]')
 
-SANITIZE = $(MAKE) --no-print-directory tests HARDEN= LDFLAGS= T=test_
 asan: ## unit and contract tests with address and undefined behaviour sanitizers
-	@$(SANITIZE) O=build/asan CFLAGS='-O1 -g -fno-omit-frame-pointer -fsanitize=address,undefined -fno-sanitize-recover=undefined'
+	@$(MAKE) --no-print-directory -j2 tests O=build/asan SANITIZE=address,undefined CFLAGS='-O1 -g' T=test_
 tsan: ## the same with the thread sanitizer
-	@$(SANITIZE) O=build/tsan CFLAGS='-O1 -g -fsanitize=thread'
+	@$(MAKE) --no-print-directory -j2 tests O=build/tsan SANITIZE=thread CFLAGS='-O1 -g' T=test_
 
 FUZZ_SECONDS ?= 30
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: ## each fuzzer for FUZZ_SECONDS (30)
-	@$(MAKE) --no-print-directory fuzzers O=build/fuzz CC=clang HARDEN= \
-		CFLAGS='-O1 -g -fsanitize=address,undefined,fuzzer-no-link'
+	@$(MAKE) --no-print-directory -j2 fuzzers O=build/fuzz CC=clang CFLAGS='-O1 -g' \
+		SANITIZE=address,undefined,fuzzer-no-link
 	@for f in $(FUZZERS); do echo "$$f"; build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) \
 		-rss_limit_mb=1024 -timeout=5 -print_final_stats=0 -artifact_prefix=build/fuzz/ 2>&1 | tail -2 || exit 1; done
 fuzzers: $(FUZZERS:%=$O/%)
 $(FUZZERS:%=$O/%): $O/%: $O/obj/tests/fuzz/%.o $O/librelay.a
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(filter-out -pie,$(LDFLAGS)) -o $@ $^ $(LDLIBS)
+	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 crash: ## kill -9 at 50 random moments, against the simulator's ledger
 	@KILLS=50 $(MAKE) --no-print-directory tests T=crash
