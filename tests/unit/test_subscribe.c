@@ -514,8 +514,8 @@ static void a_refill_that_fails_is_tried_again(void **state)
 
 	(void)state;
 	commit_some(w, 10);
+	w->broken = true; /* before the bus's thread is there */
 	nng_world_open(w, NULL);
-	w->broken = true;
 	struct nng_child *c =
 		nng_child_start((const char *const[]){"relay", "subscribe", w->bus, "", "--refill",
 						      w->refill, "--all", "--count", "10", NULL});
