@@ -107,15 +107,16 @@ crash: ## kill -9 at 50 random moments, against the simulator's ledger
 	@KILLS=50 $(MAKE) --no-print-directory tests T=crash
 check-all: lint test asan tsan fuzz crash ## everything that takes longer
 
+BENCH_SHARED := $(patsubst %.c,$O/obj/%.o,$(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c)))
 BENCHES := $(patsubst tests/bench/bench_%.c,%,$(wildcard tests/bench/bench_*.c))
-$(BENCHES:%=$O/bench_%): $O/bench_%: $O/obj/tests/bench/bench_%.o $O/obj/tests/bench/bench.o $O/libsim.a $O/librelay.a
+$(BENCHES:%=$O/bench_%): $O/bench_%: $O/obj/tests/bench/bench_%.o $(BENCH_SHARED) $O/obj/tests/suite/fixture_folder.o $O/libsim.a $O/librelay.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 bench: $(BENCHES:%=bench-%) ## all benches; writes docs/performance.md
 	@tests/bench/report.sh >docs/performance.md
 $(BENCHES:%=bench-%): bench-%: $O/bench_% all
 	@mkdir -p build/bench
-	@$O/bench_$*
+	@O=$O $O/bench_$*
 
 DESTDIR ?=
 install: all ## build/relay to $(DESTDIR)$(PREFIX)/bin

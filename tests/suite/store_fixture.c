@@ -2,7 +2,6 @@
  * different numbers differ in every column. */
 #include "tests/suite/store_fixture.h"
 
-#include <ftw.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -15,27 +14,6 @@
 #include "relay/journal/sqlite.h"
 
 #define T0 1763805600000 /* 2025-11-22T10:00:00Z */
-
-char *fixture_folder(void)
-{
-	const char *tmp = getenv("TMPDIR");
-	char *folder = xasprintf("%s/relay-journal-XXXXXX", tmp && *tmp ? tmp : "/tmp");
-
-	assert_non_null(mkdtemp(folder));
-	return folder;
-}
-
-static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *at)
-{
-	(void)st, (void)kind, (void)at;
-	return remove(path);
-}
-
-void fixture_remove(char *folder)
-{
-	nftw(folder, remove_one, 8, FTW_DEPTH | FTW_PHYS);
-	free(folder);
-}
 
 void *fixture_sqlite(void)
 {

@@ -1,0 +1,250 @@
+/*
+ * bench_source — what taking recipients in costs: in process beside a bare cJSON parse of the same
+ * pages, and as real processes beside a careful Node script that polls the same simulator.
+ */
+#include <limits.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/log.h"
+#include "relay/base/mem.h"
+#include "relay/relay.h"
+#include "tests/bench/bench.h"
+#include "tests/bench/api_pages.h"
+#include "tests/bench/processes.h"
+#include "tests/suite/store_fixture.h"
+
+#define RECIPIENTS 100000
+#define ROUNDS	   5
+#define BASE_URL   "http://127.0.0.1:1"
+#define CALLS	   8
+
+/* An unchanged page must cost next to nothing: most pages are. */
+#define BAR_HASH 0.05
+/* So that a million recipients fit in 72 MB. */
+#define BAR_ROW_BYTES 72
+#define BAR_BASE_MB   20
+/* What a program in C owes its user beside a script. */
+#define BAR_NODE 0.25
+
+static struct api_pages pages;
+
+/* ---- a relay whose requests are answered at once from the pages ---- */
+
+struct call {
+	unsigned page; /* 0: the list */
+	http_done *done;
+	void *arg;
+};
+
+struct stage {
+	char *dir;
+	struct relay *relay;
+	struct call v[CALLS];
+	size_t n;
+	int64_t now_ms;
+};
+
+static struct instant clock_of(void *arg)
+{
+	const struct stage *s = arg;
+	return (struct instant){1700010000000 + s->now_ms, s->now_ms};
+}
+
+static int fetch(void *arg, const struct http_call *call, http_done *done, void *done_arg,
+		 struct err *err)
+{
+	struct stage *s = arg;
+	const char *page = strstr(call->url, "/recipients") ? strstr(call->url, "page=") : NULL;
+	if (s->n == CALLS)
+		return err_set(err, ERR_LIMIT, "too many calls");
+	s->v[s->n++] =
+		(struct call){page ? (unsigned)strtoul(page + 5, NULL, 10) : 0, done, done_arg};
+	return 0;
+}
+
+static void answer(struct call c, bool abort_it)
+{
+	const struct sim_reply *r = c.page ? &pages.v[c.page - 1] : &pages.list;
+	struct buf headers = BUF_INIT(4096);
+	for (size_t i = 0; i < r->nheaders; i++) {
+		buf_addf(&headers, "%s: %s", r->headers[i].name, r->headers[i].value);
+		buf_addc(&headers, '\0');
+	}
+	c.done(c.arg, &(struct http_reply){
+			      .failure = abort_it ? HTTP_ABORTED : HTTP_OK,
+			      .why = abort_it ? "aborted" : NULL,
+			      .status = 200,
+			      .body = r->body.data,
+			      .len = r->body.len,
+			      .retry_after_ms = -1,
+			      .date_ms = DATE_NONE,
+			      .headers = &headers,
+		      });
+	buf_release(&headers);
+}
+
+static void turn(struct stage *s)
+{
+	int wait = relay_tick(s->relay, clock_of(s));
+	if (s->n)
+		answer(s->v[--s->n], false);
+	else if (relay_settling(s->relay))
+		relay_wait(s->relay, 10);
+	else
+		s->now_ms += wait > 0 && wait < 1000 ? wait : 1;
+}
+
+static void stage_open(struct stage *s)
+{
+	struct problems problems = {0};
+	struct err err = {0};
+	s->dir = fixture_folder();
+	char *path = xasprintf("%s/relay.yaml", s->dir);
+	FILE *f = fopen(path, "we");
+	fprintf(f, "source: { base_url: \"" BASE_URL
+		   "\", since: all, rate_limit: 0/s, poll_every: 100ms, "
+		   "poll_every_max: 100ms }\njournal: { sqlite: { path: relay.db } }\n");
+	fclose(f);
+	struct settings *settings = settings_load(path, &problems);
+	struct relay_env env = {fetch, s, clock_of, s, 1};
+	problems.nwarnings = 0;
+	problems_print(&problems, stderr);
+	s->relay = settings ? relay_open(settings, &env, &err) : NULL;
+	if (!s->relay) {
+		fprintf(stderr, "bench_source: %s\n", err.msg);
+		exit(2);
+	}
+	free(path);
+}
+
+static void stage_close(struct stage *s)
+{
+	while (s->n)
+		answer(s->v[--s->n], true);
+	relay_close(s->relay);
+	fixture_remove(s->dir);
+	*s = (struct stage){0};
+}
+
+static struct source_status status_of(const struct stage *s)
+{
+	struct source_status status;
+	relay_source_status(s->relay, &status);
+	return status;
+}
+
+/* ---- what is measured; each returns rows a second ---- */
+
+static double parse_peer(void *arg)
+{
+	(void)arg;
+	return RECIPIENTS / api_pages_parse(&pages);
+}
+
+static double decode(void *arg)
+{
+	static struct names states, statuses;
+	struct snapshot snapshot = {0};
+	struct err err = {0};
+	(void)arg;
+	if (!states.n)
+		states_init(&states);
+	double start = bench_wall_s();
+	for (size_t i = 0; i < pages.n; i++)
+		if (snapshot_read(&snapshot, pages.v[i].body.data, pages.v[i].body.len, &states,
+				  &statuses, &err) < 0)
+			exit(2);
+	double took = bench_wall_s() - start;
+	snapshot_release(&snapshot);
+	return RECIPIENTS / took;
+}
+
+static double take_in(void *arg)
+{
+	struct stage *s = arg;
+	if (s->relay)
+		stage_close(s);
+	stage_open(s);
+	double start = bench_wall_s();
+	while (status_of(s).rows_held < RECIPIENTS || relay_settling(s->relay))
+		turn(s);
+	return RECIPIENTS / (bench_wall_s() - start);
+}
+
+static double sweep_again(void *arg)
+{
+	struct stage *s = arg;
+	uint64_t seen = status_of(s).unchanged_pages;
+	double start = bench_wall_s();
+	while (status_of(s).unchanged_pages < seen + pages.n)
+		turn(s);
+	return RECIPIENTS / (bench_wall_s() - start);
+}
+
+/* Seconds, as the bar is one of cost. */
+static double hash_pages(void *arg)
+{
+	uint64_t mix = 0;
+	(void)arg;
+	double start = bench_wall_s();
+	for (size_t i = 0; i < pages.n; i++)
+		mix ^= hash128(pages.v[i].body.data, pages.v[i].body.len).low;
+	double took = bench_wall_s() - start;
+	return mix ? took : took + 1e-9;
+}
+
+static double parse_peer_s(void *arg)
+{
+	(void)arg;
+	return api_pages_parse(&pages);
+}
+
+static void in_process(void)
+{
+	struct stage s = {0};
+	static const char peer[] = "rows/s of a bare cJSON parse with an arena";
+	api_pages_make(&pages, RECIPIENTS);
+	struct bench_pair pair = bench_pairs(ROUNDS, decode, parse_peer, NULL);
+	bench_row("decode (scan, parse, rows)", pair.ours, "rows/s", pair.ratio, peer, BENCH_NONE,
+		  true);
+	pair = bench_pairs(ROUNDS, take_in, parse_peer, &s);
+	bench_row("take in: decode, diff, events, durable commit", pair.ours, "rows/s", pair.ratio,
+		  peer, BENCH_NONE, true);
+	struct source_status status = status_of(&s);
+	bench_row("bytes a row held, the store's own count",
+		  (double)status.held_bytes / (double)status.rows_held, "B", BENCH_NONE, NULL,
+		  BAR_ROW_BYTES, false);
+	pair = bench_pairs(ROUNDS, sweep_again, parse_peer, &s);
+	bench_row("a second sweep, nothing changed", pair.ours, "rows/s", pair.ratio, peer,
+		  BENCH_NONE, true);
+	pair = bench_pairs(ROUNDS, hash_pages, parse_peer_s, NULL);
+	bench_row("an unchanged page, recognised by its hash", pair.ours / (double)pages.n * 1e6,
+		  "us", pair.ratio, "time of a bare cJSON parse", BAR_HASH, false);
+	stage_close(&s);
+	api_pages_release(&pages);
+}
+
+static void as_processes(void)
+{
+	double small = processes_rss_kb(RECIPIENTS / 10), large = processes_rss_kb(RECIPIENTS);
+	double row = (large - small) * 1024 / (RECIPIENTS * 0.9);
+	bench_row("bytes a row, by RSS of 100,000 and of 10,000 rows", row, "B", BENCH_NONE, NULL,
+		  BAR_ROW_BYTES, false);
+	bench_row("base: RSS without rows", (small * 1024 - row * RECIPIENTS / 10) / 1e6, "MB",
+		  BENCH_NONE, NULL, BAR_BASE_MB, false);
+	struct process_cost relay = processes_relay(RECIPIENTS), node = processes_node(RECIPIENTS);
+	bench_row("two sweeps of 100,000 rows, changes posted: CPU", relay.cpu_s, "CPU-s",
+		  relay.cpu_s / node.cpu_s, "a careful Node script", BAR_NODE, false);
+	bench_row("the same: most memory", relay.peak_kb / 1000, "MB", relay.peak_kb / node.peak_kb,
+		  "a careful Node script", BAR_NODE, false);
+}
+
+int main(void)
+{
+	log_set_level(LOG_ERROR);
+	in_process();
+	as_processes();
+	return bench_write("source");
+}
