@@ -4,6 +4,7 @@
 #include "relay/journal/journal.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
@@ -15,6 +16,7 @@
 
 /* Housekeeping goes on, in small steps, when nothing is committed. */
 #define TIDY_EVERY_S 30
+#define REST_AFTER_S 2 /* of quiet: caches and the heap's free pages go back to the system */
 
 struct commit {
 	struct commit *next;
@@ -139,15 +141,24 @@ static void tidy(struct journal *j)
 	atomic_store(&j->oldest, oldest);
 }
 
+static void rest(struct journal *j)
+{
+	pthread_mutex_lock(&j->turn);
+	if (j->store->type->rest)
+		j->store->type->rest(j->store);
+	pthread_mutex_unlock(&j->turn);
+	malloc_trim(0);
+}
+
 /* Takes all that is queued; NULL after a while without. *ret_end: closing, and nothing is left. */
-static struct commit *next_group(struct journal *j, bool *ret_end)
+static struct commit *next_group(struct journal *j, int patience_s, bool *ret_end)
 {
 	struct timespec until;
 	struct commit *group;
 	int late = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += TIDY_EVERY_S;
+	until.tv_sec += patience_s;
 	pthread_mutex_lock(&j->lock);
 	while (!j->first && !j->closing && late != ETIMEDOUT)
 		late = pthread_cond_timedwait(&j->arrived, &j->lock, &until);
@@ -162,13 +173,16 @@ static struct commit *next_group(struct journal *j, bool *ret_end)
 static void *run(void *arg)
 {
 	struct journal *j = arg;
-	bool end;
+	bool end, rested = false;
 
 	for (;;) {
-		struct commit *group = next_group(j, &end);
+		struct commit *group = next_group(j, rested ? TIDY_EVERY_S : REST_AFTER_S, &end);
 
 		if (end)
 			return NULL;
+		if (!group && !rested)
+			rest(j);
+		rested = !group;
 		if (group)
 			commit_group(j, group);
 		while (group) {

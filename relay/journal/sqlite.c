@@ -187,6 +187,11 @@ const struct option sqlite_option_table[] = {
 	 .help = "with less free disk space than this polling pauses"},
 	{0}};
 
+static void rest(struct store *store)
+{
+	sqlite3_db_release_memory(((struct sqlite_store *)store)->db);
+}
+
 const struct store_type store_sqlite = {
 	.name = "sqlite",
 	.options = sqlite_option_table,
@@ -197,6 +202,7 @@ const struct store_type store_sqlite = {
 	.set_since = set_since,
 	.commit = commit,
 	.tidy = sqlite_tidy,
+	.rest = rest,
 	.recipients = sqlite_recipients,
 	.recipients_at = sqlite_recipients_at,
 	.routes = sqlite_routes,

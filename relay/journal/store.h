@@ -115,6 +115,9 @@ struct store_type {
 	 * oldest sequence held, 0: none. A failure costs nothing but space; the next call goes on.
 	 */
 	int64_t (*tidy)(struct store *s, int64_t now_wall_ms);
+	/* Nothing was asked of it for a moment: gives back memory that it only keeps for speed.
+	 * Optional. */
+	void (*rest)(struct store *s);
 
 	/* All recipients of a broadcast, ascending by number; the record is borrowed. `times`,
 	 * contact and id texts are filled as stored. */
