@@ -70,7 +70,7 @@ int relay_tick(struct relay *r, struct instant now)
 	bool came = mailbox_run(r->mailbox);
 	if (came)
 		relay_note_call(r, t);
-	if (r->next && !source_busy(r->source) && !intake_busy(r->intake))
+	if (r->next && !r->stopping && !source_busy(r->source) && !intake_busy(r->intake))
 		relay_finish_reload(r);
 	int wait = resume_polling(r, now);
 	t = clock_mono_us();

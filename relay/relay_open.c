@@ -78,7 +78,7 @@ static void on_committed(void *arg, const struct batch *b)
 		forget_news(r);
 		log_info("the journal takes commits again");
 	}
-	if (b->nroutes)
+	if (b->nroutes && r->delivery) /* else the relay is being closed */
 		delivery_committed(r->delivery, journal_latest(r->journal));
 	log_debug("committed", log_num("events", (int64_t)b->events.n),
 		  log_num("rows", (int64_t)b->nrecipients), log_num("routes", (int64_t)b->nroutes));
@@ -342,6 +342,7 @@ void relay_close(struct relay *r)
 	if (r->http)
 		http_end_calls(r->http); /* the pages are asked for again after the next start */
 	delivery_close(r->delivery); /* verdicts that come later are lost: sent again next time */
+	r->delivery = NULL;
 	if (r->intake)
 		intake_halt(r->intake);
 	journal_close(r->journal);

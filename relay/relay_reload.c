@@ -166,6 +166,9 @@ static int check_unchangeable(const struct settings *old, const struct settings 
 		return err_set(err, ERR_CONFIG, "journal: a change needs a restart");
 	if (!same_node(old->config.admin, new->config.admin))
 		return err_set(err, ERR_CONFIG, "admin: a change needs a restart");
+	if (old->source.since_kind != new->source.since_kind ||
+	    old->source.since_ms != new->source.since_ms)
+		return err_set(err, ERR_CONFIG, "source.since: a change needs a restart");
 	for (size_t i = 0; i < old->ndestinations; i++) {
 		const struct destination_settings *a = &old->destinations[i];
 		const struct destination_settings *b = find_settings(new, a->name);
@@ -173,14 +176,23 @@ static int check_unchangeable(const struct settings *old, const struct settings 
 			return err_set(err, ERR_CONFIG, "destinations.%s: a change needs a restart",
 				       a->name);
 	}
-	for (size_t i = 0; i < new->ndestinations; i++)
-		if (new->destinations[i].type->listens &&
-		    !find_settings(old, new->destinations[i].name))
+	for (size_t i = 0; i < new->ndestinations; i++) {
+		const struct destination_settings *b = &new->destinations[i];
+		const struct destination_settings *a = find_settings(old, b->name);
+		if (b->type->listens && (!a || a->type != b->type))
 			return err_set(
 				err, ERR_CONFIG,
 				"destinations.%s: to listen on a new address needs a restart",
-				new->destinations[i].name);
+				b->name);
+	}
 	return 0;
+}
+
+/* A key file may hold another key though its name is the same. */
+static bool same_source(const struct settings *a, const struct settings *b)
+{
+	const char *x = a->source.api_key, *y = b->source.api_key;
+	return same_node(a->config.source, b->config.source) && (x && y ? !strcmp(x, y) : x == y);
 }
 
 int relay_reload(struct relay *r, struct settings *s, struct err *err)
@@ -193,7 +205,7 @@ int relay_reload(struct relay *r, struct settings *s, struct err *err)
 		settings_free(s);
 		return -1;
 	}
-	if (!same_node(r->settings->config.source, s->config.source)) {
+	if (!same_source(r->settings, s)) {
 		r->next_source = relay_open_source(r, s, err);
 		if (!r->next_source) {
 			settings_free(s);

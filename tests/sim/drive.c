@@ -237,6 +237,21 @@ void drive_restart(struct drive *d)
 	open_relay(d);
 }
 
+void drive_cut(struct drive *d)
+{
+	for (int patience = 0; patience < 1000 && !relay_settling(d->relay); patience++) {
+		int wait = relay_tick(d->relay, clock_of(d));
+		if (d->n) {
+			size_t i = earliest(d);
+			d->now_ms = d->v[i].due_ms > d->now_ms ? d->v[i].due_ms : d->now_ms;
+			answer(d, i);
+		} else {
+			d->now_ms += wait;
+		}
+	}
+	drive_restart(d);
+}
+
 void drive_close(struct drive *d)
 {
 	if (!d)

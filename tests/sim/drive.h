@@ -33,6 +33,9 @@ void drive_run(struct drive *d, int64_t ms);
  * starts another on its journal. */
 void drive_restart(struct drive *d);
 
+/* The same, at the moment when the next page is on its way through the journal. */
+void drive_cut(struct drive *d);
+
 /* Requests begun in any 60 s window, at most, so far. */
 unsigned drive_peak_requests(const struct drive *d);
 

@@ -145,12 +145,31 @@ static void removed_reverted_and_risen_again(void **state)
 	fixture_remove(dir);
 }
 
+/* Wherever the relay is ended, nothing is touched that is gone, and nothing is lost. */
+static void ended_while_a_page_is_committed(void **state)
+{
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 300);
+	struct drive *d = drive_open(&o);
+	for (int i = 0; i < 10; i++) {
+		drive_run(d, 20000);
+		drive_cut(d);
+	}
+	model_end(drive_model(d));
+	drive_run(d, 10 * MINUTE_MS);
+	drive_verify(d);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(owed_is_delivered),
 		cmocka_unit_test(restarts_lose_nothing),
 		cmocka_unit_test(removed_reverted_and_risen_again),
+		cmocka_unit_test(ended_while_a_page_is_committed),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
 }
