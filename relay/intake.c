@@ -117,6 +117,7 @@ void intake_commit(struct intake *in, struct batch *b, journal_done *done, void 
 {
 	add_names(in, b);
 	router_route(in->env.router, b);
+	in->env.compose(in->env.arg, b);
 	journal_commit(in->env.journal, b, done, arg);
 }
 

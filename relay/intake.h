@@ -24,6 +24,8 @@ struct intake_env {
 	uint32_t broadcasts;		     /* numbers given to broadcasts so far */
 	int64_t since_ms;		     /* DATE_NONE: from the journal; see since_known */
 	bool since_known; /* false: `now` is still to be taken from the first listing */
+	/* A batch is about to be committed: what else must go with it. */
+	void (*compose)(void *arg, struct batch *b);
 	/* The commit was reported: something may be due for delivery. */
 	void (*committed)(void *arg, const struct batch *b);
 	/* A commit failed. Called for each failure. */

@@ -70,9 +70,15 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 		intake_broadcast_gone(r->intake, (struct followed *)b, relay_now(r).wall_ms);
 }
 
+static void on_compose(void *arg, struct batch *b)
+{
+	relay_add_destinations(arg, b);
+}
+
 static void on_committed(void *arg, const struct batch *b)
 {
 	struct relay *r = arg;
+	relay_destinations_committed(r, b);
 	if (r->refusing) {
 		r->refusing = false;
 		forget_news(r);
@@ -241,6 +247,7 @@ static void open_intake(struct relay *r, const struct store_head *head)
 		.statuses_kept = head->statuses.n,
 		.since_ms = DATE_NONE,
 		.since_known = true,
+		.compose = on_compose,
 		.committed = on_committed,
 		.failed = on_commit_failed,
 		.arg = r,
@@ -280,15 +287,18 @@ static int open_delivery(struct relay *r, struct store_head *head, struct err *e
 	for (size_t i = 0; i < head->ndestinations; i++) {
 		r->destinations = mem_grow(r->destinations, r->ndestinations, &r->destinations_cap,
 					   sizeof *r->destinations);
-		r->destinations[r->ndestinations++].record = head->destinations[i];
-		r->destinations[r->ndestinations - 1].open = false;
+		r->destinations[r->ndestinations++] = (struct known_destination){
+			.record = head->destinations[i], .taken = true, .written = true};
 		head->destinations[i] = (struct destination_record){0};
 	}
 	r->exceptions = head->exceptions;
 	r->nexceptions = head->nexceptions;
 	head->exceptions = NULL;
 	head->nexceptions = 0;
-	return relay_apply_destinations(r, r->settings, err);
+	if (relay_prepare_destinations(r, r->settings, err) < 0)
+		return -1;
+	relay_take_destinations(r, r->settings);
+	return 0;
 }
 
 static int open_stages(struct relay *r, struct store_head *head, struct err *err)

@@ -36,12 +36,26 @@ static struct known_destination *add_known(struct relay *r, const char *name)
 	return k;
 }
 
-static void write_record(struct batch *b, const struct destination_record *record)
+void relay_add_destinations(const struct relay *r, struct batch *b)
 {
-	struct destination_record *w = batch_destination(b);
-	*w = *record;
-	w->name = xstrdup(record->name);
-	w->why = record->why ? xstrdup(record->why) : NULL;
+	for (size_t i = 0; i < r->ndestinations; i++) {
+		const struct destination_record *record = &r->destinations[i].record;
+		if (r->destinations[i].written || !r->destinations[i].taken)
+			continue;
+		struct destination_record *w = batch_destination(b);
+		*w = *record;
+		w->name = xstrdup(record->name);
+		w->why = xstrdup(record->why);
+	}
+}
+
+void relay_destinations_committed(struct relay *r, const struct batch *b)
+{
+	for (size_t i = 0; i < b->ndestinations; i++)
+		for (size_t k = 0; k < r->ndestinations; k++)
+			if (r->destinations[k].record.number == b->destinations[i].number &&
+			    r->destinations[k].record.state == b->destinations[i].state)
+				r->destinations[k].written = true;
 }
 
 static const struct destination_settings *find_settings(const struct settings *s, const char *name)
@@ -50,95 +64,6 @@ static const struct destination_settings *find_settings(const struct settings *s
 		if (!strcmp(s->destinations[i].name, name))
 			return &s->destinations[i];
 	return NULL;
-}
-
-/* What is no longer in the file keeps its backlog, but gets and sends nothing. */
-static void detach_others(struct relay *r, const struct settings *s, struct batch *b)
-{
-	for (size_t i = 0; i < r->ndestinations; i++) {
-		struct known_destination *k = &r->destinations[i];
-		if (find_settings(s, k->record.name))
-			continue;
-		if (k->open)
-			delivery_remove(r->delivery, k->record.number);
-		k->open = false;
-		if (k->record.state == DESTINATION_DETACHED)
-			continue;
-		k->record.state = DESTINATION_DETACHED;
-		write_record(b, &k->record);
-		log_info("destination detached: its backlog waits",
-			 log_str("destination", k->record.name));
-	}
-}
-
-static int open_destination(struct relay *r, const struct destination_settings *d, struct batch *b,
-			    struct err *err)
-{
-	struct known_destination *k = find_known(r, d->name);
-	bool fresh = !k;
-	if (!k)
-		k = add_known(r, d->name);
-	if (fresh || k->record.state == DESTINATION_DETACHED) {
-		k->record.state = DESTINATION_ENABLED;
-		write_record(b, &k->record);
-	}
-	size_t first = 0, n = 0;
-	while (first < r->nexceptions && r->exceptions[first].destination != k->record.number)
-		first++;
-	while (first + n < r->nexceptions &&
-	       r->exceptions[first + n].destination == k->record.number)
-		n++;
-	struct delivery_destination dest = {
-		.record = &k->record,
-		.exceptions = r->exceptions + first,
-		.nexceptions = n,
-		.options = &d->options,
-		.type = d->type,
-		.settings = d->settings,
-	};
-	int failed = k->open ? delivery_replace(r->delivery, &dest, err)
-			     : delivery_add(r->delivery, &dest, err);
-	if (failed)
-		return err_wrap(err, "destination %s", d->name);
-	k->open = true;
-	return 0;
-}
-
-static void use_rules(struct relay *r, const struct settings *s)
-{
-	struct router_destination *v = xcalloc(s->ndestinations + 1, sizeof *v);
-	for (size_t i = 0; i < s->ndestinations; i++) {
-		v[i].number = find_known(r, s->destinations[i].name)->record.number;
-		v[i].topical = s->destinations[i].type->topical;
-	}
-	router_use(r->router, s->rules, v, s->ndestinations);
-	free(v);
-}
-
-static void destinations_written(void *arg, const struct batch *b, const struct err *err)
-{
-	(void)arg;
-	(void)b;
-	if (err)
-		log_error("the destinations' records could not be written",
-			  log_str("why", err->msg));
-}
-
-int relay_apply_destinations(struct relay *r, struct settings *s, struct err *err)
-{
-	struct batch *b = batch_new();
-	for (size_t i = 0; i < s->ndestinations; i++)
-		if (open_destination(r, &s->destinations[i], b, err) < 0) {
-			batch_free(b);
-			return -1;
-		}
-	detach_others(r, s, b);
-	use_rules(r, s);
-	if (batch_is_empty(b))
-		batch_free(b);
-	else
-		journal_commit(r->journal, b, destinations_written, r);
-	return 0;
 }
 
 /* Two sections are the same when their texts are, wherever they stand. */
@@ -156,6 +81,112 @@ static bool same_node(const struct node *a, const struct node *b)
 		    !same_node(a->items[i], b->items[i]))
 			return false;
 	return true;
+}
+
+/* What is no longer in the file keeps its backlog, but gets and sends nothing. */
+static void detach_others(struct relay *r, const struct settings *s)
+{
+	for (size_t i = 0; i < r->ndestinations; i++) {
+		struct known_destination *k = &r->destinations[i];
+		if (find_settings(s, k->record.name))
+			continue;
+		if (k->open)
+			delivery_remove(r->delivery, k->record.number);
+		k->open = false;
+		if (k->record.state == DESTINATION_DETACHED)
+			continue;
+		k->record.state = DESTINATION_DETACHED;
+		k->written = false;
+		log_info("destination detached: its backlog waits",
+			 log_str("destination", k->record.name));
+	}
+}
+
+static int prepare_destination(struct relay *r, const struct destination_settings *d,
+			       struct err *err)
+{
+	struct known_destination *k = find_known(r, d->name);
+	if (!k)
+		k = add_known(r, d->name);
+	size_t first = 0, n = 0;
+	while (first < r->nexceptions && r->exceptions[first].destination != k->record.number)
+		first++;
+	while (first + n < r->nexceptions &&
+	       r->exceptions[first + n].destination == k->record.number)
+		n++;
+	struct destination_record record = k->record;
+	if (record.state == DESTINATION_DETACHED)
+		record.state = DESTINATION_ENABLED;
+	const struct destination_settings *old = find_settings(r->settings, d->name);
+	struct delivery_destination dest = {
+		.record = &record,
+		.exceptions = r->exceptions + first,
+		.nexceptions = n,
+		.options = &d->options,
+		.type = d->type,
+		.settings = d->settings,
+		.enable = old && !same_node(old->node, d->node),
+	};
+	return delivery_prepare(r->delivery, &dest, err);
+}
+
+/* Destinations that were named for a change that does not happen. */
+static void forget_untaken(struct relay *r)
+{
+	while (r->ndestinations && !r->destinations[r->ndestinations - 1].taken)
+		destination_record_release(&r->destinations[--r->ndestinations].record);
+}
+
+static void use_rules(struct relay *r, const struct settings *s)
+{
+	struct router_destination *v = xcalloc(s->ndestinations + 1, sizeof *v);
+	for (size_t i = 0; i < s->ndestinations; i++) {
+		v[i].number = find_known(r, s->destinations[i].name)->record.number;
+		v[i].topical = s->destinations[i].type->topical;
+	}
+	router_use(r->router, s->rules, v, s->ndestinations);
+	free(v);
+}
+
+static void destinations_written(void *arg, const struct batch *b, const struct err *err)
+{
+	if (!err)
+		relay_destinations_committed(arg, b);
+	else
+		log_error("the destinations' records go with the next commit",
+			  log_str("why", err->msg));
+}
+
+int relay_prepare_destinations(struct relay *r, struct settings *s, struct err *err)
+{
+	for (size_t i = 0; i < s->ndestinations; i++)
+		if (prepare_destination(r, &s->destinations[i], err) < 0) {
+			delivery_drop(r->delivery);
+			forget_untaken(r);
+			return -1;
+		}
+	return 0;
+}
+
+void relay_take_destinations(struct relay *r, struct settings *s)
+{
+	delivery_take(r->delivery);
+	for (size_t i = 0; i < s->ndestinations; i++) {
+		struct known_destination *k = find_known(r, s->destinations[i].name);
+		k->open = k->taken = true;
+		if (k->record.state != DESTINATION_DETACHED)
+			continue;
+		k->record.state = DESTINATION_ENABLED;
+		k->written = false;
+	}
+	detach_others(r, s);
+	use_rules(r, s);
+	struct batch *b = batch_new();
+	relay_add_destinations(r, b);
+	if (batch_is_empty(b))
+		batch_free(b);
+	else
+		journal_commit(r->journal, b, destinations_written, r);
 }
 
 /* Journal, admin and listening addresses are opened once, at the start. */
@@ -212,6 +243,12 @@ int relay_reload(struct relay *r, struct settings *s, struct err *err)
 			return -1;
 		}
 	}
+	if (relay_prepare_destinations(r, s, err) < 0) {
+		source_close(r->next_source);
+		r->next_source = NULL;
+		settings_free(s);
+		return -1;
+	}
 	r->next = s;
 	source_pause(r->source, true);
 	return 0;
@@ -227,19 +264,17 @@ static void exchange_source(struct relay *r, struct settings *s)
 		r->next_source = NULL;
 	} else {
 		source_use(r->source, &s->source);
-		source_pause(r->source, false);
 	}
+	source_pause(r->source, r->full_until_ms != 0);
 	intake_use(r->intake, r->source, &s->source);
 }
 
 void relay_finish_reload(struct relay *r)
 {
 	struct settings *s = r->next;
-	struct err err = {0};
 	r->next = NULL;
 	exchange_source(r, s);
-	if (relay_apply_destinations(r, s, &err) < 0)
-		log_error("reload: not all destinations could be opened", log_str("why", err.msg));
+	relay_take_destinations(r, s);
 	wire_renew(r->wire);
 	settings_free(r->settings);
 	r->settings = s;

@@ -12,7 +12,9 @@
 /* A destination the journal knows, with settings or (detached) without. */
 struct known_destination {
 	struct destination_record record;
-	bool open; /* delivery has it */
+	bool open;    /* delivery has it */
+	bool taken;   /* not only named by a reload that may still fail */
+	bool written; /* the journal has its record as it is; else each batch carries it */
 };
 
 struct relay {
@@ -48,9 +50,14 @@ struct relay {
 struct instant relay_now(const struct relay *r);
 void relay_note_call(struct relay *r, int64_t started_us);
 
-/* relay_reload.c; also the last step of a start. Opens, replaces and detaches destinations as the
- * settings say, and gives the rules to the router. */
-int relay_apply_destinations(struct relay *r, struct settings *s, struct err *err);
+/* relay_reload.c; also the last step of a start. Opens what the settings name, aside; on failure
+ * nothing has changed. Then: makes it current, detaches the others, gives the rules to the router.
+ */
+int relay_prepare_destinations(struct relay *r, struct settings *s, struct err *err);
+void relay_take_destinations(struct relay *r, struct settings *s);
+/* Adds the records of destinations that the journal may not have. */
+void relay_add_destinations(const struct relay *r, struct batch *b);
+void relay_destinations_committed(struct relay *r, const struct batch *b);
 struct source *relay_open_source(struct relay *r, struct settings *s, struct err *err);
 /* The waiting reload, once the source is quiet. */
 void relay_finish_reload(struct relay *r);

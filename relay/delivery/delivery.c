@@ -77,6 +77,7 @@ void delivery_close(struct delivery *d)
 {
 	if (!d)
 		return;
+	delivery_drop(d);
 	for (size_t i = 0; i < d->n; i++)
 		outlets_close(d->v[i]);
 	d->closed = true;
@@ -130,43 +131,77 @@ static struct destination *destination_new(struct delivery *d,
 	return t;
 }
 
-int delivery_add(struct delivery *d, const struct delivery_destination *dest, struct err *err)
+static void forget(struct delivery *d, struct destination *t)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i] == t)
+			d->v[i] = d->v[--d->n];
+	destination_free(t);
+}
+
+int delivery_prepare(struct delivery *d, const struct delivery_destination *dest, struct err *err)
 {
 	struct destination *t = find(d, dest->record->number);
-	bool known = t;
 
-	if (!known)
+	if (!t) {
 		t = destination_new(d, dest);
-	assert(!t->attached);
-	if (outlet_open(t, dest, err) < 0) {
-		if (!known)
-			destination_free(t);
-		return -1;
-	}
-	if (!known) {
+		t->fresh = true;
 		d->v = mem_grow(d->v, d->n, &d->cap, sizeof(struct destination *));
 		d->v[d->n++] = t;
 	}
-	t->attached = true;
-	t->state = dest->record->state;
-	t->options = dest->options;
+	/* Who listens keeps its sockets: its addresses do not change without a restart. */
+	if (!dest->type->listens || !t->outlet || t->outlet->type != dest->type) {
+		t->next_outlet = outlet_open(t, dest, err);
+		if (!t->next_outlet) {
+			if (t->fresh)
+				forget(d, t);
+			return -1;
+		}
+	}
+	t->prepared = true;
+	t->next_options = dest->options;
+	t->next_state = dest->record->state;
+	t->enable = dest->enable;
 	return 0;
 }
 
-int delivery_replace(struct delivery *d, const struct delivery_destination *dest, struct err *err)
+static void take_one(struct destination *t)
 {
-	struct destination *t = find(d, dest->record->number);
-	int order = t->options->order;
-	/* Who listens keeps its sockets: its addresses do not change without a restart. */
-	bool keep = dest->type->listens && t->outlet && t->outlet->type == dest->type;
-
-	if (!keep && outlet_open(t, dest, err) < 0)
-		return -1;
+	if (t->next_outlet)
+		outlet_use(t, t->next_outlet);
+	if (!t->attached) {
+		t->state = t->next_state;
+	} else if (t->enable && t->state == DESTINATION_DISABLED) {
+		t->state = DESTINATION_ENABLED;
+		t->changed = true;
+	}
 	t->attached = true;
-	t->options = dest->options;
-	if (order != t->options->order)
+	t->options = t->next_options;
+	if (t->order != t->options->order)
 		lanes_rebuild(t);
-	return 0;
+	t->next_outlet = NULL;
+	t->prepared = t->fresh = false;
+}
+
+void delivery_take(struct delivery *d)
+{
+	for (size_t i = 0; i < d->n; i++)
+		if (d->v[i]->prepared)
+			take_one(d->v[i]);
+}
+
+void delivery_drop(struct delivery *d)
+{
+	for (size_t i = d->n; i-- > 0;) {
+		struct destination *t = d->v[i];
+
+		if (t->next_outlet)
+			outlet_close(t->next_outlet);
+		t->next_outlet = NULL;
+		t->prepared = false;
+		if (t->fresh)
+			forget(d, t);
+	}
 }
 
 void delivery_remove(struct delivery *d, uint32_t number)

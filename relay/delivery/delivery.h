@@ -62,9 +62,16 @@ struct delivery *delivery_open(const struct delivery_env *env);
  * memory goes when the journal has given the answers it owes. NULL is allowed. */
 void delivery_close(struct delivery *d);
 
-/* Opens a destination. record and exceptions (its own, ascending) are copied; options and
- * settings are borrowed until it is closed or replaced. One that was removed before goes on from
- * what it still knows, and of its record only the state counts. On failure nothing is added. */
+/*
+ * Destinations are opened, and given new settings, in two steps, so that a change of several
+ * happens as a whole or not at all: prepare opens each one's transport aside and may fail;
+ * then either take makes all that was prepared current, or drop undoes it.
+ *
+ * record and exceptions (its own, ascending) are copied and looked at only for a destination not
+ * known yet; one that is known keeps its cursor and exceptions. options are borrowed until replaced
+ * or removed, settings until prepare returns. Attempts in flight end under the old transport; one
+ * that listens stays open as it is.
+ */
 struct delivery_destination {
 	const struct destination_record *record;
 	const struct exception *exceptions;
@@ -72,13 +79,12 @@ struct delivery_destination {
 	const struct delivery_options *options;
 	const struct transport_type *type;
 	const void *settings;
+	bool enable; /* one that was disabled (410) starts again */
 };
-int delivery_add(struct delivery *d, const struct delivery_destination *dest, struct err *err);
-/* The same destination with new settings (reload): its cursor and exceptions stay. The new
- * transport opens at once, and the old settings may go away; attempts in flight end under the old
- * transport. One that listens stays open as it is. record and exceptions of dest are not looked at
- * but for the number. On failure nothing changes. */
-int delivery_replace(struct delivery *d, const struct delivery_destination *dest, struct err *err);
+int delivery_prepare(struct delivery *d, const struct delivery_destination *dest, struct err *err);
+void delivery_take(struct delivery *d);
+void delivery_drop(struct delivery *d);
+
 /* Stops sending to it (detached); its routes stay owed. */
 void delivery_remove(struct delivery *d, uint32_t number);
 

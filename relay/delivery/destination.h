@@ -63,6 +63,14 @@ struct destination {
 	bool attached; /* has a transport */
 	const struct delivery_options *options;
 	struct outlet *outlet; /* the newest first */
+	int order;	       /* enum order that the lanes are built for */
+
+	/* what delivery_prepare has opened aside */
+	bool prepared, fresh;	    /* fresh: it is here only for that */
+	struct outlet *next_outlet; /* NULL: the present one stays */
+	const struct delivery_options *next_options;
+	enum destination_state next_state;
+	bool enable;
 
 	/* what is where; the items are owned here */
 	struct item **items;
@@ -140,6 +148,8 @@ void item_mark_dirty(struct destination *t, struct item *x);
 void item_make_ready(struct destination *t, struct item *x);
 /* The cursor passes it, and a row stands for it from the next settle on; so for all behind it. */
 void item_except(struct destination *t, struct item *x);
+/* Those behind it get rows, too; x has one. */
+void item_except_followers(struct destination *t, struct item *x);
 /* It is due at due_ms; its body is dropped. It must be excepted. */
 void item_retry_at(struct destination *t, struct item *x, int64_t due_ms);
 /* It is SENT or PARKED: leaves window and lane, which releases the next of its key. */
@@ -160,7 +170,11 @@ void read_more(struct destination *t);
 void load_due(struct destination *t);
 
 /* flight.c */
-int outlet_open(struct destination *t, const struct delivery_destination *dest, struct err *err);
+/* Opens one aside; outlet_use makes it the one that sends. */
+struct outlet *outlet_open(struct destination *t, const struct delivery_destination *dest,
+			   struct err *err);
+void outlet_use(struct destination *t, struct outlet *o);
+void outlet_close(struct outlet *o); /* nothing of it is flying */
 /* Ends all outlets at once, without verdicts: what was out is ready again. */
 void outlets_close(struct destination *t);
 void outlets_tick(struct destination *t); /* and closes the replaced ones that are done */

@@ -32,7 +32,8 @@ static void answer(void *arg, uint64_t id, const struct outcome *outcome)
 	t->answered_last = f;
 }
 
-int outlet_open(struct destination *t, const struct delivery_destination *dest, struct err *err)
+struct outlet *outlet_open(struct destination *t, const struct delivery_destination *dest,
+			   struct err *err)
 {
 	const struct delivery_env *env = &t->delivery->env;
 	struct outlet *o = xcalloc(1, sizeof *o);
@@ -54,14 +55,19 @@ int outlet_open(struct destination *t, const struct delivery_destination *dest, 
 		o->type->close(o->self);
 		free(o->self);
 		free(o);
-		return err_wrap(err, "destination %s", t->name);
+		err_wrap(err, "destination %s", t->name);
+		return NULL;
 	}
-	o->older = t->outlet;
-	t->outlet = o;
-	return 0;
+	return o;
 }
 
-static void outlet_close(struct outlet *o)
+void outlet_use(struct destination *t, struct outlet *o)
+{
+	o->older = t->outlet;
+	t->outlet = o;
+}
+
+void outlet_close(struct outlet *o)
 {
 	o->type->close(o->self);
 	free(o->self);

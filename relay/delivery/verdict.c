@@ -98,6 +98,7 @@ static void try_again(struct destination *t, struct item *x, const struct outcom
 	if (x->excepted) {
 		t->unsettled++;
 		item_mark_dirty(t, x);
+		item_except_followers(t, x); /* after a change of order some may have none yet */
 	} else {
 		item_except(t, x);
 	}

@@ -80,9 +80,8 @@ static void except_one(struct destination *t, struct item *x)
 	item_mark_dirty(t, x);
 }
 
-void item_except(struct destination *t, struct item *x)
+void item_except_followers(struct destination *t, struct item *x)
 {
-	except_one(t, x);
 	for (struct item *y = x->in_lane ? x->next : NULL; y; y = y->next) {
 		if (y->state != ITEM_BEHIND)
 			continue;
@@ -90,6 +89,12 @@ void item_except(struct destination *t, struct item *x)
 		item_drop_route(t, y);
 		except_one(t, y);
 	}
+}
+
+void item_except(struct destination *t, struct item *x)
+{
+	except_one(t, x);
+	item_except_followers(t, x);
 }
 
 void item_retry_at(struct destination *t, struct item *x, int64_t due_ms)
@@ -238,6 +243,7 @@ void lanes_rebuild(struct destination *t)
 	struct item **all = xmalloc((t->nitems + 1) * sizeof(struct item *));
 	size_t n = 0;
 
+	t->order = t->options->order;
 	for (size_t i = 0; i < t->nitems; i++)
 		if (t->items[i]->state < ITEM_PARKED)
 			all[n++] = t->items[i];

@@ -167,3 +167,30 @@ test('a full journal: polling pauses, deliveries go on, nothing is lost when the
   place.relay();
   await settled(sim, place, () => [[place.path('events.ndjson'), []]]);
 });
+
+test('SIGHUP: what cannot be opened changes nothing; what was removed and comes back goes on', async (t) => {
+  const place = new Place(t);
+  const sim = await place.sim(['--recipients', '200', '--ramp', '120s', '--speed', '10', '--rate-limit', '0']);
+  const receiver = await place.receiver();
+  const text = config(place, sim, receiver);
+  place.config(text);
+  const relay = place.relay();
+  await until('events', () => place.read('events.ndjson').split('\n').length > 20);
+  // Its first destination is good and new, the other cannot be opened.
+  place.config(text.replace('destinations:', 'destinations:\n  aaa: { stdout: { path: aaa.ndjson } }\n  bad: { stdout: { path: /nonexistent/x } }')
+    .replace('to: [file, bus]', 'to: [file, bus, aaa, bad]'));
+  relay.kill('SIGHUP');
+  await until('it says so', () => /old settings stay.*nonexistent/.test(relay.stderr));
+  assert.equal(/settings reloaded/.test(relay.stderr), false);
+  place.config(text.replace(/^ {2}crm: .*\n/m, '').replace(/^ {2}- \{ name: failures.*\n/m, ''));
+  relay.kill('SIGHUP');
+  await until('it is detached', () => /destination detached.*crm/.test(relay.stderr));
+  place.config(text);
+  relay.kill('SIGHUP');
+  await until('it is reloaded', () => relay.stderr.match(/settings reloaded/g)?.length === 2);
+  await sim.post('/sim/step?ms=600000');
+  await settled(sim, place, () => [[place.path('events.ndjson'), []]]);
+  await until('callbacks go on', () => receiver.calls.length > 0);
+  assert.equal(place.read('aaa.ndjson'), '');
+  assert.equal(relay.exited, false);
+});

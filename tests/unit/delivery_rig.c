@@ -322,7 +322,8 @@ void rig_start(struct rig *w)
 
 	w->receiver.nheld = 0;
 	w->delivery = delivery_open(&env);
-	assert_int_equal(delivery_add(w->delivery, &dest, &err), 0);
+	assert_int_equal(delivery_prepare(w->delivery, &dest, &err), 0);
+	delivery_take(w->delivery);
 }
 
 void rig_kill(struct rig *w)
@@ -345,7 +346,8 @@ void rig_replace(struct rig *w)
 	};
 	struct err err = {0};
 
-	assert_int_equal(delivery_replace(w->delivery, &dest, &err), 0);
+	assert_int_equal(delivery_prepare(w->delivery, &dest, &err), 0);
+	delivery_take(w->delivery);
 }
 
 void rig_look(struct rig *w)

@@ -480,6 +480,7 @@ static void test_replace_brings_order(void **state)
 	size_t n;
 
 	w->options.order = ORDER_NONE;
+	rig_kill(w); /* so that it begins with it */
 	w->receiver.judge = judge_503;
 	rig_commit(w, 12, 1);
 	rig_pump(w);
