@@ -31,6 +31,16 @@ static void arena_free(void *p)
 	(void)p;
 }
 
+const struct buf *api_pages_receive(const struct api_pages *p, size_t i)
+{
+	static struct buf received;
+	if (!received.data)
+		buf_init(&received, ARENA);
+	buf_clear(&received);
+	buf_add(&received, p->v[i].body.data, p->v[i].body.len);
+	return &received;
+}
+
 static _Noreturn void be_peer(const struct api_pages *p, int in, int out)
 {
 	cJSON_Hooks hooks = {arena_malloc, arena_free};
@@ -38,13 +48,15 @@ static _Noreturn void be_peer(const struct api_pages *p, int in, int out)
 	cJSON_InitHooks(&hooks);
 	arena = xmalloc(ARENA);
 	while (read(in, &byte, 1) == 1) {
-		double start = bench_wall_s();
+		double took = 0;
 		for (size_t i = 0; i < p->n; i++) {
+			const struct buf *text = api_pages_receive(p, i);
+			double start = bench_wall_s();
 			arena_used = 0;
-			if (!cJSON_ParseWithLength(p->v[i].body.data, p->v[i].body.len))
+			if (!cJSON_ParseWithLength(text->data, text->len))
 				abort();
+			took += bench_wall_s() - start;
 		}
-		double took = bench_wall_s() - start;
 		if (write(out, &took, sizeof took) != sizeof took)
 			break;
 	}

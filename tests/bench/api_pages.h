@@ -20,7 +20,11 @@ struct api_pages {
 void api_pages_make(struct api_pages *p, uint32_t recipients);
 void api_pages_release(struct api_pages *p);
 
-/* Seconds that the peer takes to parse and drop all pages. */
+/* Page i (from 0), copied to where a page was last received: like one that just came in, its bytes
+ * are near the core. Borrowed until the next call. */
+const struct buf *api_pages_receive(const struct api_pages *p, size_t i);
+
+/* Seconds that the peer takes to parse and drop all pages, each just received. */
 double api_pages_parse(struct api_pages *p);
 
 #endif

@@ -1,12 +1,12 @@
 // The careful script that Relay is measured against: polls all recipients of one broadcast twice over
 // one keep-alive connection, keeps one number a row, and posts each change. No journal, no retry.
 //
-//   node tests/bench/poll.mjs API SINK
+//   node tests/bench/poll.mjs API SINK STEP_MS
 import http from 'node:http';
 
-const [api, sink] = process.argv.slice(2);
+const [api, sink, step] = process.argv.slice(2);
 const agent = new http.Agent({ keepAlive: true, maxSockets: 16 });
-const FLAGS = ['is_skipped', 'is_failed', 'is_sent', 'is_delivered', 'is_complained', 'is_unsubscribed', 'is_opened', 'is_played', 'is_bounced'];
+const FLAGS = ['is_skipped', 'is_failed', 'is_sent', 'is_delivered', 'is_complained', 'is_unsubscribed', 'is_opened', 'is_played', 'is_bounced', 'processed'];
 const known = new Map();
 
 function call(url, method = 'GET', body = undefined) {
@@ -27,7 +27,7 @@ async function sweep(first) {
     const reply = await call(`${api}/orgs/c/broadcasts/bc_1/recipients?page=${page}&take=100`);
     pages = Math.ceil(Number(reply.headers['pagination-count']) / 100);
     for (const row of JSON.parse(reply.body)) {
-      let mask = row.status === 'PROCESSED' ? 1 << FLAGS.length : 0;
+      let mask = row.status === 'PROCESSED' ? 1 << (FLAGS.length - 1) : 0;
       for (let i = 0; i < FLAGS.length; i++) if (row[FLAGS[i]]) mask |= 1 << i;
       const before = known.get(row.id);
       if (before === mask) continue;
@@ -43,6 +43,6 @@ async function sweep(first) {
 }
 
 await sweep(true);
-await call(`${api}/sim/step?ms=60000`, 'POST');
+await call(`${api}/sim/step?ms=${step}`, 'POST');
 await sweep(false);
 agent.destroy();

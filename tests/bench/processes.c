@@ -152,6 +152,15 @@ static void open_scene(struct scene *s, uint32_t recipients)
 	free(relay);
 }
 
+static struct process_cost cost_of(const struct rusage *u)
+{
+	return (struct process_cost){
+		.cpu_s = (double)(u->ru_utime.tv_sec + u->ru_stime.tv_sec) +
+			 (double)(u->ru_utime.tv_usec + u->ru_stime.tv_usec) / 1e6,
+		.peak_kb = (double)u->ru_maxrss,
+	};
+}
+
 static void end(pid_t pid, struct process_cost *ret)
 {
 	struct rusage used;
@@ -160,10 +169,7 @@ static void end(pid_t pid, struct process_cost *ret)
 	if (wait4(pid, &status, 0, &used) != pid)
 		give_up("a process is gone");
 	if (ret)
-		*ret = (struct process_cost){
-			(double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-				(double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
-			(double)used.ru_maxrss};
+		*ret = cost_of(&used);
 }
 
 static void close_scene(struct scene *s)
@@ -238,37 +244,80 @@ double processes_rss_kb(uint32_t recipients)
 	return least;
 }
 
-struct process_cost processes_relay(uint32_t recipients)
+static double lines_in(const char *path)
+{
+	char block[65536];
+	double lines = 0;
+	size_t n;
+	FILE *f = fopen(path, "re");
+	if (!f)
+		return 0;
+	while ((n = fread(block, 1, sizeof block, f)) > 0)
+		for (size_t i = 0; i < n; i++)
+			lines += block[i] == '\n';
+	fclose(f);
+	return lines;
+}
+
+/* The receiver prints its address and then a line for each post. */
+static double posts_of(const struct scene *s)
+{
+	char *log = xasprintf("%s/sink", s->dir);
+	double posts = lines_in(log) - 1;
+	free(log);
+	return posts;
+}
+
+static void await_posts(const struct scene *s, double posts)
+{
+	double patience = bench_wall_s() + PATIENCE_S;
+	while (posts_of(s) < posts) {
+		if (bench_wall_s() > patience)
+			give_up("the changes are not posted");
+		nap();
+	}
+}
+
+static void step(const struct scene *s, unsigned ms)
+{
+	struct got got;
+	char *path = xasprintf("/sim/step?ms=%u", ms);
+	ask("POST", s->api, path, &got);
+	free(path);
+}
+
+struct process_cost processes_relay(uint32_t recipients, unsigned step_ms, double posts)
 {
 	struct scene s;
 	struct process_cost cost;
-	struct got got;
 	open_scene(&s, recipients);
-	pid_t relay = start_relay(&s, "now", "100ms");
+	pid_t relay = start_relay(&s, "now", "3s"); /* no third sweep before the second is posted */
 	await_pages(&s, (recipients + 99) / 100);
-	ask("POST", s.api, "/sim/step?ms=60000", &got);
+	step(&s, step_ms);
 	await_pages(&s, 2.0 * (recipients + 99) / 100);
+	await_posts(&s, posts);
 	end(relay, &cost);
+	cost.posts = posts_of(&s);
 	close_scene(&s);
 	return cost;
 }
 
-struct process_cost processes_node(uint32_t recipients)
+struct process_cost processes_node(uint32_t recipients, unsigned step_ms)
 {
 	struct scene s;
 	struct rusage used;
 	int status;
 	open_scene(&s, recipients);
-	char *log = xasprintf("%s/node.log", s.dir);
+	char *log = xasprintf("%s/node.log", s.dir), ms[16];
+	snprintf(ms, sizeof ms, "%u", step_ms);
 	pid_t node = start(
-		(const char *const[]){"node", "tests/bench/poll.mjs", s.api, s.sink_url, NULL},
+		(const char *const[]){"node", "tests/bench/poll.mjs", s.api, s.sink_url, ms, NULL},
 		log);
 	if (wait4(node, &status, 0, &used) != node || status != 0)
 		give_up("the Node script failed");
+	struct process_cost cost = cost_of(&used);
+	cost.posts = posts_of(&s);
 	close_scene(&s);
 	free(log);
-	return (struct process_cost){
-		(double)(used.ru_utime.tv_sec + used.ru_stime.tv_sec) +
-			(double)(used.ru_utime.tv_usec + used.ru_stime.tv_usec) / 1e6,
-		(double)used.ru_maxrss};
+	return cost;
 }

@@ -9,14 +9,16 @@
 
 struct process_cost {
 	double cpu_s, peak_kb;
+	double posts; /* that the receiver had at the end */
 };
 
 /* RSS in KB of a fresh relay that took in so many rows and has fallen quiet. */
 double processes_rss_kb(uint32_t recipients);
 
-/* Two full sweeps, a minute of the campaign between them, each change posted to a receiver: by the
- * relay with its durable journal; by tests/bench/poll.mjs with a number a row. */
-struct process_cost processes_relay(uint32_t recipients);
-struct process_cost processes_node(uint32_t recipients);
+/* Two full sweeps, step_ms of the campaign between them, each change posted to a receiver: by
+ * tests/bench/poll.mjs with a number a row; by the relay with its durable journal, until the
+ * receiver has at least `posts`. */
+struct process_cost processes_node(uint32_t recipients, unsigned step_ms);
+struct process_cost processes_relay(uint32_t recipients, unsigned step_ms, double posts);
 
 #endif
