@@ -50,6 +50,7 @@ void intake_free(struct intake *in)
 	for (size_t i = 0; i < in->narriving; i++)
 		free(in->arriving[i]);
 	free(in->arriving);
+	intake_listing_release(in);
 	free(in);
 }
 
@@ -343,6 +344,8 @@ static void look_for_missing(void *arg)
 		struct held_row *h = held_at(held, x->scanned);
 		if (h->gone || h->sweep == (x->page->sweep & 0x1fff))
 			continue;
+		h->sweep =
+			x->page->sweep & 0x1fff; /* a sweep counts once, also when it is repeated */
 		if (h->missed < MISSED_MAX)
 			h->missed++;
 		if (h->missed == MISSED_MAX)

@@ -41,6 +41,13 @@ void intake_use(struct intake *in, struct source *s, const struct source_options
 
 void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms);
 void intake_listing(struct intake *in, const struct source_listing *l, struct instant now);
+/* What the journal holds of a broadcast's rows, for comparing pages with; yours. NULL with err also
+ * when a number is missing among them. */
+struct held *intake_load_rows(struct journal *j, const struct broadcast_record *b, struct err *err);
+
+/* At the start: a broadcast that the journal holds but that is gone. Copied. */
+void intake_remember(struct intake *in, const struct broadcast_record *record);
+/* The API does not know it (404): believed once a complete list did not name it either. */
 void intake_broadcast_gone(struct intake *in, struct followed *b, int64_t now_wall_ms);
 /* Before the journal is closed: what is under way ends with its next answer. */
 void intake_halt(struct intake *in);

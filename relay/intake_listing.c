@@ -15,6 +15,7 @@ struct entry {
 	struct followed *broadcast; /* NULL: it arrives */
 	char *key;
 	bool gone;
+	bool known; /* it arrives again: the journal has rows of it */
 };
 
 static char *key_of(const char *org, const char *id)
@@ -40,6 +41,91 @@ static void arrived(struct intake *in, const char *key)
 		}
 }
 
+/* ---- broadcasts that are not followed now ---- */
+
+void intake_remember(struct intake *in, const struct broadcast_record *record)
+{
+	in->resting = mem_grow(in->resting, in->nresting, &in->resting_cap, sizeof *in->resting);
+	struct resting *r = &in->resting[in->nresting++];
+	*r = (struct resting){0};
+	broadcast_record_copy(&r->record, record);
+}
+
+static struct resting *find_resting(const struct intake *in, const char *org, const char *id)
+{
+	for (size_t i = 0; i < in->nresting; i++)
+		if (!strcmp(in->resting[i].record.id, id) &&
+		    !strcmp(in->resting[i].record.org, org))
+			return &in->resting[i];
+	return NULL;
+}
+
+static void drop_resting(struct intake *in, struct resting *r)
+{
+	broadcast_record_release(&r->record);
+	*r = in->resting[--in->nresting];
+}
+
+void intake_listing_release(struct intake *in)
+{
+	while (in->nresting)
+		drop_resting(in, in->resting);
+	free(in->resting);
+	for (size_t i = 0; i < in->nrounds; i++)
+		free(in->rounds[i].org);
+	free(in->rounds);
+}
+
+/* Its rows stay in the journal, its record here. */
+static void let_rest(struct intake *in, struct followed *f)
+{
+	intake_remember(in, &f->record);
+	source_unfollow(in->source, f);
+}
+
+struct holding {
+	struct held *held;
+	bool whole;
+};
+
+static void hold_row(void *arg, const struct recipient_record *record)
+{
+	struct holding *h = arg;
+	h->whole = h->whole && held_hold(h->held, record);
+}
+
+struct held *intake_load_rows(struct journal *j, const struct broadcast_record *b, struct err *err)
+{
+	struct holding h = {held_new(), true};
+	int failed = journal_load_recipients(j, b->number, hold_row, &h, err);
+	if (!failed && !h.whole)
+		failed = err_set(err, ERR_STORE,
+				 "the journal is damaged: recipients of broadcast %s are missing",
+				 b->id);
+	if (!failed)
+		return h.held;
+	held_free(h.held);
+	return NULL;
+}
+
+/* Follows it again as what the journal holds of it says. Rare, and the one read of the journal that
+ * the loop waits for. */
+static void wake(struct intake *in, struct resting *r, const struct broadcast_record *now_known)
+{
+	struct broadcast_record record = {0};
+	struct err err = {0};
+	struct held *held = intake_load_rows(in->env.journal, &r->record, &err);
+	if (!held) {
+		in->env.failed(in->env.arg, &err);
+		return;
+	}
+	broadcast_record_copy(&record, now_known);
+	record.gone = false;
+	record.recipients = held_count(held);
+	drop_resting(in, r);
+	source_follow(in->source, &record, held);
+}
+
 static void replace_record(struct followed *f, const struct broadcast_record *w)
 {
 	struct broadcast_record fresh = {0};
@@ -63,14 +149,19 @@ static void entry_done(void *arg, const struct batch *b, const struct err *err)
 	if (err) {
 		in->env.failed(in->env.arg, err);
 	} else {
-		if (!e->broadcast) {
+		struct resting *r =
+			e->known ? find_resting(in, b->broadcasts[0].org, b->broadcasts[0].id)
+				 : NULL;
+		if (r) {
+			wake(in, r, &b->broadcasts[0]);
+		} else if (!e->broadcast) {
 			struct broadcast_record record = {0};
 			broadcast_record_copy(&record, &b->broadcasts[0]);
 			source_follow(in->source, &record, NULL);
 		} else {
 			replace_record(e->broadcast, &b->broadcasts[0]);
 			if (e->gone)
-				source_unfollow(in->source, e->broadcast);
+				let_rest(in, e->broadcast);
 		}
 		intake_committed(in, b);
 	}
@@ -78,17 +169,19 @@ static void entry_done(void *arg, const struct batch *b, const struct err *err)
 	free(e);
 }
 
-static void submit(struct intake *in, struct followed *f, char *key, struct batch *b, bool gone)
+static void submit(struct intake *in, struct followed *f, struct entry how, struct batch *b)
 {
 	struct entry *e = xcalloc(1, sizeof *e);
-	*e = (struct entry){in, f, key, gone};
+	*e = how;
+	e->in = in;
+	e->broadcast = f;
 	in->busy++;
 	if (f) {
 		f->writing = true;
 	} else {
 		in->arriving = mem_grow(in->arriving, in->narriving, &in->arriving_cap,
 					sizeof *in->arriving);
-		in->arriving[in->narriving++] = xstrdup(key);
+		in->arriving[in->narriving++] = xstrdup(e->key);
 	}
 	intake_commit(in, b, entry_done, e);
 }
@@ -101,15 +194,18 @@ static void arrive(struct intake *in, const char *org, const struct listing_row 
 		free(key);
 		return;
 	}
+	const struct resting *r = find_resting(in, org, row->id);
 	struct broadcast_record fresh = {.org = (char *)org, .id = (char *)row->id};
 	struct diff_place at = intake_place(in, &fresh, now_ms);
 	at.broadcast_name = row->name;
 	at.broadcast_created_ms = row->created_ms;
 	struct batch *b = batch_new();
 	struct broadcast_record *w = batch_broadcast(b);
-	diff_broadcast(&at, NULL, row, text, &b->events, w);
-	w->number = ++in->env.broadcasts;
-	submit(in, NULL, key, b, false);
+	diff_broadcast(&at, r ? &r->record : NULL, row, text, &b->events, w);
+	w->gone = false;
+	if (!r)
+		w->number = ++in->env.broadcasts;
+	submit(in, NULL, (struct entry){.key = key, .known = r}, b);
 }
 
 static bool text_differs(const char *a, const char *b)
@@ -128,8 +224,14 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 		   const char *text, struct instant now)
 {
 	bool change = moved(&f->record, row);
-	if (change && f->writing)
+	f->listed_ms = now.mono_ms;
+	f->absent = false;
+	if (f->writing)
 		return;
+	if (!source_wants(in->options, row, now.wall_ms)) {
+		let_rest(in, f);
+		return;
+	}
 	source_listed(in->source, f, row, change, now);
 	if (!change)
 		return;
@@ -137,7 +239,7 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 	struct batch *b = batch_new();
 	struct broadcast_record *w = batch_broadcast(b);
 	diff_broadcast(&at, &f->record, row, text, &b->events, w);
-	submit(in, f, key_of(f->record.org, f->record.id), b, false);
+	submit(in, f, (struct entry){0}, b);
 }
 
 static void take_since(struct intake *in, int64_t date_ms, int64_t now_ms)
@@ -152,12 +254,41 @@ static void take_since(struct intake *in, int64_t date_ms, int64_t now_ms)
 	in->env.since_known = true;
 }
 
+static struct list_round *round_of(struct intake *in, const char *org)
+{
+	for (size_t i = 0; i < in->nrounds; i++)
+		if (!strcmp(in->rounds[i].org, org))
+			return &in->rounds[i];
+	in->rounds = mem_grow(in->rounds, in->nrounds, &in->rounds_cap, sizeof *in->rounds);
+	in->rounds[in->nrounds] = (struct list_round){.org = xstrdup(org)};
+	return &in->rounds[in->nrounds++];
+}
+
+/* Who was not named since the round began is absent. */
+static void note_round(struct intake *in, const struct source_listing *l, bool before_rows,
+		       int64_t now_ms)
+{
+	struct list_round *round = round_of(in, l->org);
+	if (before_rows && !round->open) {
+		round->open = true;
+		round->began_ms = now_ms;
+	}
+	if (before_rows || !l->complete)
+		return;
+	round->open = false;
+	struct followed *f;
+	for (size_t i = 0; (f = source_at(in->source, i)) != NULL; i++)
+		if (!strcmp(f->record.org, l->org) && f->listed_ms < round->began_ms)
+			f->absent = true;
+}
+
 void intake_listing(struct intake *in, const struct source_listing *l, struct instant now)
 {
 	if (!in->env.since_known)
 		take_since(in, l->date_ms, now.wall_ms);
 	if (!in->env.since_known)
 		return;
+	note_round(in, l, true, now.mono_ms);
 	for (size_t i = 0; i < l->n; i++) {
 		struct followed *f = source_find(in->source, l->org, l->v[i].id);
 		if (f)
@@ -165,11 +296,12 @@ void intake_listing(struct intake *in, const struct source_listing *l, struct in
 		else if (source_wants(in->options, &l->v[i], now.wall_ms))
 			arrive(in, l->org, &l->v[i], l->text, now.wall_ms);
 	}
+	note_round(in, l, false, now.mono_ms);
 }
 
 void intake_broadcast_gone(struct intake *in, struct followed *f, int64_t now_wall_ms)
 {
-	if (f->writing || f->record.gone)
+	if (f->writing || f->record.gone || !f->absent)
 		return;
 	struct diff_place at = intake_place(in, &f->record, now_wall_ms);
 	struct batch *b = batch_new();
@@ -177,5 +309,5 @@ void intake_broadcast_gone(struct intake *in, struct followed *f, int64_t now_wa
 	broadcast_record_copy(w, &f->record);
 	w->gone = true;
 	diff_broadcast_removed(&at, &f->record, &b->events);
-	submit(in, f, key_of(f->record.org, f->record.id), b, true);
+	submit(in, f, (struct entry){.gone = true}, b);
 }

@@ -6,15 +6,35 @@
 
 #include "relay/intake.h"
 
+/* A broadcast that is not followed now: it is gone, or it asks for no attention any more. When the
+ * list brings it back, it goes on under its number with the rows it had. */
+struct resting {
+	struct broadcast_record record;
+};
+
+/* When the round of an organization's list that is being read began. */
+struct list_round {
+	char *org;
+	int64_t began_ms; /* mono */
+	bool open;
+};
+
 struct intake {
 	struct intake_env env;
 	struct source *source;
 	const struct source_options *options;
 	char **arriving; /* "org/id" of broadcasts whose first commit is under way */
 	size_t narriving, arriving_cap;
+	struct resting *resting;
+	size_t nresting, resting_cap;
+	struct list_round *rounds;
+	size_t nrounds, rounds_cap;
 	bool halted;
 	size_t busy; /* pages and list entries under way */
 };
+
+/* intake_listing.c */
+void intake_listing_release(struct intake *in);
 
 struct diff_place intake_place(const struct intake *in, const struct broadcast_record *b,
 			       int64_t recorded_ms);

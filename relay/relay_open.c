@@ -62,8 +62,6 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 	else if (what == SOURCE_TROUBLE && is_news(r, why))
 		log_warn("a request failed and will be repeated", log_str("broadcast", id),
 			 log_str("why", why));
-	else if (what == SOURCE_GONE)
-		log_info("broadcast removed", log_str("broadcast", id));
 	if (what == SOURCE_UP)
 		forget_news(r);
 	if (what == SOURCE_GONE)
@@ -200,33 +198,17 @@ struct source *relay_open_source(struct relay *r, struct settings *s, struct err
 	return source_open(&s->source, &env, relay_now(r), err);
 }
 
-static void hold_row(void *arg, const struct recipient_record *record)
-{
-	struct held *held = arg;
-	struct held_row row = {
-		.key = hash128(record->id, strlen(record->id)),
-		.identity = record->identity,
-		.error = record->error,
-		.contact = record->contact,
-		.states = record->states,
-		.status = record->status & 0x7f,
-	};
-	uint32_t number = held_add(held, &row);
-	if (record->gone)
-		held_set_gone(held, number, true);
-}
-
 static int follow_again(struct relay *r, struct store_head *head, struct err *err)
 {
 	for (size_t i = 0; i < head->nbroadcasts; i++) {
 		struct broadcast_record *b = &head->broadcasts[i];
-		if (b->gone)
+		if (b->gone) {
+			intake_remember(r->intake, b);
 			continue;
-		struct held *held = held_new();
-		if (journal_load_recipients(r->journal, b->number, hold_row, held, err) < 0) {
-			held_free(held);
-			return -1;
 		}
+		struct held *held = intake_load_rows(r->journal, b, err);
+		if (!held)
+			return -1;
 		struct broadcast_record taken = *b;
 		*b = (struct broadcast_record){.gone = true};
 		source_follow(r->source, &taken, held);

@@ -51,6 +51,12 @@ static void html(struct fault_work *w)
 				  "</head><body><h1>Checking your browser</h1></body></html>\n");
 }
 
+static void empty(struct fault_work *w)
+{
+	buf_adds(&w->reply->body, "[]");
+	reply_header(w->reply, "pagination-count", "0");
+}
+
 /* ---- the page's rows */
 
 static void double_row(struct fault_work *w)
@@ -186,6 +192,7 @@ const struct fault_kind fault_kinds[] = {
 	{"500", "a server's error; 500=503 for another", STAGE_INSTEAD, SPOILS_REPLY, server_error},
 	{"401", "the key is refused", STAGE_INSTEAD, SPOILS_REPLY, unauthorized},
 	{"404", "not found", STAGE_INSTEAD, SPOILS_REPLY, not_found},
+	{"empty", "an empty list, as if nothing were there", STAGE_INSTEAD, SPOILS_REPLY, empty},
 	{"html", "200 with a page of HTML", STAGE_INSTEAD, SPOILS_REPLY, html},
 	{"double", "a row stands twice on the page", STAGE_ROWS, SPOILS_NOTHING, double_row},
 	{"missing", "rows are left out; missing=5 for five", STAGE_ROWS, SPOILS_NOTHING, miss_rows},

@@ -5,6 +5,7 @@
 
 #include <assert.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "relay/base/mem.h"
 
@@ -185,4 +186,23 @@ size_t held_bytes(const struct held *h)
 	for (size_t i = 0; i < h->nchunks; i++)
 		bytes += chunk_rows(i) * sizeof(struct held_row);
 	return bytes + ((size_t)h->index.size + h->older.size) * sizeof *h->index.v;
+}
+
+bool held_hold(struct held *h, const struct recipient_record *record)
+{
+	struct held_row row = {
+		.key = hash128(record->id, strlen(record->id)),
+		.identity = record->identity,
+		.error = record->error,
+		.contact = record->contact,
+		.states = record->states,
+		.status = record->status & 0x7f,
+	};
+
+	if (record->number != held_count(h))
+		return false;
+	held_add(h, &row);
+	if (record->gone)
+		held_set_gone(h, record->number, true);
+	return true;
 }

@@ -28,6 +28,9 @@ uint32_t held_find(const struct held *h, struct hash128 key); /* its number, or 
 struct held_row *held_at(struct held *h, uint32_t number);    /* valid until held_free */
 /* Numbers are given in order of insertion: 0, 1, 2 …; the key must be new. */
 uint32_t held_add(struct held *h, const struct held_row *row);
+/* Adds what the journal holds of a row, as its records come in ascending order. False: a number is
+ * missing among them. */
+bool held_hold(struct held *h, const struct recipient_record *record);
 uint32_t held_count(const struct held *h); /* numbers given */
 uint32_t held_live(const struct held *h);  /* of them not gone */
 void held_set_gone(struct held *h, uint32_t number, bool gone);

@@ -49,6 +49,8 @@ struct followed {
 	struct held *held;
 	struct sweep *sweep; /* the planner's */
 	bool writing;	     /* intake's: a commit of its record is under way */
+	bool absent;	     /* intake's: the last complete list did not name it */
+	int64_t listed_ms;   /* intake's: mono, when the list named it last */
 };
 
 struct source;

@@ -163,12 +163,52 @@ static void ended_while_a_page_is_committed(void **state)
 	fixture_remove(dir);
 }
 
+static void faults(struct drive *d, const char *const *specs, size_t n)
+{
+	struct err err = {0};
+	assert_int_equal(model_set_faults(drive_model(d), specs, n, &err), 0);
+}
+
+/* A 404 is not believed while the list still names the broadcast; one that is really gone is told
+ * once, and goes on where it was when it comes back. */
+static void gone_is_believed_when_the_list_agrees(void **state)
+{
+	static const char *const strays[] = {"404,on=recipients"};
+	static const char *const gone[] = {"404,on=recipients", "empty,on=broadcasts"};
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 200);
+	struct drive *d = drive_open(&o);
+	drive_run(d, 12 * MINUTE_MS);
+	faults(d, strays, 1);
+	drive_run(d, 10 * MINUTE_MS);
+	faults(d, strays, 0);
+	assert_int_equal(count_events(dir, "broadcast.removed", "", ""), 0);
+	for (int round = 1; round <= 2; round++) {
+		faults(d, gone, 2);
+		drive_run(d, 30 * MINUTE_MS);
+		if (round == 2)
+			drive_restart(d);
+		faults(d, gone, 0);
+		drive_run(d, 20 * MINUTE_MS);
+	}
+	assert_in_range(count_events(dir, "broadcast.removed", "", ""), 2, 4);
+	model_end(drive_model(d));
+	drive_run(d, 20 * MINUTE_MS);
+	drive_verify(d);
+	assert_int_equal(count_events(dir, "recipient.added", "", ""), 300);
+	assert_int_equal(count_events(dir, "broadcast.added", "", ""), 2);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(owed_is_delivered),
 		cmocka_unit_test(restarts_lose_nothing),
 		cmocka_unit_test(removed_reverted_and_risen_again),
+		cmocka_unit_test(gone_is_believed_when_the_list_agrees),
 		cmocka_unit_test(ended_while_a_page_is_committed),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
