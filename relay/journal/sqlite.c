@@ -60,6 +60,7 @@ static int load_ends(struct sqlite_store *s, struct err *err)
 	if (sqlite_end(s, SQL_OLDEST, &s->oldest, err) != 0 ||
 	    sqlite_end(s, SQL_LATEST, &s->latest, err) != 0)
 		return -1;
+	s->first = s->oldest;
 	return check_latest(s, err);
 }
 
@@ -167,7 +168,7 @@ static int commit(struct store *store, struct batch *const *batches, size_t n, s
 		return -1;
 	}
 	if (!s->oldest && next > s->latest + 1)
-		s->oldest = s->latest + 1;
+		s->oldest = s->first = s->latest + 1;
 	s->latest = next - 1;
 	return 0;
 }

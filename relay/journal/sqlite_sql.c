@@ -98,6 +98,8 @@ const char *const sqlite_statements[STATEMENTS] = {
 			"attempts"),
 	[SQL_PRUNE_EVENTS] =
 		"DELETE FROM events WHERE seq > ?1 AND seq <= ?2" NOT_EXCEPTED("events"),
+	[SQL_STEP_END] = "SELECT max(seq) FROM (SELECT seq FROM events WHERE seq > ?1 ORDER BY seq "
+			 "LIMIT ?2)",
 	[SQL_PAGES] = "PRAGMA page_count",
 	[SQL_FREE_PAGES] = "PRAGMA freelist_count",
 	/* A fifth of a second at worst on a slow disk. */

@@ -76,6 +76,7 @@ enum statement {
 	SQL_PRUNE_ROUTES,
 	SQL_PRUNE_ATTEMPTS,
 	SQL_PRUNE_EVENTS,
+	SQL_STEP_END,
 	SQL_PAGES,
 	SQL_FREE_PAGES,
 	SQL_VACUUM,
@@ -98,13 +99,15 @@ struct sqlite_store {
 	struct words *words; /* numbers and texts of the dictionary */
 	struct heads *heads; /* topics touched by the running commit */
 	int64_t latest;	     /* writing: last committed sequence */
-	int64_t oldest;	     /* writing: first sequence held, 0: none */
-	bool full;	     /* writing: the file reached its ceiling */
-	int wal_pages;	     /* writing: in the write-ahead log after the last commit */
+	int64_t oldest;	     /* writing: from here on everything is held, 0: nothing is */
+	int64_t first; /* … and the first held at all: exceptions keep single events longer */
+	bool full;     /* writing: the file reached its ceiling */
+	int wal_pages; /* writing: in the write-ahead log after the last commit */
 
 	int64_t looked_ms;	  /* tidy: when it last looked what is old enough */
 	int64_t marked;		  /* tidy: the newest mark's sequence */
 	int64_t pruned, prunable; /* tidy: retention went up to, may go up to */
+	int64_t pass_end;	  /* … and begins anew at `first` once it got here */
 };
 
 /* sqlite_sql.c. Messages begin with the path; SQLite's codes end here. */

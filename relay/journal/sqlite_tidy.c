@@ -83,7 +83,11 @@ static int find_prunable(struct sqlite_store *s, int64_t now_ms, struct err *err
 	s->prunable = old < settled ? old : settled;
 	if (s->prunable >= s->latest)
 		s->prunable = s->latest - 1;
-	s->pruned = s->oldest ? s->oldest - 1 : 0; /* also over what an exception held back */
+	/* Also over what an exception held back, but not before the last pass came to its end. */
+	if (s->pruned >= s->pass_end) {
+		s->pruned = s->first ? s->first - 1 : 0;
+		s->pass_end = s->prunable;
+	}
 	st = sqlite_ready(s, SQL_DROP_MARKS, err);
 	if (!st)
 		return -1;
@@ -137,15 +141,34 @@ static int prune_step(struct sqlite_store *s, int64_t to, struct err *err)
 	if (sqlite_run(s, st, err) != 0 || sqlite_run_plain(s, SQL_COMMIT, err) != 0)
 		return -1;
 	s->pruned = to;
-	return sqlite_end(s, SQL_OLDEST, &s->oldest, err);
+	if (to >= s->oldest)
+		s->oldest = to + 1;
+	return sqlite_end(s, SQL_OLDEST, &s->first, err);
+}
+
+/* The sequence that PRUNE_STEP events behind `pruned` reach: holes cost nothing. */
+static int step_end(struct sqlite_store *s, int64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_STEP_END, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, s->pruned);
+	sqlite_bind_int(st, 2, PRUNE_STEP);
+	*ret = s->prunable;
+	if (sqlite_number(s, st, ret, err) != 0)
+		return -1;
+	if (*ret > s->prunable)
+		*ret = s->prunable;
+	return 0;
 }
 
 static int prune(struct sqlite_store *s, struct err *err)
 {
-	int64_t to = s->prunable, unused = 0;
+	int64_t to, unused = 0;
 
-	if (to - s->pruned > PRUNE_STEP)
-		to = s->pruned + PRUNE_STEP;
+	if (step_end(s, &to, err) != 0)
+		return -1;
 	if (sqlite_run_plain(s, SQL_BEGIN, err) != 0)
 		return -1;
 	if (prune_step(s, to, err) != 0) {
