@@ -4,6 +4,7 @@
  */
 #include "relay/relay.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -11,9 +12,10 @@
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
 
-#define WIRE_CONNECTIONS 256  /* pooled over all http destinations */
-#define LOOP_CONNECTIONS 16   /* to the API */
-#define FULL_PAUSE_MS	 5000 /* until a full journal is tried again */
+#define WIRE_CONNECTIONS 256   /* pooled over all http destinations */
+#define LOOP_CONNECTIONS 16    /* to the API */
+#define PARKED_EVERY_MS	 60000 /* a receiver that refuses everything is told of once a minute */
+#define FULL_PAUSE_MS	 5000  /* until a full journal is tried again */
 
 /* ---- what the stages tell ---- */
 
@@ -104,6 +106,16 @@ static void on_commit_failed(void *arg, const struct err *err)
 			  log_str("why", err->msg));
 }
 
+/* "422: invalid phone +1…": what a receiver writes may be somebody's data, so only its status is
+ * logged; the journal keeps the text with the attempt. */
+static const char *without_reply(const char *why, char status[16])
+{
+	if (!why || strspn(why, "0123456789") != 3)
+		return why;
+	snprintf(status, 16, "HTTP %.3s", why);
+	return status;
+}
+
 static void on_delivery_notice(void *arg, enum delivery_notice what, const char *destination,
 			       const char *event, const char *why)
 {
@@ -113,10 +125,19 @@ static void on_delivery_notice(void *arg, enum delivery_notice what, const char 
 		[DELIVERY_PARKED] = "event parked: it will not be tried again by itself",
 		[DELIVERY_DISABLED] = "destination disabled; it keeps collecting",
 	};
-	(void)arg;
+	struct relay *r = arg;
+	char status[16];
+	int64_t now_ms = relay_now(r).mono_ms;
+	if (what == DELIVERY_PARKED) {
+		r->parked++;
+		if (r->parked_told_ms && now_ms < r->parked_told_ms + PARKED_EVERY_MS)
+			return;
+		r->parked_told_ms = now_ms;
+	}
 	log_write(what == DELIVERY_RECOVERED ? LOG_INFO : LOG_WARN, texts[what],
 		  LOG_FIELDS(log_str("destination", destination), log_str("event", event),
-			     log_str("why", why)));
+			     log_str("why", without_reply(why, status)),
+			     log_num("parked", r->parked)));
 }
 
 /* ---- requests on the loop's own connections, timed ---- */

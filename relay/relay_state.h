@@ -41,7 +41,9 @@ struct relay {
 	size_t nown;
 	int64_t full_until_ms; /* mono: polling pauses because the journal is full; 0: it does not
 				*/
-	bool refusing;	       /* the journal refused the last commit of rows */
+	int64_t parked,
+		parked_told_ms; /* events parked since the start; when the log said so last */
+	bool refusing;		/* the journal refused the last commit of rows */
 	bool stopping;
 	char *last_trouble; /* what was logged last, so that repetition is not */
 	struct relay_loop loop;

@@ -169,7 +169,6 @@ static void open_journal(struct rig *w)
 	struct sqlite_options sqlite = {
 		.path = w->path,
 		.keep_ms = 400LL * 24 * H,
-		.keep_unsent_ms = 400LL * 24 * H,
 		.max_size = 1LL << 40,
 	};
 	struct journal_options options = {.type = &store_faulty, .options = &sqlite};

@@ -37,7 +37,6 @@ static void a_journal_is_sqlite_unless_told(void **state)
 		assert_ptr_equal(o.type, &store_sqlite);
 		assert_non_null(strstr(s->path, "relay.db"));
 		assert_int_equal(s->keep_ms, 30LL * 24 * 3600 * 1000);
-		assert_int_equal(s->keep_unsent_ms, 30LL * 24 * 3600 * 1000);
 		assert_int_equal(s->max_size, 20000000000);
 		assert_int_equal(s->min_free, 256000000);
 		journal_options_release(&o);
