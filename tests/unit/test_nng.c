@@ -10,14 +10,15 @@
 
 #include <arpa/inet.h>
 #include <cmocka.h>
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/req.h>
 #include <signal.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include "relay/base/json.h"
 #include "relay/base/mem.h"
 #include "tests/suite/nng_child.h"
 #include "tests/suite/nng_world.h"
+#include "tests/suite/sp_caller.h"
 #include "transports/nng_bus.h"
 #include "transports/nng_frame.h"
 #include "transports/nng_refill.h"
@@ -308,28 +309,10 @@ static void a_bad_request_is_told_why(void **state)
 	nng_world_free(w);
 }
 
-static nng_socket requester(const char *url)
+static void call(struct reply *r, int fd, const char *request)
 {
-	nng_socket s;
-
-	assert_int_equal(nng_req0_open(&s), 0);
-	nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, 5000);
-	nng_socket_set_ms(s, NNG_OPT_SENDTIMEO, 5000);
-	nng_socket_set_ms(s, NNG_OPT_RECONNMINT, 20);
-	assert_int_equal(nng_dial(s, url, NULL, 0), 0);
-	return s;
-}
-
-static void call(struct reply *r, nng_socket s, const char *request, size_t len)
-{
-	char *text;
-	size_t n;
-
-	assert_int_equal(nng_send(s, (void *)(uintptr_t)request, len, 0), 0);
-	assert_int_equal(nng_recv(s, &text, &n, NNG_FLAG_ALLOC), 0);
-	buf_clear(&r->text);
-	buf_add(&r->text, text, n);
-	nng_free(text, n);
+	assert_true(sp_caller_ask(fd, request, strlen(request)));
+	assert_true(sp_caller_reply(fd, &r->text));
 	read_reply(r);
 }
 
@@ -343,30 +326,28 @@ static void requests_are_answered_over_the_socket(void **state)
 	for (int i = 0; i < 20; i++)
 		nng_world_commit(w, A, 100);
 	nng_world_open(w, NULL);
-	nng_socket one = requester(w->refill), two = requester(w->refill);
+	int one = sp_caller_open(w->refill), two = sp_caller_open(w->refill);
 	reply_begin(&r);
 	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		call(&r, one, bad[i].request, strlen(bad[i].request));
+		call(&r, one, bad[i].request);
 		assert_non_null(json_get(r.root, "error"));
 	}
-	call(&r, two, good, sizeof good - 1);
+	call(&r, two, good);
 	assert_int_equal(json_count(json_get(r.root, "events")), 5);
 	/* One that is too long ends its connection; the others, and its next, are served. */
-	char *longest = xcalloc(1, FRAME_REQUEST_MAX + 2);
+	char *longest = xcalloc(1, FRAME_REQUEST_MAX + 1);
 	memset(longest, ' ', FRAME_REQUEST_MAX + 1);
-	nng_socket_set_ms(one, NNG_OPT_RECVTIMEO, 200);
-	assert_int_equal(nng_send(one, longest, FRAME_REQUEST_MAX + 1, 0), 0);
-	char *text;
-	size_t n;
-	assert_int_not_equal(nng_recv(one, &text, &n, NNG_FLAG_ALLOC), 0);
-	nng_socket_set_ms(one, NNG_OPT_RECVTIMEO, 5000);
-	call(&r, two, good, sizeof good - 1);
-	call(&r, one, good, sizeof good - 1);
-	assert_int_equal(json_count(json_get(r.root, "events")), 5);
+	if (sp_caller_ask(one, longest, FRAME_REQUEST_MAX + 1))
+		assert_false(sp_caller_reply(one, &r.text));
+	close(one);
 	free(longest);
+	call(&r, two, good);
+	one = sp_caller_open(w->refill);
+	call(&r, one, good);
+	assert_int_equal(json_count(json_get(r.root, "events")), 5);
 	reply_end(&r);
-	nng_close(one);
-	nng_close(two);
+	close(one);
+	close(two);
 	nng_world_free(w);
 }
 
@@ -375,7 +356,7 @@ static void callers_that_do_not_read_hold_up_nobody(void **state)
 {
 	static const char big[] = "{\"topic\":\"\"}";
 	struct nng_world *w = nng_world_new();
-	nng_socket idle[24];
+	int idle[24];
 	struct reply r;
 
 	(void)state;
@@ -383,20 +364,55 @@ static void callers_that_do_not_read_hold_up_nobody(void **state)
 		nng_world_commit(w, A, 20000);
 	nng_world_open(w, NULL);
 	for (size_t i = 0; i < 24; i++) {
-		idle[i] = requester(w->refill);
-		for (int k = 0; k < 3; k++) /* each new request forgets the one before */
-			assert_int_equal(
-				nng_send(idle[i], (void *)(uintptr_t)big, sizeof big - 1, 0), 0);
+		idle[i] = sp_caller_open(w->refill);
+		assert_true(sp_caller_ask(idle[i], big, sizeof big - 1));
 	}
-	nng_socket s = requester(w->refill);
-	nng_socket_set_ms(s, NNG_OPT_RECVTIMEO, 15000);
+	int fd = sp_caller_open(w->refill);
 	reply_begin(&r);
-	call(&r, s, big, sizeof big - 1);
+	call(&r, fd, big);
 	assert_int_equal(json_count(json_get(r.root, "events")), 100);
 	reply_end(&r);
 	for (size_t i = 0; i < 24; i++)
-		nng_close(idle[i]);
-	nng_close(s);
+		close(idle[i]);
+	close(fd);
+	nng_world_free(w);
+}
+
+/* A caller that does one thing wrong, and goes. */
+static void misbehave(const struct nng_world *w, int how)
+{
+	static const char part[] = {1, 0, 0, 0, 0, 0, 0, 0, 99, '{'};
+	static const char empty[] = {1, 0, 0, 0, 0, 0, 0, 0, 0};
+	static const char endless[] = {1, 127, -1, -1, -1, -1, -1, -1, -1};
+	int fd = sp_caller_open(w->refill);
+
+	switch (how % 5) {
+	case 0: /* half a request */ send(fd, part, sizeof part, MSG_NOSIGNAL); break;
+	case 1: /* no id */ send(fd, empty, sizeof empty, MSG_NOSIGNAL); break;
+	case 2: send(fd, endless, sizeof endless, MSG_NOSIGNAL); break;
+	case 3: sp_caller_ask(fd, "{\"topic\":\"\"}", 12); break;
+	default: shutdown(fd, SHUT_WR);
+	}
+	close(fd);
+}
+
+static void callers_that_misbehave_hold_up_nobody(void **state)
+{
+	struct nng_world *w = nng_world_new();
+	struct reply r;
+
+	(void)state;
+	for (int i = 0; i < 100; i++)
+		nng_world_commit(w, A, 2000);
+	nng_world_open(w, NULL);
+	for (int i = 0; i < 600; i++)
+		misbehave(w, i);
+	int fd = sp_caller_open(w->refill);
+	reply_begin(&r);
+	call(&r, fd, "{\"topic\":\"\"}");
+	assert_int_equal(json_count(json_get(r.root, "events")), 100);
+	reply_end(&r);
+	close(fd);
 	nng_world_free(w);
 }
 
@@ -576,6 +592,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_bad_request_is_told_why),
 		cmocka_unit_test(requests_are_answered_over_the_socket),
 		cmocka_unit_test(callers_that_do_not_read_hold_up_nobody),
+		cmocka_unit_test(callers_that_misbehave_hold_up_nobody),
 		cmocka_unit_test(settings_are_checked),
 		cmocka_unit_test(the_tcp_addresses_are_named),
 		cmocka_unit_test(an_address_in_use_is_named),
