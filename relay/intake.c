@@ -17,6 +17,7 @@
 #include "relay/base/mem.h"
 
 #define SLICE	   20000 /* held rows looked at in one go: about 1 ms */
+#define DERIVE_MAX 20	 /* rows diffed and routed in one go: some 80 events at first sight */
 #define REMOVE_MAX 500	 /* removals in one commit */
 #define MISSED_MAX 2	 /* complete sweeps without a row until it counts as removed */
 
@@ -29,6 +30,9 @@ struct passage {
 	uint32_t *numbers; /* of each of them; new ones get the next free */
 	uint32_t *known;   /* numbers of the changed ones, ascending */
 	size_t n, nknown;
+	struct recipient_record *recalled; /* the journal's records of the known ones */
+	struct batch *batch;
+	size_t derived; /* rows that are in it */
 	struct page_result result;
 	uint32_t scanned; /* of the search for missing rows */
 	uint32_t *missing;
@@ -117,7 +121,6 @@ void intake_committed(struct intake *in, const struct batch *b)
 void intake_commit(struct intake *in, struct batch *b, journal_done *done, void *arg)
 {
 	add_names(in, b);
-	router_route(in->env.router, b);
 	in->env.compose(in->env.arg, b);
 	journal_commit(in->env.journal, b, done, arg);
 }
@@ -131,6 +134,10 @@ static void passage_end(struct passage *x)
 	source_page_done(in->source, x->page, &x->result);
 	free(x->rows);
 	free(x->numbers);
+	for (size_t i = 0; x->recalled && i < x->nknown; i++)
+		recipient_record_release(&x->recalled[i]);
+	free(x->recalled);
+	batch_free(x->batch);
 	free(x->known);
 	free(x->missing);
 	free(x);
@@ -224,21 +231,39 @@ static void add_progress(struct passage *x, struct batch *b)
 
 static void derived(void *arg, const struct batch *b, const struct err *err);
 
-static void derive(struct passage *x, const struct recipient_record *known)
+/* A slice of the page's rows; the next one follows by the mailbox, so that others get their turn.
+ */
+static void derive(void *arg)
 {
-	struct intake *in = x->in;
+	struct passage *x = arg;
 	const struct broadcast_record *record = &x->page->broadcast->record;
-	struct diff_place at = intake_place(in, record, x->recorded_ms);
-	struct batch *b = batch_new();
-	for (size_t i = 0; i < x->n; i++) {
-		struct recipient_write *w = batch_recipient(b);
-		w->broadcast = record->number;
-		diff_recipient(&at, recalled(known, x->nknown, x->numbers[i]),
-			       &x->page->rows->v[x->rows[i]], x->page->text, &b->events, &w->r);
-		w->r.number = x->numbers[i];
+	struct diff_place at = intake_place(x->in, record, x->recorded_ms);
+	size_t end = x->n - x->derived > DERIVE_MAX ? x->derived + DERIVE_MAX : x->n;
+	if (x->in->halted) {
+		passage_fail(x, &(struct err){ERR_STORE, "the relay stops"});
+		return;
 	}
+	if (!x->batch)
+		x->batch = batch_new();
+	size_t first = x->batch->events.n;
+	for (; x->derived < end; x->derived++) {
+		struct recipient_write *w = batch_recipient(x->batch);
+		uint32_t number = x->numbers[x->derived];
+		w->broadcast = record->number;
+		diff_recipient(&at, recalled(x->recalled, x->nknown, number),
+			       &x->page->rows->v[x->rows[x->derived]], x->page->text,
+			       &x->batch->events, &w->r);
+		w->r.number = number;
+	}
+	router_route(x->in->env.router, x->batch, first);
+	if (x->derived < x->n) {
+		mailbox_post(x->in->env.loop, derive, x);
+		return;
+	}
+	struct batch *b = x->batch;
+	x->batch = NULL;
 	add_progress(x, b);
-	intake_commit(in, b, derived, x);
+	intake_commit(x->in, b, derived, x);
 }
 
 /* ---- settle ---- */
@@ -325,6 +350,7 @@ static void remove_missing(void *arg, const struct recipient_record *v, size_t n
 		recipient_record_copy(&w->r, &v[i]);
 		w->r.gone = true;
 	}
+	router_route(x->in->env.router, b, 0);
 	intake_commit(x->in, b, removed, x);
 }
 
@@ -360,6 +386,15 @@ static void look_for_missing(void *arg)
 
 /* ---- pages ---- */
 
+/* The answer ends with its call; the slices come later. */
+static void begin_derive(struct passage *x, const struct recipient_record *v, size_t n)
+{
+	x->recalled = xcalloc(n, sizeof *x->recalled);
+	for (size_t i = 0; i < n; i++)
+		recipient_record_copy(&x->recalled[i], &v[i]);
+	derive(x);
+}
+
 static void recall_done(void *arg, const struct recipient_record *v, size_t n,
 			const struct err *err)
 {
@@ -369,7 +404,7 @@ static void recall_done(void *arg, const struct recipient_record *v, size_t n,
 	else if (err || n != x->nknown)
 		passage_fail(x, err ? err : &(struct err){ERR_STORE, "rows are missing"});
 	else
-		derive(x, v);
+		begin_derive(x, v, n);
 }
 
 void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
@@ -386,7 +421,7 @@ void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
 		journal_recipients(in->env.journal, p->broadcast->record.number, x->known,
 				   x->nknown, recall_done, x);
 	else if (x->n || progress)
-		derive(x, NULL);
+		derive(x);
 	else
 		look_for_missing(x);
 }

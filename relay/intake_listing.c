@@ -183,6 +183,7 @@ static void submit(struct intake *in, struct followed *f, struct entry how, stru
 					sizeof *in->arriving);
 		in->arriving[in->narriving++] = xstrdup(e->key);
 	}
+	router_route(in->env.router, b, 0);
 	intake_commit(in, b, entry_done, e);
 }
 

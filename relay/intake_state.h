@@ -38,7 +38,7 @@ void intake_listing_release(struct intake *in);
 
 struct diff_place intake_place(const struct intake *in, const struct broadcast_record *b,
 			       int64_t recorded_ms);
-/* Routes the batch's events, adds what they need, commits. */
+/* Adds what must go with it and commits; its events are routed already. */
 void intake_commit(struct intake *in, struct batch *b, journal_done *done, void *arg);
 /* In a done function, after success: names and rules are held, delivery may look. */
 void intake_committed(struct intake *in, const struct batch *b);

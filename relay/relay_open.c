@@ -163,11 +163,11 @@ static int loop_fetch(void *arg, const struct http_call *call, http_done *done, 
 	struct relay *r = arg;
 	struct loop_call *c = xmalloc(sizeof *c);
 	*c = (struct loop_call){r, done, done_arg};
-	if (http_start(r->http, call, loop_call_done, c, NULL, err) < 0) {
+	int failed = r->env.fetch ? r->env.fetch(r->env.fetch_arg, call, loop_call_done, c, err)
+				  : http_start(r->http, call, loop_call_done, c, NULL, err);
+	if (failed)
 		free(c);
-		return -1;
-	}
-	return 0;
+	return failed ? -1 : 0;
 }
 
 /* ---- the past, for transports that refill ---- */
@@ -206,8 +206,8 @@ static int history_routes(void *arg, const struct history_query *q, history_each
 struct source *relay_open_source(struct relay *r, struct settings *s, struct err *err)
 {
 	struct source_env env = {
-		.fetch = r->env.fetch ? r->env.fetch : loop_fetch,
-		.fetch_arg = r->env.fetch ? r->env.fetch_arg : r,
+		.fetch = loop_fetch,
+		.fetch_arg = r,
 		.states = &r->states,
 		.statuses = &r->statuses,
 		.seed = r->env.seed,

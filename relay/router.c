@@ -107,9 +107,9 @@ static void announce(struct batch *b, const struct known_rule *k)
 	record->name = xstrdup(k->record.name);
 }
 
-void router_route(struct router *r, struct batch *b)
+void router_route(struct router *r, struct batch *b, size_t first)
 {
-	for (size_t e = 0; e < b->events.n; e++) {
+	for (size_t e = first; e < b->events.n; e++) {
 		size_t n = rules_route(r->rules, r->scratch, &b->events.v[e], r->hits);
 		for (size_t i = 0; i < n; i++) {
 			const struct known_rule *k = rule_in_force(r, r->hits[i].rule);

@@ -25,9 +25,9 @@ void router_free(struct router *r); /* NULL is allowed */
 void router_use(struct router *r, const struct rules *rules,
 		const struct router_destination *destinations, size_t n);
 
-/* Adds routes for all events of the batch, and the rules' own records where the journal may not
- * have them yet. */
-void router_route(struct router *r, struct batch *b);
+/* Adds routes for the batch's events from the `first` on, and the rules' own records where the
+ * journal may not have them yet. */
+void router_route(struct router *r, struct batch *b, size_t first);
 /* The batch was committed: its rule records are held. */
 void router_committed(struct router *r, const struct batch *b);
 
