@@ -25,6 +25,8 @@
 /* So that a million recipients fit in 72 MB. */
 #define BAR_ROW_BYTES 72
 #define BAR_BASE_MB   20
+/* A longer one would show in every delivery's latency. Wall time: a busy machine adds to it. */
+#define BAR_LOOP_MS 5
 /* What a program in C owes its user beside a script. */
 #define BAR_NODE 0.25
 
@@ -217,6 +219,15 @@ static void in_process(void)
 	pair = bench_pairs(ROUNDS, take_in, parse_peer, &s);
 	bench_row("take in: decode, diff, a durable commit a page", pair.ours, "rows/s", pair.ratio,
 		  peer, BENCH_NONE, true);
+	struct relay_loop loop;
+	relay_loop(s.relay, &loop);
+	bench_row("longest call on the loop while 100,000 rows come in",
+		  (double)loop.longest_us / 1000, "ms", BENCH_NONE, NULL, BAR_LOOP_MS, false);
+	printf("    calls on the loop by µs:");
+	for (int i = 0; i < LOOP_BUCKETS; i++)
+		if (loop.calls[i])
+			printf(" <%d: %llu", 2 << i, (unsigned long long)loop.calls[i]);
+	puts("");
 	struct source_status status = status_of(&s);
 	bench_row("bytes a row held, the store's own count",
 		  (double)status.held_bytes / (double)status.rows_held, "B", BENCH_NONE, NULL,
