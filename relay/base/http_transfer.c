@@ -20,6 +20,8 @@
 #define KEEP_BODY	   (256 << 10) /* a larger body's memory is given back after the call */
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS	   15000
+#define RECEIVE_SMALL	   (16 << 10)  /* bytes asked of the kernel at once; libcurl's preset */
+#define RECEIVE_LARGE	   (128 << 10) /* most of a page of recipients */
 
 /* --- where to --- */
 
@@ -266,6 +268,8 @@ int transfer_prepare(struct transfer *t, const struct http_call *call, struct er
 	bad |= curl_easy_setopt(e, CURLOPT_URL, call->url);
 	bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->nodes);
 	bad |= set_method(e, call);
+	bad |= curl_easy_setopt(e, CURLOPT_BUFFERSIZE,
+				call->max_reply >= RECEIVE_LARGE ? RECEIVE_LARGE : RECEIVE_SMALL);
 	bad |= curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, call->gzip ? "gzip" : NULL);
 	bad |= curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
 	bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole_ms);

@@ -25,6 +25,7 @@ struct chunk {
 struct json_doc {
 	struct chunk *first, *current; /* chunks behind `current` wait for reuse */
 	struct json_scanner scanner;
+	struct buf pruned; /* a text without what is left out of the tree */
 };
 
 /* cJSON's hooks are the process's and carry no argument: each thread says here whose arena its
@@ -81,6 +82,7 @@ struct json_doc *json_doc_new(void)
 
 	pthread_once(&once, set_hooks);
 	doc->scanner.want_elements = true;
+	buf_init(&doc->pruned, SIZE_MAX / 2); /* bounded by the text */
 	return doc;
 }
 
@@ -92,6 +94,7 @@ void json_doc_trim(struct json_doc *doc)
 	}
 	doc->first = doc->current = NULL;
 	json_scanner_release(&doc->scanner);
+	buf_release(&doc->pruned);
 }
 
 void json_doc_free(struct json_doc *doc)
@@ -102,13 +105,40 @@ void json_doc_free(struct json_doc *doc)
 	free(doc);
 }
 
+/* The text to build the tree from. */
+static const char *prune(struct json_doc *doc, const char *text, size_t *len)
+{
+	const struct json_spans *out = &doc->scanner.left_out;
+	size_t at = 0;
+
+	if (!out->n)
+		return text;
+	buf_clear(&doc->pruned);
+	for (size_t i = 0; i < out->n; i++) {
+		buf_add(&doc->pruned, text + at, out->v[i].at - at);
+		buf_adds(&doc->pruned, "null");
+		at = out->v[i].at + out->v[i].len;
+	}
+	buf_add(&doc->pruned, text + at, *len - at);
+	*len = doc->pruned.len;
+	return doc->pruned.data;
+}
+
 const struct json *json_parse(struct json_doc *doc, const char *text, size_t len,
 			      unsigned max_depth, struct err *err)
 {
+	return json_parse_without(doc, text, len, max_depth, NULL, err);
+}
+
+const struct json *json_parse_without(struct json_doc *doc, const char *text, size_t len,
+				      unsigned max_depth, const char *member, struct err *err)
+{
 	cJSON *root;
 
+	doc->scanner.without = member;
 	if (json_scan(&doc->scanner, text, len, max_depth, err) < 0)
 		return NULL;
+	text = prune(doc, text, &len);
 	doc->current = doc->first;
 	if (doc->first)
 		doc->first->used = 0;
@@ -212,6 +242,6 @@ double json_number(const struct json *v, double otherwise)
 
 size_t json_elements(const struct json_doc *doc, const struct json_span **ret)
 {
-	*ret = doc->scanner.elements;
-	return doc->scanner.n;
+	*ret = doc->scanner.elements.v;
+	return doc->scanner.elements.n;
 }

@@ -39,6 +39,11 @@ void json_doc_trim(struct json_doc *doc); /* gives the arena back; the tree is g
 const struct json *json_parse(struct json_doc *doc, const char *text, size_t len,
 			      unsigned max_depth, struct err *err);
 
+/* The same, but in the tree null stands for each member of that name in the objects of the second
+ * level: what nobody reads is checked, but costs no memory. */
+const struct json *json_parse_without(struct json_doc *doc, const char *text, size_t len,
+				      unsigned max_depth, const char *member, struct err *err);
+
 /* The same scan without building a tree: is this a text that json_parse would take? */
 int json_check(const char *text, size_t len, unsigned max_depth, struct err *err);
 

@@ -192,9 +192,9 @@ static uint64_t name_hash(const char *raw, size_t len, bool escaped)
 }
 
 /* A member's name and its colon. */
-static bool scan_name(struct scan *s, unsigned level, uint64_t object)
+static bool scan_name(struct scan *s, unsigned level, uint64_t object, bool *ret_without)
 {
-	const char *start;
+	const char *start, *without = level == 1 ? s->keep->without : NULL;
 	bool escaped;
 
 	skip_blanks(s);
@@ -206,7 +206,17 @@ static bool scan_name(struct scan *s, unsigned level, uint64_t object)
 	if (level < 2 && !new_name(&s->keep->names, level, object,
 				   name_hash(start + 1, (size_t)(s->p - start - 2), escaped)))
 		return fail(s, start, "a name that the object already has");
+	*ret_without = without && (size_t)(s->p - start - 2) == strlen(without) &&
+		       !memcmp(start + 1, without, strlen(without));
 	return scan_byte(s, ':', "':' was expected");
+}
+
+/* What stands between `start` and p. */
+static void keep_span(const struct scan *s, struct json_spans *spans, const char *start)
+{
+	spans->v = mem_grow(spans->v, spans->n, &spans->cap, sizeof *spans->v);
+	spans->v[spans->n++] =
+		(struct json_span){(size_t)(start - s->text), (size_t)(s->p - start)};
 }
 
 /* `level` counts the objects around this one. */
@@ -222,22 +232,23 @@ static bool scan_object(struct scan *s, unsigned depth, unsigned level)
 		return true;
 	}
 	for (;;) {
+		bool without;
+
 		if (level < 2 && ++names > JSON_NAMES_MAX)
 			return over(s, s->p, "an object of more than 256 names");
-		if (!scan_name(s, level, object) || !scan_value(s, depth, level + 1))
+		if (!scan_name(s, level, object, &without))
 			return false;
+		const char *value = s->p;
+		if (!scan_value(s, depth, level + 1))
+			return false;
+		if (without)
+			keep_span(s, &s->keep->left_out, value);
 		skip_blanks(s);
 		if (s->p == s->end || (*s->p != ',' && *s->p != '}'))
 			return fail(s, s->p, "',' or '}' was expected");
 		if (*s->p++ == '}')
 			return true;
 	}
-}
-
-static void keep_element(struct json_scanner *sc, size_t at, size_t len)
-{
-	sc->elements = mem_grow(sc->elements, sc->n, &sc->cap, sizeof *sc->elements);
-	sc->elements[sc->n++] = (struct json_span){at, len};
 }
 
 static bool scan_array(struct scan *s, unsigned depth, unsigned level)
@@ -258,7 +269,7 @@ static bool scan_array(struct scan *s, unsigned depth, unsigned level)
 		if (!scan_value(s, depth, level))
 			return false;
 		if (keep)
-			keep_element(s->keep, (size_t)(start - s->text), (size_t)(s->p - start));
+			keep_span(s, &s->keep->elements, start);
 		skip_blanks(s);
 		if (s->p == s->end || (*s->p != ',' && *s->p != ']'))
 			return fail(s, s->p, "',' or ']' was expected");
@@ -303,20 +314,20 @@ int json_scan(struct json_scanner *sc, const char *text, size_t len, unsigned ma
 		.max_depth = max_depth < JSON_NEST_MAX ? max_depth : JSON_NEST_MAX,
 	};
 
-	sc->n = 0;
+	sc->elements.n = sc->left_out.n = 0;
 	if (scan_value(&s, 0, 0)) {
 		skip_blanks(&s);
 		if (s.p == s.end)
 			return 0;
 		fail(&s, s.p, "something behind the value");
 	}
-	sc->n = 0;
+	sc->elements.n = sc->left_out.n = 0;
 	return err_set(err, s.code, "not JSON at byte %zu: %s", (size_t)(s.p - text), s.why);
 }
 
 void json_scanner_release(struct json_scanner *sc)
 {
-	free(sc->elements);
-	sc->elements = NULL;
-	sc->n = sc->cap = 0;
+	free(sc->elements.v);
+	free(sc->left_out.v);
+	sc->elements = sc->left_out = (struct json_spans){0};
 }

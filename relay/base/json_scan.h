@@ -21,11 +21,16 @@ struct json_names {
 	uint64_t objects; /* numbers given so far */
 };
 
+struct json_spans { /* owned */
+	struct json_span *v;
+	size_t n, cap;
+};
+
 struct json_scanner {
 	struct json_names names;
 	bool want_elements;
-	struct json_span *elements; /* owned; of the last text, when wanted */
-	size_t n, cap;
+	const char *without; /* a member of objects of the second level; NULL: none */
+	struct json_spans elements, left_out; /* of the last text: what is wanted, `without` */
 };
 
 /* Valid as {0}; may be used for many texts. */

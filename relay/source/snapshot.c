@@ -180,7 +180,7 @@ static uint64_t mix(uint64_t a, uint64_t b)
 }
 
 /* Of a value without regard to white space, to the spelling of numbers and strings, and to the
- * order of members. Members named `without` are left out on this level. */
+ * order of members. A member named `without` is left out on this level. */
 static uint64_t digest(const struct json *v, const char *without)
 {
 	enum json_type type = json_type(v);
@@ -336,7 +336,8 @@ int snapshot_read(struct snapshot *s, const char *text, size_t len, struct names
 	clear(s);
 	if (!s->doc)
 		s->doc = json_doc_new();
-	const struct json *page = json_parse(s->doc, text, len, JSON_DEPTH, err);
+	const struct json *page =
+		json_parse_without(s->doc, text, len, JSON_DEPTH, "channels", err);
 	if (!page)
 		return -1;
 	if (json_type(page) != JSON_ARRAY)

@@ -325,6 +325,37 @@ static void elements_are_found_verbatim(void **state)
 	json_doc_free(doc);
 }
 
+static void members_are_left_out_of_the_tree(void **state)
+{
+	static const char text[] =
+		"[{\"x\":1,\"c\":{\"x\":[{\"x\":2}],\"y\":3}},"
+		"{\"c\":{\"y\":4,\"x\": \"\\u00e9\" }},{\"c\":[{\"x\":{}},{\"xx\":5}]}]";
+	static const char tree[] = "[{\"x\":1,\"c\":{\"x\":null,\"y\":3}},"
+				   "{\"c\":{\"y\":4,\"x\":null}},"
+				   "{\"c\":[{\"x\":null},{\"xx\":5}]}]";
+	struct json_doc *doc = json_doc_new();
+	struct buf out = BUF_INIT(1000);
+	const struct json_span *at;
+	struct err err = {0};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) { /* what is left out once is there the next time */
+		buf_clear(&out);
+		json_write(&out, json_parse_without(doc, BYTES(text), 9, "x", &err));
+		assert_string_equal(out.data, tree);
+		assert_int_equal(json_elements(doc, &at), 3); /* of the text as it came */
+		assert_memory_equal(text + at[1].at, "{\"c\":{\"y\":4,", 12);
+		buf_clear(&out);
+		json_write(&out, json_parse(doc, BYTES("{\"c\":{\"x\":1}}"), 9, &err));
+		assert_string_equal(out.data, "{\"c\":{\"x\":1}}");
+	}
+	/* It is checked all the same. */
+	assert_null(json_parse_without(doc, BYTES("{\"c\":{\"x\":[1,}}"), 9, "x", &err));
+	assert_null(json_parse_without(doc, BYTES("{\"c\":{\"x\":[[1]]}}"), 3, "x", &err));
+	buf_release(&out);
+	json_doc_free(doc);
+}
+
 static void docs_are_used_again(void **state)
 {
 	struct json_doc *a = json_doc_new(), *b = json_doc_new();
@@ -634,6 +665,7 @@ int main(void)
 		cmocka_unit_test(tree_says_what_the_text_said),
 		cmocka_unit_test(integers_are_exact_or_none),
 		cmocka_unit_test(elements_are_found_verbatim),
+		cmocka_unit_test(members_are_left_out_of_the_tree),
 		cmocka_unit_test(docs_are_used_again),
 		cmocka_unit_test(copies_leave_out_what_is_listed),
 		cmocka_unit_test(long_names_are_copied),
