@@ -9,8 +9,8 @@ const number = (x) => (x === undefined || x === null ? '' : Math.abs(x) >= 1000 
 console.log(`# What \`make bench\` measured
 
 Absolute figures depend on the machine; what counts is the ratio to a limit or a peer that was measured in the
-same run: in alternating rounds, as a median, or, for the rows beside the Node script and the
-memory of whole processes, in one run each, which is noisier. \`bar\` is the ratio (or, where there is no peer, the value) asked for.
+same run: in alternating rounds, as a median, or, for the memory of whole processes, in one run
+each, which is noisier. \`bar\` is the ratio (or, where there is no peer, the value) asked for.
 `);
 for (const file of process.argv.slice(2)) {
   const { machine, rows } = JSON.parse(readFileSync(file, 'utf8'));
