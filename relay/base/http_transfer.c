@@ -268,8 +268,10 @@ int transfer_prepare(struct transfer *t, const struct http_call *call, struct er
 	bad |= curl_easy_setopt(e, CURLOPT_URL, call->url);
 	bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->nodes);
 	bad |= set_method(e, call);
-	bad |= curl_easy_setopt(e, CURLOPT_BUFFERSIZE,
-				call->max_reply >= RECEIVE_LARGE ? RECEIVE_LARGE : RECEIVE_SMALL);
+	/* Refused by a handle that still has a buffer, from a call that failed early; then that
+	 * one's size stays. */
+	(void)curl_easy_setopt(e, CURLOPT_BUFFERSIZE,
+			       call->max_reply >= RECEIVE_LARGE ? RECEIVE_LARGE : RECEIVE_SMALL);
 	bad |= curl_easy_setopt(e, CURLOPT_ACCEPT_ENCODING, call->gzip ? "gzip" : NULL);
 	bad |= curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
 	bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole_ms);
