@@ -66,6 +66,13 @@ struct item *lanes_head(const struct lanes *l, uint64_t key)
 	return l->cap ? probe(l, key)->head : NULL;
 }
 
+struct item *lanes_tail(const struct lanes *l, uint64_t key)
+{
+	const struct lane *lane = l->cap ? probe(l, key) : NULL;
+
+	return lane && lane->head ? lane->tail : NULL;
+}
+
 /* Closes the gap at `free_at`: whoever behind it cannot be found across the gap moves into it. */
 static void close_gap(struct lanes *l, size_t free_at)
 {

@@ -50,6 +50,7 @@ struct lanes {
 void lanes_release(struct lanes *l);
 void lanes_append(struct lanes *l, struct item *x);
 struct item *lanes_head(const struct lanes *l, uint64_t key); /* NULL: none of that key */
+struct item *lanes_tail(const struct lanes *l, uint64_t key); /* the same */
 /* Takes it out of its lane. The new head if it was the head and another follows, else NULL. */
 struct item *lanes_remove(struct lanes *l, struct item *x);
 

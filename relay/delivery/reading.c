@@ -128,7 +128,9 @@ static int by_sequence(const void *a, const void *b)
 static void take_load(struct destination *t, struct item *x, const struct delivery_route *r,
 		      bool beyond)
 {
-	if (r) {
+	if (x->in_lane && lanes_head(&t->lanes, x->key) != x) {
+		x->state = ITEM_WAITING; /* order by key came while it was read */
+	} else if (r) {
 		x->route = xmalloc(sizeof *x->route);
 		copy_route(t, x->route, r);
 		item_make_ready(t, x);

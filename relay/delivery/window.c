@@ -1,8 +1,9 @@
 /*
  * window — routes between the cursor's position and what was read: who may be sent now, who stands
  * behind another of its key, who becomes an exception so that the rest can move on.
- * Invariant: an item that is neither excepted nor ended stands in the window, and the position is
- * below the oldest of them.
+ * Invariants: an item that is neither excepted nor ended stands in the window, and the position is
+ * below the oldest of them; in a lane, all behind an excepted one are excepted, so that who is
+ * oldest in the window stands behind nobody.
  */
 #include "relay/delivery/destination.h"
 
@@ -80,14 +81,21 @@ static void except_one(struct destination *t, struct item *x)
 	item_mark_dirty(t, x);
 }
 
+/* It stands behind an excepted one. Out already it may be when order by key came only now. */
+static void except_behind(struct destination *t, struct item *x)
+{
+	if (x->state == ITEM_BEHIND) {
+		x->state = ITEM_WAITING;
+		item_drop_route(t, x);
+	}
+	except_one(t, x);
+}
+
 void item_except_followers(struct destination *t, struct item *x)
 {
 	for (struct item *y = x->in_lane ? x->next : NULL; y; y = y->next) {
-		if (y->state != ITEM_BEHIND)
-			continue;
-		y->state = ITEM_WAITING;
-		item_drop_route(t, y);
-		except_one(t, y);
+		if (!y->excepted)
+			except_behind(t, y);
 	}
 }
 
@@ -176,22 +184,19 @@ static bool make_room(struct destination *t, int64_t sequence)
 /* Gives a new route its place; true: it may be sent now. */
 static bool enter(struct destination *t, struct item *x)
 {
-	struct item *head = NULL;
+	struct item *before = NULL;
 
 	x->window_place = t->window_end++;
 	t->window[x->window_place % SETTLE_WINDOW] = x;
 	if (t->options->order == ORDER_RECIPIENT) {
-		head = lanes_head(&t->lanes, x->key);
+		before = lanes_tail(&t->lanes, x->key);
 		lanes_append(&t->lanes, x);
 	}
-	if (!head)
+	if (!before)
 		return true;
 	x->state = ITEM_BEHIND;
-	if (head->excepted) {
-		x->state = ITEM_WAITING;
-		item_drop_route(t, x);
-		except_one(t, x);
-	}
+	if (before->excepted)
+		except_behind(t, x);
 	return false;
 }
 
@@ -225,17 +230,30 @@ static int by_sequence(const void *a, const void *b)
 	return x->sequence < y->sequence ? -1 : x->sequence > y->sequence;
 }
 
-/* Whoever waits for nobody any more goes on; who found others before it waits. */
-static void settle_in(struct destination *t, struct item *x, bool first)
+/* Who is out, or is being read, ends that first. */
+static void wait_behind(struct destination *t, struct item *x, const struct item *before)
 {
-	if (first && x->state == ITEM_BEHIND)
-		item_make_ready(t, x);
-	else if (first && x->state == ITEM_WAITING)
-		item_retry_at(t, x, t->delivery->now.mono_ms);
-	else if (!first && x->state == ITEM_RETRY) {
+	if (x->state == ITEM_RETRY)
 		dues_remove(&t->dues, x);
+	if (x->excepted && (x->state == ITEM_RETRY || x->state == ITEM_READY)) {
 		x->state = ITEM_WAITING;
+		item_drop_route(t, x);
+	} else if (x->state == ITEM_READY) {
+		x->state = ITEM_BEHIND;
 	}
+	if (before->excepted && !x->excepted)
+		except_behind(t, x);
+}
+
+/* Whoever waits for nobody any more goes on; who found others before it waits. */
+static void settle_in(struct destination *t, struct item *x, const struct item *before)
+{
+	if (before)
+		wait_behind(t, x, before);
+	else if (x->state == ITEM_BEHIND || x->state == ITEM_READY)
+		item_make_ready(t, x);
+	else if (x->state == ITEM_WAITING)
+		item_retry_at(t, x, t->delivery->now.mono_ms);
 }
 
 void lanes_rebuild(struct destination *t)
@@ -249,14 +267,16 @@ void lanes_rebuild(struct destination *t)
 			all[n++] = t->items[i];
 	qsort(all, n, sizeof(struct item *), by_sequence);
 	lanes_release(&t->lanes);
+	t->ready = NULL; /* they come again one by one */
+	t->nready = 0;
 	for (size_t i = 0; i < n; i++) {
-		bool first =
-			t->options->order != ORDER_RECIPIENT || !lanes_head(&t->lanes, all[i]->key);
+		bool by_key = t->order == ORDER_RECIPIENT;
+		struct item *before = by_key ? lanes_tail(&t->lanes, all[i]->key) : NULL;
 
 		all[i]->in_lane = false;
-		if (t->options->order == ORDER_RECIPIENT)
+		if (by_key)
 			lanes_append(&t->lanes, all[i]);
-		settle_in(t, all[i], first);
+		settle_in(t, all[i], before);
 	}
 	free(all);
 }

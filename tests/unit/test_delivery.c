@@ -496,6 +496,98 @@ static void test_replace_brings_order(void **state)
 		assert_int_equal(w->receiver.log[n + i].sequence, i + 1);
 }
 
+/* Order comes while calls of one recipient are out and one of them has failed: what arrives behind
+ * that one costs a row, or it would hold the window. */
+static void test_order_comes_amid_calls(void **state)
+{
+	struct rig *w = *state;
+
+	w->options.order = ORDER_NONE;
+	rig_kill(w);
+	w->receiver.judge = judge_hold;
+	rig_commit(w, 3, 1);
+	rig_pump(w);
+	rig_answer(w, 1, TRY_AGAIN); /* 2 fails; 1 and 3 are out */
+	rig_pass(w, 10);
+	w->replaced_options = w->options;
+	w->replaced_options.order = ORDER_RECIPIENT;
+	rig_replace(w);
+	rig_commit(w, 1, 1); /* 4 is the next of the three */
+	rig_pump(w);
+	while (w->receiver.nheld)
+		rig_answer(w, 0, SENT);
+	rig_pass(w, 10 * S); /* 2 is out again */
+	assert_int_equal(w->receiver.nheld, 1);
+	w->receiver.judge = judge_sent;
+	rig_commit(w, 2 * SETTLE_WINDOW, 2 * SETTLE_WINDOW);
+	rig_pass(w, 1 * S);
+	assert_int_equal(rig_status(w).position, 4 + 2 * SETTLE_WINDOW);
+	rig_answer(w, 0, SENT);
+	rig_pass(w, 1 * S);
+	assert_true(delivery_drained(w->delivery));
+	assert_int_equal(w->receiver.log[w->receiver.n - 2].sequence, 4);
+	assert_int_equal(w->receiver.log[w->receiver.n - 1].sequence, 5); /* of the same one */
+}
+
+/* A failure while its successors are out, too, as order came only now. */
+static void test_order_comes_before_a_failure(void **state)
+{
+	struct rig *w = *state;
+
+	w->options.order = ORDER_NONE;
+	rig_kill(w);
+	w->receiver.judge = judge_hold;
+	rig_commit(w, 2, 1);
+	rig_pump(w);
+	w->replaced_options = w->options;
+	w->replaced_options.order = ORDER_RECIPIENT;
+	rig_replace(w);
+	rig_commit(w, 1, 1);
+	rig_pump(w);
+	rig_answer(w, 0, TRY_AGAIN); /* 1; 2 is out, 3 behind both */
+	rig_pass(w, 10);
+	rig_answer(w, 0, SENT);
+	w->receiver.judge = judge_sent;
+	rig_commit(w, 2 * SETTLE_WINDOW, 2 * SETTLE_WINDOW);
+	rig_pass(w, 1 * S);
+	assert_int_equal(rig_status(w).position, 3 + 2 * SETTLE_WINDOW);
+	rig_pass(w, 10 * S);
+	assert_true(delivery_drained(w->delivery));
+	assert_int_equal(w->receiver.log[w->receiver.n - 2].sequence, 3);
+	assert_int_equal(w->receiver.log[w->receiver.n - 1].sequence, 4);
+}
+
+/* What is ready to be sent, or being read, when order comes keeps it from then on. */
+static void test_order_comes_amid_ready(void **state)
+{
+	struct rig *w = *state;
+
+	w->options.order = ORDER_NONE;
+	w->options.in_flight = 1;
+	rig_kill(w);
+	w->receiver.judge = judge_503;
+	rig_commit(w, 12, 1);
+	rig_pump(w);
+	assert_int_equal(rig_status(w).retrying, 12);
+	w->receiver.judge = judge_hold;
+	rig_pass(w, 10 * S); /* one is out, the others have their bodies */
+	assert_int_equal(w->receiver.nheld, 1);
+	w->replaced_options = w->options;
+	w->replaced_options.order = ORDER_RECIPIENT;
+	w->replaced_options.in_flight = 16;
+	rig_replace(w);
+	rig_pass(w, 10 * S);
+	assert_in_range(w->receiver.nheld, 1, 2); /* the first one, and what was out already */
+	w->receiver.judge = judge_sent;
+	size_t n = w->receiver.n;
+	while (w->receiver.nheld)
+		rig_answer(w, 0, SENT);
+	rig_pass(w, 1 * S);
+	assert_true(delivery_drained(w->delivery));
+	for (size_t i = n + 1; i < w->receiver.n; i++)
+		assert_true(w->receiver.log[i].sequence > w->receiver.log[i - 1].sequence);
+}
+
 static void test_remove(void **state)
 {
 	struct rig *w = *state;
@@ -693,6 +785,9 @@ int main(void)
 		IN_RIG(test_stop),
 		IN_RIG(test_replace),
 		IN_RIG(test_replace_brings_order),
+		IN_RIG(test_order_comes_amid_calls),
+		IN_RIG(test_order_comes_before_a_failure),
+		IN_RIG(test_order_comes_amid_ready),
 		IN_RIG(test_remove),
 		IN_RIG(test_answers_count_once),
 		IN_RIG(test_nothing_to_do_asks_for_no_tick),
