@@ -238,6 +238,8 @@ bool flights_answer(struct destination *t)
 		struct outcome outcome = f->outcome;
 		char *why = f->why;
 
+		/* Who is gone is the old address; the present one is asked first. */
+		outcome.disable = outcome.disable && f->outlet == t->outlet;
 		t->answered = f->next;
 		f->why = NULL;
 		free_flight(t, f);

@@ -588,6 +588,26 @@ static void test_order_comes_amid_ready(void **state)
 		assert_true(w->receiver.log[i].sequence > w->receiver.log[i - 1].sequence);
 }
 
+/* The old address says that it is gone, after it was replaced: that is no reason to leave the new
+ * one. */
+static void test_gone_was_replaced(void **state)
+{
+	struct rig *w = *state;
+	struct outcome gone = {.verdict = TRY_AGAIN, .wait_ms = -1, .disable = true, .why = "410"};
+
+	w->receiver.judge = judge_hold;
+	rig_commit(w, 1, 1);
+	rig_pump(w);
+	w->replaced_options = w->options;
+	rig_replace(w);
+	w->receiver.env->done(w->receiver.env->arg, w->receiver.held[0]->id, &gone);
+	w->receiver.judge = judge_sent;
+	rig_pass(w, 10 * S);
+	assert_int_equal(rig_status(w).state, DESTINATION_ENABLED);
+	assert_int_equal(w->receiver.n, 2);
+	assert_true(delivery_drained(w->delivery));
+}
+
 static void test_remove(void **state)
 {
 	struct rig *w = *state;
@@ -788,6 +808,7 @@ int main(void)
 		IN_RIG(test_order_comes_amid_calls),
 		IN_RIG(test_order_comes_before_a_failure),
 		IN_RIG(test_order_comes_amid_ready),
+		IN_RIG(test_gone_was_replaced),
 		IN_RIG(test_remove),
 		IN_RIG(test_answers_count_once),
 		IN_RIG(test_nothing_to_do_asks_for_no_tick),
