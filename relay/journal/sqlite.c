@@ -57,10 +57,10 @@ static int check_latest(struct sqlite_store *s, struct err *err)
 
 static int load_ends(struct sqlite_store *s, struct err *err)
 {
-	if (sqlite_end(s, SQL_OLDEST, &s->oldest, err) != 0 ||
+	if (sqlite_end(s, SQL_FIRST, &s->first, err) != 0 ||
+	    sqlite_end(s, SQL_OLDEST, &s->oldest, err) != 0 ||
 	    sqlite_end(s, SQL_LATEST, &s->latest, err) != 0)
 		return -1;
-	s->first = s->oldest;
 	return check_latest(s, err);
 }
 

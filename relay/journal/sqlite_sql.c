@@ -53,7 +53,10 @@ const char *const sqlite_statements[STATEMENTS] = {
 	[SQL_EVENT] = EVENT_COLUMNS "WHERE seq = ?1",
 	[SQL_EVENTS_UP] = EVENT_COLUMNS EVENT_FILTER "ORDER BY seq LIMIT ?7",
 	[SQL_EVENTS_DOWN] = EVENT_COLUMNS EVENT_FILTER "ORDER BY seq DESC LIMIT ?7",
-	[SQL_OLDEST] = "SELECT min(seq) FROM events",
+	[SQL_FIRST] = "SELECT min(seq) FROM events",
+	/* Retention notes how far it went: what lies below, an exception has kept. */
+	[SQL_OLDEST] = "SELECT max((SELECT min(seq) FROM events), coalesce("
+		       "(SELECT CAST(value AS INT) FROM meta WHERE key = 'oldest'), 0))",
 	[SQL_LATEST] = "SELECT max(seq) FROM events",
 	[SQL_ADD_WORD] = "INSERT INTO words (word) VALUES (?1)",
 	[SQL_FIND_WORD] = "SELECT number FROM words WHERE word = ?1",

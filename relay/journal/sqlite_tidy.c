@@ -127,8 +127,21 @@ static int prune_routes(struct sqlite_store *s, int64_t to, struct err *err)
 	return got;
 }
 
+/* Goes with the step, for the next start. */
+static int note_oldest(struct sqlite_store *s, int64_t oldest, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_PUT_META, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_text(st, 1, "oldest");
+	sqlite_bind_int(st, 2, oldest);
+	return sqlite_run(s, st, err);
+}
+
 static int prune_step(struct sqlite_store *s, int64_t to, struct err *err)
 {
+	int64_t oldest = to >= s->oldest ? to + 1 : s->oldest;
 	sqlite3_stmt *st;
 
 	if (prune_routes(s, to, err) != 0)
@@ -138,12 +151,15 @@ static int prune_step(struct sqlite_store *s, int64_t to, struct err *err)
 		return -1;
 	sqlite_bind_int(st, 1, s->pruned);
 	sqlite_bind_int(st, 2, to);
-	if (sqlite_run(s, st, err) != 0 || sqlite_run_plain(s, SQL_COMMIT, err) != 0)
+	if (sqlite_run(s, st, err) != 0)
+		return -1;
+	if (oldest > s->oldest && note_oldest(s, oldest, err) != 0)
+		return -1;
+	if (sqlite_run_plain(s, SQL_COMMIT, err) != 0)
 		return -1;
 	s->pruned = to;
-	if (to >= s->oldest)
-		s->oldest = to + 1;
-	return sqlite_end(s, SQL_OLDEST, &s->first, err);
+	s->oldest = oldest;
+	return sqlite_end(s, SQL_FIRST, &s->first, err);
 }
 
 /* The sequence that PRUNE_STEP events behind `pruned` reach: holes cost nothing. */

@@ -304,6 +304,31 @@ static void a_parked_event_holds_up_nothing(void **state)
 	assert_int_equal(store_sqlite.tidy(w->store, now_ms), 6000);
 }
 
+/* From `oldest` on everything is held: subscribers learn by it that there is a gap. A restart does
+ * not take a single event that is kept longer for it. */
+static void the_oldest_outlives_a_restart(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = world_events(100);
+	struct store_head head;
+
+	sqlite_world_open(w);
+	put_destinations(w);
+	fixture_exception(fixture_settle(b, 1, 100), 10, EXCEPTION_PARKED);
+	world_commit(w, b, NULL);
+	tidy_often(w, NOW_MS);
+	assert_int_equal(tidy_often(w, NOW_MS + 2 * KEEP_MS), 100);
+	assert_int_equal(events_held(w), 2);
+	world_reopen(w);
+	PASS(w, store_sqlite.head(w->store, &head, &w->err));
+	assert_int_equal(head.oldest, 100);
+	store_head_release(&head);
+	assert_int_equal(store_sqlite.tidy(w->store, NOW_MS), 100);
+	world_commit(w, world_events(1), NULL);
+	assert_int_equal(tidy_often(w, NOW_MS + 4 * KEEP_MS), 101);
+	assert_int_equal(events_held(w), 2);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -315,6 +340,7 @@ int main(void)
 		IN_SQLITE_WORLD(old_settled_events_are_forgotten),
 		IN_SQLITE_WORLD(what_was_not_sent_is_kept),
 		IN_SQLITE_WORLD(a_parked_event_holds_up_nothing),
+		IN_SQLITE_WORLD(the_oldest_outlives_a_restart),
 	};
 	return cmocka_run_group_tests_name("sqlite_disk", tests, NULL, NULL);
 }
