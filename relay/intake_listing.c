@@ -146,7 +146,9 @@ static void entry_done(void *arg, const struct batch *b, const struct err *err)
 		e->broadcast->writing = false;
 	else
 		arrived(in, e->key);
-	if (err) {
+	if (in->halted) {
+		/* The journal is closed: what was committed is for the next start. */
+	} else if (err) {
 		in->env.failed(in->env.arg, err);
 	} else {
 		struct resting *r =

@@ -169,6 +169,27 @@ static void faults(struct drive *d, const char *const *specs, size_t n)
 	assert_int_equal(model_set_faults(drive_model(d), specs, n, &err), 0);
 }
 
+/* The same while broadcasts that were gone come back: their rows cannot be read any more. */
+static void ended_while_a_broadcast_comes_back(void **state)
+{
+	static const char *const gone[] = {"404,on=recipients", "empty,on=broadcasts"};
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 200);
+	struct drive *d = drive_open(&o);
+	drive_run(d, 12 * MINUTE_MS);
+	faults(d, gone, 2);
+	drive_run(d, 30 * MINUTE_MS);
+	assert_in_range(count_events(dir, "broadcast.removed", "", ""), 1, 2);
+	faults(d, gone, 0);
+	drive_cut(d);
+	model_end(drive_model(d));
+	drive_run(d, 20 * MINUTE_MS);
+	drive_verify(d);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
 /* A 404 is not believed while the list still names the broadcast; one that is really gone is told
  * once, and goes on where it was when it comes back. */
 static void gone_is_believed_when_the_list_agrees(void **state)
@@ -208,6 +229,7 @@ int main(void)
 		cmocka_unit_test(owed_is_delivered),
 		cmocka_unit_test(restarts_lose_nothing),
 		cmocka_unit_test(removed_reverted_and_risen_again),
+		cmocka_unit_test(ended_while_a_broadcast_comes_back),
 		cmocka_unit_test(gone_is_believed_when_the_list_agrees),
 		cmocka_unit_test(ended_while_a_page_is_committed),
 	};
