@@ -174,6 +174,8 @@ static void take_one(struct destination *t)
 	} else if (t->enable && t->state == DESTINATION_DISABLED) {
 		t->state = DESTINATION_ENABLED;
 		t->changed = true;
+		free(t->why);
+		t->why = NULL;
 	}
 	t->attached = true;
 	t->options = t->next_options;

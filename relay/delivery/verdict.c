@@ -51,6 +51,13 @@ static void set_why(char **at, const char *why)
 	*at = copy;
 }
 
+/* Why it is disabled stays, whatever fails or goes well behind that. */
+static void set_trouble(struct destination *t, const char *why)
+{
+	if (t->state != DESTINATION_DISABLED)
+		set_why(&t->why, why);
+}
+
 /* A failure is told when its text is new, but not with every new text of a noisy receiver. */
 void tell_failing(struct destination *t, const struct item *x, const char *why)
 {
@@ -61,7 +68,7 @@ void tell_failing(struct destination *t, const struct item *x, const char *why)
 		return;
 	t->failing = true;
 	t->noticed_ms = now_ms;
-	set_why(&t->why, why);
+	set_trouble(t, why);
 	notice(t, DELIVERY_FAILING, id_of(x), why);
 }
 
@@ -71,7 +78,7 @@ static void tell_recovered(struct destination *t)
 	if (!t->failing || t->nexcepted)
 		return;
 	t->failing = false;
-	set_why(&t->why, NULL);
+	set_trouble(t, NULL);
 	notice(t, DELIVERY_RECOVERED, NULL, NULL);
 }
 
@@ -115,9 +122,9 @@ static void disable(struct destination *t, struct item *x, const char *why)
 		item_make_ready(t, x);
 	if (t->state != DESTINATION_ENABLED)
 		return;
+	set_trouble(t, why);
 	t->state = DESTINATION_DISABLED;
 	t->changed = true;
-	set_why(&t->why, why);
 	notice(t, DELIVERY_DISABLED, id_of(x), why);
 }
 

@@ -334,7 +334,7 @@ void rig_kill(struct rig *w)
 	rig_start(w);
 }
 
-void rig_replace(struct rig *w)
+static void replace(struct rig *w, bool enable)
 {
 	struct fake_settings settings = {w};
 	struct delivery_destination dest = {
@@ -342,11 +342,22 @@ void rig_replace(struct rig *w)
 		.options = &w->replaced_options,
 		.type = &fake_type,
 		.settings = &settings,
+		.enable = enable,
 	};
 	struct err err = {0};
 
 	assert_int_equal(delivery_prepare(w->delivery, &dest, &err), 0);
 	delivery_take(w->delivery);
+}
+
+void rig_replace(struct rig *w)
+{
+	replace(w, false);
+}
+
+void rig_enable(struct rig *w)
+{
+	replace(w, true);
 }
 
 void rig_look(struct rig *w)

@@ -69,6 +69,8 @@ void rig_start(struct rig *w);
 void rig_kill(struct rig *w);
 /* As a reload does, with w->replaced_options. */
 void rig_replace(struct rig *w);
+/* The same where the destination's section has changed. */
+void rig_enable(struct rig *w);
 /* Ticks until nothing moves without time passing or the receiver answering. */
 void rig_pump(struct rig *w);
 /* Lets time pass, from tick to tick as delivery asks for. */

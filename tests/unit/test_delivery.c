@@ -608,6 +608,39 @@ static void test_gone_was_replaced(void **state)
 	assert_true(delivery_drained(w->delivery));
 }
 
+/* What comes behind a 410, from the receiver or the journal, is not why it is disabled; and once it
+ * is enabled again, that is past. */
+static void test_why_it_is_disabled(void **state)
+{
+	struct rig *w = *state;
+	struct outcome gone = {
+		.verdict = TRY_AGAIN, .wait_ms = -1, .disable = true, .why = "410: gone"};
+
+	w->receiver.judge = judge_hold;
+	rig_commit(w, 3, 3);
+	rig_pump(w);
+	rig_answer(w, 0, TRY_AGAIN);
+	rig_pump(w);
+	atomic_store(&rig_commits_fail, true);
+	w->receiver.env->done(w->receiver.env->arg, w->receiver.held[0]->id, &gone);
+	rig_answer(w, 1, TRY_AGAIN);
+	rig_pass(w, 20 * S);
+	assert_string_equal(rig_status(w).why, "410: gone");
+	atomic_store(&rig_commits_fail, false);
+	rig_pass(w, 2 * S);
+	rig_look(w);
+	assert_int_equal(w->head.destinations[0].state, DESTINATION_DISABLED);
+	assert_string_equal(w->head.destinations[0].why, "410: gone");
+
+	w->replaced_options = w->options;
+	w->receiver.judge = judge_sent;
+	rig_enable(w);
+	rig_pass(w, 10 * S);
+	assert_int_equal(rig_status(w).state, DESTINATION_ENABLED);
+	assert_null(rig_status(w).why);
+	assert_true(delivery_drained(w->delivery));
+}
+
 static void test_remove(void **state)
 {
 	struct rig *w = *state;
@@ -809,6 +842,7 @@ int main(void)
 		IN_RIG(test_order_comes_before_a_failure),
 		IN_RIG(test_order_comes_amid_ready),
 		IN_RIG(test_gone_was_replaced),
+		IN_RIG(test_why_it_is_disabled),
 		IN_RIG(test_remove),
 		IN_RIG(test_answers_count_once),
 		IN_RIG(test_nothing_to_do_asks_for_no_tick),
