@@ -107,8 +107,14 @@ static void begin_stop(struct relay *r)
 		 log_num("timeout_ms", r->settings->config.stop_timeout_ms));
 }
 
+/* A change that waits may be older than the file: it is loaded once more after it. */
 static void reload_file(struct relay *r)
 {
+	if (r->next && !r->stopping) {
+		r->reload_again = true;
+		return;
+	}
+	r->reload_again = false;
 	struct problems problems = {0};
 	struct settings *s = settings_load(r->settings->path, &problems);
 	struct err err = {0};
@@ -151,6 +157,8 @@ int relay_run(struct relay *r, int signal_fd)
 	for (;;) {
 		struct instant now = relay_now(r);
 		int timeout = nearer(relay_tick(r, now), TURN_MAX_MS);
+		if (r->reload_again && !r->next)
+			reload_file(r);
 		if (r->stopping && deadline == INT64_MAX)
 			deadline = now.mono_ms + r->settings->config.stop_timeout_ms;
 		if (r->stopping && stopped(r))

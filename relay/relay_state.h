@@ -44,6 +44,7 @@ struct relay {
 	int64_t parked,
 		parked_told_ms; /* events parked since the start; when the log said so last */
 	bool refusing;		/* the journal refused the last commit of rows */
+	bool reload_again;	/* it was asked for while another waited */
 	bool stopping;
 	char *last_trouble; /* what was logged last, so that repetition is not */
 	struct relay_loop loop;

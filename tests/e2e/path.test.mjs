@@ -150,6 +150,26 @@ test('SIGHUP: a good file is taken over, a bad one changes nothing and names the
   await settled(sim, place, () => [[place.path('events.ndjson'), []]]);
 });
 
+test('SIGHUP: one that comes while another waits for an answer of the API is not lost', async (t) => {
+  const place = new Place(t);
+  const sim = await place.sim(['--recipients', '200', '--ramp', '60s', '--speed', '30', '--rate-limit', '0']);
+  const receiver = await place.receiver();
+  const text = config(place, sim, receiver);
+  place.config(text);
+  const relay = place.relay();
+  await until('events', () => place.read('events.ndjson').split('\n').length > 20);
+  await sim.post('/sim/faults?set=slow%3D1500');
+  await new Promise((done) => setTimeout(done, 1200)); // a reply is under way from now on
+  place.config(text.replace('to: [file, bus]', 'to: [file]'));
+  relay.kill('SIGHUP');
+  await new Promise((done) => setTimeout(done, 100));
+  place.config(text + '  - { name: sent too, when: { type: recipient.sent }, to: [crm] }\n');
+  relay.kill('SIGHUP');
+  await until('both are taken over', () => relay.stderr.match(/settings reloaded/g)?.length === 2);
+  assert.equal(/old settings stay/.test(relay.stderr), false);
+  await until('the newer rule works', () => receiver.calls.some((c) => JSON.parse(c.body).type === 'recipient.sent'));
+});
+
 test('a full journal: polling pauses, deliveries go on, nothing is lost when there is room', async (t) => {
   const place = new Place(t);
   const sim = await place.sim(['--recipients', '2500', '--ramp', '5s', '--speed', '20', '--rate-limit', '0']);
