@@ -145,6 +145,9 @@ static void set_fixed(struct transfer *t)
 
 	bad |= curl_easy_setopt(e, CURLOPT_PRIVATE, t);
 	bad |= curl_easy_setopt(e, CURLOPT_NOSIGNAL, 1L);
+	/* A call that ends while its name is looked up does not wait for the name server: libcurl
+	 * would, in the thread of all calls. The look-up's own thread ends later. */
+	bad |= curl_easy_setopt(e, CURLOPT_QUICK_EXIT, 1L);
 	bad |= curl_easy_setopt(e, CURLOPT_PROTOCOLS_STR, "http,https");
 	bad |= curl_easy_setopt(e, CURLOPT_HTTP_VERSION, CURL_HTTP_VERSION_1_1);
 	bad |= curl_easy_setopt(e, CURLOPT_HTTP09_ALLOWED, 0L);

@@ -1,6 +1,9 @@
 /* wire: every call comes back once or is released, whoever ends first. */
 #include "transports/wire.h"
 
+#include <errno.h>
+#include <netdb.h>
+#include <semaphore.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdatomic.h>
@@ -29,6 +32,7 @@ struct errand {
 	unsigned done, released;
 	atomic_uint prepared;
 	bool fails, gone;
+	const char *url; /* NULL: the desk's */
 	int status;
 	enum http_failure failure;
 	char said[64];
@@ -43,7 +47,8 @@ static int prepare(void *arg, struct http_call *call, struct err *err)
 	if (e->fails)
 		return err_set(err, ERR_FORMAT, "no such template");
 	*call = (struct http_call){.method = "POST",
-				   .url = e->desk->url,
+				   .url = e->url ? e->url : e->desk->url,
+				   .connect_timeout_ms = 200,
 				   .body = "b",
 				   .body_len = 1,
 				   .max_reply = 100};
@@ -230,6 +235,61 @@ static void test_renew(void **state)
 	desk_close(&d);
 }
 
+/* --- a name server that does not answer --- */
+
+#define SILENCE_S 10
+
+static sem_t answers;
+static atomic_bool asked, answered;
+
+/* Takes the C library's place, also for libcurl. */
+int getaddrinfo(const char *name, const char *service, const struct addrinfo *hints,
+		struct addrinfo **ret)
+{
+	struct timespec until;
+
+	(void)name;
+	(void)service;
+	(void)hints;
+	(void)ret;
+	clock_gettime(CLOCK_REALTIME, &until);
+	until.tv_sec += SILENCE_S;
+	atomic_store(&asked, true);
+	while (sem_timedwait(&answers, &until) != 0 && errno == EINTR) {
+	}
+	atomic_store(&answered, true);
+	return EAI_AGAIN;
+}
+
+/* It holds up who needs it, and nobody else: neither calls nor the end. */
+static void test_silent_name_server(void **state)
+{
+	struct errand slow[2] = {{.url = "http://slow.test/"}, {.url = "http://slow.test/"}};
+	struct errand quick[8] = {0};
+	struct desk d;
+
+	(void)state;
+	sem_init(&answers, 0, 0);
+	desk_open(&d, OK_200);
+	send_all(&d, slow, 1, slow);
+	wait_released(&d, slow, 1);
+	assert_true(atomic_load(&asked));
+	assert_int_equal(slow[0].failure, HTTP_TIMEOUT);
+	send_all(&d, quick, 8, quick);
+	wait_released(&d, quick, 8);
+	assert_int_equal(quick[7].status, 200);
+	atomic_store(&asked, false);
+	send_all(&d, &slow[1], 1, &slow[1]);
+	while (!atomic_load(&asked))
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
+	wire_forget(d.wire, &slow[1]);
+	assert_int_equal(slow[1].released, 1);
+	desk_close(&d);
+	assert_false(atomic_load(&answered));
+	sem_post(&answers);
+	sem_post(&answers);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -239,6 +299,7 @@ int main(void)
 		cmocka_unit_test(test_forget_what_is_already_back),
 		cmocka_unit_test(test_close_at_once),
 		cmocka_unit_test(test_renew),
+		cmocka_unit_test(test_silent_name_server),
 	};
 
 	return cmocka_run_group_tests_name("unit", tests, NULL, NULL);
