@@ -171,6 +171,8 @@ static void take_one(struct destination *t)
 		outlet_use(t, t->next_outlet);
 	if (!t->attached) {
 		t->state = t->next_state;
+		if (t->state == DESTINATION_DISABLED) /* a start does not enable it: it is said */
+			notice(t, DELIVERY_DISABLED, NULL, t->why);
 	} else if (t->enable && t->state == DESTINATION_DISABLED) {
 		t->state = DESTINATION_ENABLED;
 		t->changed = true;

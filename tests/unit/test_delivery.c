@@ -257,6 +257,8 @@ static void test_gone_disables(void **state)
 	rig_look(w); /* and a restart does not forget it */
 	assert_int_equal(w->head.destinations[0].state, DESTINATION_DISABLED);
 	assert_string_equal(w->head.destinations[0].why, "410: gone");
+	assert_int_equal(w->notices[DELIVERY_DISABLED], 2); /* it says so at each start */
+	assert_string_equal(w->why, "410: gone");
 	assert_int_equal(w->head.destinations[0].cursor.position, 0);
 	rig_pass(w, 1 * H);
 	assert_int_equal(w->receiver.n, before);
