@@ -152,17 +152,17 @@ static void blank_secrets(char *line)
 	const char *end = line + strlen(line);
 	const char *value = line;
 
+	for (char *url = strstr(line, "://"); url; url = strstr(url + 3, "://")) {
+		char *at = url + 3 + strcspn(url + 3, "@/?# ,");
+		for (char *s = url + 3; *at == '@' && s < at; s++)
+			*s = ((unsigned char)*s & 0xC0) == 0x80 ? *s : '*';
+	}
 	while ((value = secret_value(value, end))) {
 		const char *s = value + strspn(value, " \"'[");
 		if (*s && !only_reference(s)) {
 			blank(line + (s - line));
 			return;
 		}
-	}
-	for (char *url = strstr(line, "://"); url; url = strstr(url + 3, "://")) {
-		char *at = url + 3 + strcspn(url + 3, "@/?# ,");
-		for (char *s = url + 3; *at == '@' && s < at; s++)
-			*s = ((unsigned char)*s & 0xC0) == 0x80 ? *s : '*';
 	}
 }
 

@@ -100,6 +100,7 @@ static void secrets_are_never_shown(void **state)
 		{"a: {secret: ${RT_NONE:-TOP}, b: *x}\n", "a: {secret: "},
 		{"a: {secret: ${RT_A}, b: *x}\n", "a: {secret: ${RT_A}, b: *x}"},
 		{"a: {secret: ${RT_A}, token: TOP, b: *x}\n", "a: {secret: ${RT_A}, token: "},
+		{"a: {url: 'http://u:TOP@host/', secret: TOP, b: *x}\n", "http://*****@host/"},
 		{"a: {secret_file: s.txt, b: *x}\n", "a: {secret_file: s.txt, b: *x}"},
 	};
 	(void)state;
