@@ -37,7 +37,7 @@ static const struct flag flags[] = {
 const struct command cmd_subscribe = {
 	.name = "subscribe",
 	.operands = "URL… TOPIC…",
-	.least = 2,
+	.least = 1,
 	.most = OPERANDS_MAX,
 	.summary = "print events as they are published on nng, filling gaps",
 	.example =
@@ -226,6 +226,7 @@ static int load_state(struct subscriber *s, struct err *err)
 	}
 	buf_release(&text);
 	s->position = stream_position(s->follow.stream);
+	s->changed = !got; /* so that the next start goes on from where this one began */
 	return got;
 }
 

@@ -560,6 +560,19 @@ static void a_command_is_run_for_each_event(void **state)
 	assert_int_equal(nng_child_wait(c), 0); /* reads no input */
 	nng_child_free(c);
 	unlink(file);
+	/* also when it was the very first: the next start need not say --all again */
+	c = nng_child_start((const char *const[]){"relay", "subscribe", w->bus, "", "--refill",
+						  w->refill, "--all", "--state", file, "--exec",
+						  "exit 3", NULL});
+	assert_int_equal(nng_child_wait(c), 1);
+	nng_child_free(c);
+	c = nng_child_start((const char *const[]){"relay", "subscribe", w->bus, "", "--refill",
+						  w->refill, "--state", file, "--exec", "cat",
+						  "--count", "20", NULL});
+	assert_int_equal(nng_child_wait(c), 0);
+	holds_exactly(c, w, "", 1, 20);
+	nng_child_free(c);
+	unlink(file);
 	free(file);
 	free(stop);
 	nng_world_free(w);
