@@ -100,11 +100,9 @@ static void read_destination(struct destination_settings *d, struct problems *p)
 	if (d->type->unordered && !node_get(d->node, "order"))
 		d->options.order = ORDER_NONE;
 	d->settings = xcalloc(1, d->type->settings_size ? d->type->settings_size : 1);
-	if (n->kind != NODE_MAP && !node_is_null(n))
-		problem_at(p, n, "a map of %s settings is expected", d->type->name);
-	size_t before = p->n + p->more;
-	options_read(d->type->options, n->kind == NODE_MAP ? n : NULL, d->settings, p);
-	if (d->type->check && p->n + p->more == before)
+	size_t before = problems_count(p);
+	options_read(d->type->options, n, d->settings, p);
+	if (d->type->check && problems_count(p) == before)
 		d->type->check(d->settings, n, p);
 }
 
@@ -160,6 +158,8 @@ static void read_destinations(struct settings *s, struct problems *p)
 
 static void warn_of_gaps(const struct settings *s, struct problems *p)
 {
+	if (s->config.admin)
+		problem_warn(p, s->config.admin, "no port is opened: this version has none");
 	if (!s->ndestinations)
 		problem_warn(p, yaml_root(s->yaml), "no destinations: events go nowhere");
 	else if (s->rules && !rules_count(s->rules))
@@ -168,16 +168,16 @@ static void warn_of_gaps(const struct settings *s, struct problems *p)
 
 struct settings *settings_load(const char *path, struct problems *p)
 {
-	struct yaml *yaml = yaml_load(path, p);
+	struct yaml *yaml = yaml_load_on(path, p);
 	if (!yaml)
 		return NULL;
 	struct settings *s = xcalloc(1, sizeof *s);
 	s->path = xstrdup(path);
 	s->yaml = yaml;
 	config_read(yaml, &s->config, p);
-	size_t before = p->n + p->more;
+	size_t before = problems_count(p);
 	options_read(source_option_table, s->config.source, &s->source, p);
-	if (p->n + p->more == before)
+	if (problems_count(p) == before)
 		source_options_check(&s->source,
 				     s->config.source ? s->config.source : yaml_root(yaml), p);
 	journal_options_read(&s->journal, s->config.journal, p);
@@ -189,6 +189,29 @@ struct settings *settings_load(const char *path, struct problems *p)
 	}
 	warn_of_gaps(s, p);
 	return s;
+}
+
+struct settings *settings_load_journal(const char *path, struct problems *p)
+{
+	struct problems found = {0};
+	struct yaml *yaml = yaml_load_on(path, &found);
+	if (!yaml) {
+		*p = found;
+		return NULL;
+	}
+	struct settings *s = xcalloc(1, sizeof *s);
+	s->path = xstrdup(path);
+	s->yaml = yaml;
+	config_read(yaml, &s->config, &found);
+	size_t before = problems_count(&found);
+	journal_options_read(&s->journal, s->config.journal, &found);
+	if (problems_count(&found) == before) {
+		problems_release(&found);
+		return s;
+	}
+	*p = found;
+	settings_free(s);
+	return NULL;
 }
 
 void settings_free(struct settings *s)

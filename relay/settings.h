@@ -35,6 +35,9 @@ struct settings {
 
 /* NULL with problems added; warnings may be added to p in any case. */
 struct settings *settings_load(const char *path, struct problems *p);
+/* For who only reads the journal: its section must be right, and only it and the outermost map are
+ * filled in. What else is wrong, or is not in this environment, does not matter. p starts empty. */
+struct settings *settings_load_journal(const char *path, struct problems *p);
 void settings_free(struct settings *s); /* NULL is allowed */
 
 /* The reference of all settings, and one JSON Schema for the whole file. */

@@ -177,14 +177,14 @@ static void write_meaning(struct buf *out, const struct clause *c)
 struct pattern *pattern_compile(const struct node *when, struct problems *p)
 {
 	struct pattern *pt = xcalloc(1, sizeof *pt);
-	size_t before = p->n;
+	size_t before = problems_count(p);
 	if (when && when->kind == NODE_MAP) {
 		check_members(when, p);
 		compile_map(&pt->root, when, p);
 	} else if (when) {
 		problem_at(p, when, "a map of conditions is expected");
 	}
-	if (p->n != before) {
+	if (problems_count(p) != before) {
 		pattern_free(pt);
 		return NULL;
 	}

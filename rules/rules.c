@@ -112,7 +112,7 @@ static void set_version(struct rule *r)
 struct rules *rules_load(const struct node *list, const char *const *destinations,
 			 struct problems *p)
 {
-	size_t before = p->n + p->more, n = list && list->kind == NODE_LIST ? list->n : 0;
+	size_t before = problems_count(p), n = list && list->kind == NODE_LIST ? list->n : 0;
 	if (list && list->kind != NODE_LIST && !node_is_null(list))
 		problem_at(p, list, "a list of rules is expected");
 	if (n > RULES_MAX) {
@@ -125,7 +125,7 @@ struct rules *rules_load(const struct node *list, const char *const *destination
 		rs->ndestinations++;
 	for (size_t i = 0; i < n; i++)
 		read_rule(rs, list->items[i], destinations, p);
-	if (p->n + p->more != before) {
+	if (problems_count(p) != before) {
 		rules_free(rs);
 		return NULL;
 	}

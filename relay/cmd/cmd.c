@@ -57,13 +57,13 @@ bool cmd_wants_json(const struct args *a)
 	return arg_given(a, "json") || !isatty(STDOUT_FILENO);
 }
 
-struct settings *cmd_settings(const struct args *a, bool warnings)
+struct settings *cmd_settings(const struct args *a, bool whole)
 {
 	struct problems problems = {0};
 	const char *path = arg_value(a, "config");
-	struct settings *s = settings_load(path ? path : "relay.yaml", &problems);
-	if (s && !warnings)
-		problems.nwarnings = 0;
+	path = path ? path : "relay.yaml";
+	struct settings *s =
+		whole ? settings_load(path, &problems) : settings_load_journal(path, &problems);
 	problems_print(&problems, stderr);
 	problems_release(&problems);
 	return s;

@@ -50,8 +50,8 @@ int cmd_fail(const struct command *c, const struct err *err);
 /* --json, or standard output is no terminal. */
 bool cmd_wants_json(const struct args *a);
 
-/* Reads the settings named by --config. Problems (and with `warnings` warnings, too) are printed to
- * stderr; then NULL comes back when there was a problem. */
-struct settings *cmd_settings(const struct args *a, bool warnings);
+/* Reads the settings named by --config: as a whole, or for the journal only (settings.h). What is
+ * wrong is printed to stderr, and then NULL comes back; so are warnings. */
+struct settings *cmd_settings(const struct args *a, bool whole);
 
 #endif

@@ -23,7 +23,8 @@ static const struct flag flags[] = {
 	FLAG_JSON,
 	{'n', "limit", "N", "list: at most N events; 0: all; default: 20, the newest"},
 	{0, "after", "SEQUENCE", "list: only events behind this one, oldest first"},
-	{0, "type", "TYPE", "list: only this type, or all that start with \"recipient.\""},
+	{0, "type", "TYPE",
+	 "list: only this type; with a dot at its end (recipient.) all that begin so"},
 	{0, "subject", "ID", "list: only events of this recipient or broadcast"},
 	{0},
 };

@@ -77,7 +77,7 @@ static bool has_value(const struct reading *r)
 {
 	char shown[NODE_SHOWN];
 
-	if (r->node->kind == NODE_SCALAR && !node_is_null(r->node))
+	if (r->node->kind == NODE_SCALAR && !r->node->unset && !node_is_null(r->node))
 		return true;
 	if (r->node->kind == NODE_SCALAR)
 		problem_at(r->p, r->node, "has no value");
@@ -199,14 +199,15 @@ void options_read(const struct option *table, const struct node *map, void *into
 {
 	enum found *found = xcalloc(count_rows(table), sizeof *found);
 	struct reading in = {NULL, map, into, p};
+	bool wrong_kind = map && map->kind != NODE_MAP && !node_is_null(map);
 
 	if (map && map->kind == NODE_MAP)
 		read_members(table, &in, found);
-	else if (map && !node_is_null(map))
+	else if (wrong_kind)
 		problem_at(p, map, "must be a map (name: value …)");
 	for (const struct option *row = table; row->name; row++) {
 		enum found state = found[row - table];
-		if (state == ABSENT && row->required)
+		if (state == ABSENT && row->required && !wrong_kind)
 			problem_at(p, map, "%s%s is missing", row->name,
 				   is_secret(row) ? " (or its file, with _file)" : "");
 		if (state != GOOD)

@@ -105,6 +105,10 @@ void problem_at(struct problems *p, const struct node *at, const char *fmt, ...)
 	struct place place = place_of(at, false);
 	va_list args;
 
+	if (at && at->unset) {
+		p->muted++;
+		return;
+	}
 	va_start(args, fmt);
 	add(p, &place, fmt, args);
 	va_end(args);
@@ -152,6 +156,11 @@ void problem_in_source(struct problems *p, const struct yaml_source *src, unsign
 	va_start(args, fmt);
 	add(p, &place, fmt, args);
 	va_end(args);
+}
+
+size_t problems_count(const struct problems *p)
+{
+	return p->n + p->more + p->muted;
 }
 
 /* The line, and below it a caret; tabs are repeated so that both are as wide. */

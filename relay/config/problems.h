@@ -12,13 +12,15 @@
 
 struct node;
 
+/* What is found at an `unset` node is only counted, in `muted`. */
 struct problems {
 	char *v[PROBLEMS_MAX]; /* owned; "relay.yaml:12:5: rules[2].when: unknown operator \"sufix\"
 				  …" */
 	char *source[PROBLEMS_MAX]; /* owned or NULL; the line of the file, for a caret below it */
 	unsigned column[PROBLEMS_MAX]; /* of the caret, from 1; 0: none */
 	size_t n;
-	size_t more;		      /* found beyond the ceiling */
+	size_t more;  /* found beyond the ceiling */
+	size_t muted; /* at values whose variable is not set, which is told already */
 	char *warnings[PROBLEMS_MAX]; /* owned; what is allowed but surely not meant */
 	size_t nwarnings;
 };
@@ -39,6 +41,8 @@ void problem_warn(struct problems *p, const struct node *at, const char *fmt, ..
 /* Without a node: the file cannot be read, the YAML is broken (then with line and column). */
 void problem_in(struct problems *p, const char *file, unsigned line, unsigned column,
 		const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+/* All that were found, for a caller that wants to know whether more were. */
+size_t problems_count(const struct problems *p);
 /* Each with its source line and a caret, then the warnings. */
 void problems_print(const struct problems *p, FILE *out);
 void problems_release(struct problems *p); /* empty again */

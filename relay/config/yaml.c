@@ -91,14 +91,14 @@ char *yaml_slurp(int fd, size_t max, size_t *ret_len)
 }
 
 /* Builds the tree, once the yaml's first source is there. */
-static struct yaml *finish(struct yaml *y, struct problems *p)
+static struct yaml *finish(struct yaml *y, bool go_on, struct problems *p)
 {
-	size_t before = p->n + p->more;
+	size_t before = problems_count(p);
 
 	y->root = yaml_build(y, y->sources[0], p);
 	if (y->root)
 		yaml_follow_includes(y, y->sources[0], y->root, p);
-	if (p->n + p->more == before)
+	if (problems_count(p) - before == (go_on ? y->gaps : 0))
 		return y;
 	yaml_free(y);
 	return NULL;
@@ -112,7 +112,7 @@ struct yaml *yaml_parse(const char *name, const char *text, size_t len, struct p
 	}
 	struct yaml *y = xcalloc(1, sizeof *y);
 	yaml_add_source(y, name, xstrndup(text, len), len);
-	return finish(y, p);
+	return finish(y, false, p);
 }
 
 static char *folder_of(const char *path)
@@ -124,7 +124,7 @@ static char *folder_of(const char *path)
 	return xstrndup(path, slash == path ? 1 : (size_t)(slash - path));
 }
 
-struct yaml *yaml_load(const char *path, struct problems *p)
+static struct yaml *load(const char *path, bool go_on, struct problems *p)
 {
 	bool standard = strcmp(path, "-") == 0;
 	int fd = standard ? STDIN_FILENO : open(path, O_RDONLY | O_CLOEXEC);
@@ -152,7 +152,17 @@ struct yaml *yaml_load(const char *path, struct problems *p)
 		src->device = st.st_dev;
 		src->inode = st.st_ino;
 	}
-	return finish(y, p);
+	return finish(y, go_on, p);
+}
+
+struct yaml *yaml_load(const char *path, struct problems *p)
+{
+	return load(path, false, p);
+}
+
+struct yaml *yaml_load_on(const char *path, struct problems *p)
+{
+	return load(path, true, p);
 }
 
 void yaml_free(struct yaml *y)

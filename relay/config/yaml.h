@@ -52,6 +52,8 @@ struct node {
 	size_t len;
 	bool quoted; /* scalar: "12" and '12' are strings, 12 is a number */
 	bool secret; /* scalar: came from the environment; never print it */
+	bool unset;  /* scalar: a variable in it has no value, which has been told; see yaml_load_on
+		      */
 
 	const struct node *const *items; /* list and map: the values in file order */
 	size_t n;
@@ -62,7 +64,11 @@ struct yaml; /* the files' text and nodes; immutable once read */
 /* Reads the file and what it includes. On problems (added to p) returns NULL. "-": standard input.
  */
 struct yaml *yaml_load(const char *path, struct problems *p);
-/* The same from memory; `name` stands for the file, includes are relative to the working folder. */
+/* The same, but goes on when no more is wrong than values whose variables cannot be had: those
+ * nodes are `unset`, and the rest of the file can be checked, too. */
+struct yaml *yaml_load_on(const char *path, struct problems *p);
+/* As yaml_load, from memory; `name` stands for the file, includes are relative to the working
+ * folder. */
 struct yaml *yaml_parse(const char *name, const char *text, size_t len, struct problems *p);
 /* NULL is allowed. The label is our own because libyaml exports a yaml_free for its inner use, and
  * a function of that name in the program would be called in its place. */

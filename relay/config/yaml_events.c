@@ -183,14 +183,17 @@ static void take_text(struct builder *b, struct node *n, yaml_event_t *e)
 	if (memchr(n->text, '\0', n->len))
 		problem_at(b->p, n, "a text cannot hold a NUL character");
 	buf_init(&b->expanded, b->expanded_left + n->len);
-	if (expands && memchr(n->text, '$', n->len) &&
-	    yaml_expand(&b->expanded, n, b->p, &n->secret)) {
+	size_t before = problems_count(b->p);
+	bool expand = expands && memchr(n->text, '$', n->len);
+	if (expand && yaml_expand(&b->expanded, n, b->p, &n->secret)) {
 		if (b->expanded.len > n->len)
 			b->expanded_left -= b->expanded.len - n->len;
 		n->text = yaml_text(b->y, b->expanded.data, b->expanded.len);
 		n->len = b->expanded.len;
 	} else {
 		n->text = yaml_text(b->y, n->text, n->len);
+		n->unset = expand;
+		b->y->gaps += problems_count(b->p) - before;
 	}
 	buf_release(&b->expanded);
 }

@@ -29,6 +29,7 @@ struct yaml {
 	const char **files;	      /* their names, NULL-terminated */
 	size_t nsources;
 	size_t nodes;
+	size_t gaps; /* problems that left a node `unset` */
 };
 
 /* Zeroed memory that lives as long as the yaml. */

@@ -1,7 +1,7 @@
 // The commands as a person uses them: what they print, where, and with which exit status.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { Place, command } from './harness.mjs';
+import { Place, command, until } from './harness.mjs';
 
 test('relay alone lists the commands and says that it was used wrongly', () => {
   const r = command([]);
@@ -63,6 +63,27 @@ test('check tells all mistakes at once, each with its place and the nearest name
   assert.ok(json.problems.length >= 6);
 });
 
+test('a variable that is not set hides no other mistake, and is told once', (t) => {
+  const place = new Place(t);
+  const file = place.write('bad.yaml', [
+    'source:', '  api_key: ${NONE}', '  pol_every: 5s', 'destinations:',
+    '  crm: { http: { url: "${NONE}", secret: "${NONE}" } }', '  bus: { nng: { listen: ["${NONE}"] } }', '  x: ${NONE}',
+    '  y: { http: "${NONE}" }', 'rules:', '  - { name: a, to: [crn] }', '  - { name: b, to: ["${NONE}"], when: "${NONE}" }',
+    '  - ${NONE}', ''].join('\n'));
+  const { problems } = JSON.parse(command(['check', '--json', file], { env: { PATH: process.env.PATH } }).stdout);
+  const places = problems.map((p) => /bad\.yaml:(\d+:\d+): /.exec(p)?.[1]);
+  assert.equal(new Set(places).size, problems.length, problems.join('\n'));
+  assert.equal(problems.filter((p) => p.endsWith('the environment variable NONE is not set')).length, 9);
+  assert.deepEqual(places.slice(9).sort(), ['10:21', '3:3']);
+});
+
+test('check warns of admin, which this version does not have', (t) => {
+  const place = new Place(t);
+  const r = command(['check', place.write('a.yaml', 'source: { api_key: k }\nadmin: { listen: 127.0.0.1:8077 }\n')]);
+  assert.equal(r.status, 0);
+  assert.match(r.stderr, /warning: .*a\.yaml:2:8: admin: /);
+});
+
 test('options and schema come from the same tables', () => {
   const options = command(['options']);
   assert.equal(options.status, 0);
@@ -76,6 +97,22 @@ test('options and schema come from the same tables', () => {
 test('version says what is built in', () => {
   assert.match(command(['version']).stdout, /^relay \d+\.\d+\.\d+\ntransports: .*http.*\njournals: sqlite/);
   assert.ok(JSON.parse(command(['version', '--json']).stdout).transports.includes('nng'));
+});
+
+test('events reads the journal without the secrets of the rest', async (t) => {
+  const place = new Place(t);
+  const sim = await place.sim(['--recipients', '5', '--no-key']);
+  place.config(`source:\n  base_url: ${sim.url}\n  api_key: \${TEST_KEY}\n  since: all\njournal: { sqlite: { path: relay.db } }\n`);
+  const relay = place.relay([], { env: { ...process.env, TEST_KEY: 'k' } });
+  const list = () => command(['events', 'list', '-c', place.path('relay.yaml')], { env: { PATH: process.env.PATH } });
+  await until('events are listed', () => list().stdout.includes('recipient.added'));
+  relay.kill();
+  await relay.exit;
+  assert.equal(list().status, 0);
+  place.config('source: { api_key: k }\njournal: { sqlite: { path: "${NONE}" } }\n');
+  const r = list();
+  assert.equal(r.status, 78);
+  assert.match(r.stderr, /NONE is not set/);
 });
 
 test('events without a journal fails with the file named', (t) => {
