@@ -41,7 +41,8 @@ static int run(const struct command *self, const struct args *a)
 {
 	const char *path = a->noperands ? a->operands[0] : arg_value(a, "config");
 	struct problems problems = {0};
-	(void)self;
+	if (a->noperands && arg_given(a, "config"))
+		return cmd_usage(self, "FILE and --config say the same; give one");
 	path = path ? path : "relay.yaml";
 	struct settings *s = settings_load(path, &problems);
 	if (arg_given(a, "json")) {
@@ -49,8 +50,9 @@ static int run(const struct command *self, const struct args *a)
 	} else {
 		problems_print(&problems, stderr);
 		if (s)
-			printf("%s: ok: %zu destinations, %zu rules\n", path, s->ndestinations,
-			       rules_count(s->rules));
+			printf("%s: ok: %zu destination%s, %zu rule%s\n", path, s->ndestinations,
+			       s->ndestinations == 1 ? "" : "s", rules_count(s->rules),
+			       rules_count(s->rules) == 1 ? "" : "s");
 	}
 	problems_release(&problems);
 	int status = s ? EXIT_OK : EXIT_BAD_CONFIG;

@@ -1,6 +1,7 @@
 /* The table of commands, their help, and what they share. */
 #include "relay/cmd/cmd.h"
 
+#include <errno.h>
 #include <stdarg.h>
 #include <string.h>
 #include <unistd.h>
@@ -18,7 +19,9 @@ static void print_commands(FILE *out)
 	      out);
 	for (size_t i = 0; commands[i]; i++)
 		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
-	fputs("\nrelay COMMAND --help tells more.\n", out);
+	fputs("\nrelay COMMAND --help tells more. Exit status: 0 ok, 1 found something or failed,\n"
+	      "2 wrong usage, 78 bad configuration.\n",
+	      out);
 }
 
 static void print_help(const struct command *c, FILE *out)
@@ -86,20 +89,54 @@ static int run_command(const struct command *c, int argc, char **argv)
 	return c->run(c, &args);
 }
 
+/* What stdout still holds may not fit on a full disk: then the command has failed. */
+static int end_output(int status)
+{
+	bool failed = ferror(stdout);
+	if (fflush(stdout) == 0 && !failed)
+		return status;
+	fprintf(stderr, "relay: standard output: %s\n",
+		failed ? "could not be written whole" : strerror(errno));
+	return status == EXIT_OK ? EXIT_FOUND : status;
+}
+
+static const struct command *find_command(const char *name)
+{
+	size_t i = 0;
+	while (commands[i] && strcmp(commands[i]->name, name) != 0)
+		i++;
+	return commands[i];
+}
+
+static int no_command(const char *name)
+{
+	const char *names[sizeof commands / sizeof *commands];
+	for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+		names[i] = commands[i] ? commands[i]->name : NULL;
+	const char *near = problem_nearest(name, names);
+	if (*name)
+		fprintf(stderr, "relay: there is no command \"%s\"%s%s%s\n\n", name,
+			near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
+	print_commands(stderr);
+	return EXIT_USAGE;
+}
+
 int cmd_main(int argc, char **argv)
 {
 	const char *name = argc > 1 ? argv[1] : "";
-	if (!strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help")) {
+	bool help = !strcmp(name, "--help") || !strcmp(name, "-h") || !strcmp(name, "help");
+	if (help && argc < 3) {
 		print_commands(stdout);
-		return EXIT_OK;
+		return end_output(EXIT_OK);
 	}
-	if (!strcmp(name, "--version"))
+	if (help)
+		name = argv[2];
+	else if (!strcmp(name, "--version"))
 		name = "version";
-	for (size_t i = 0; commands[i]; i++)
-		if (!strcmp(commands[i]->name, name))
-			return run_command(commands[i], argc - 1, argv + 1);
-	if (*name)
-		fprintf(stderr, "relay: there is no command \"%s\"\n\n", name);
-	print_commands(stderr);
-	return EXIT_USAGE;
+	const struct command *c = find_command(name);
+	if (!c)
+		return no_command(name);
+	if (help)
+		print_help(c, stdout);
+	return end_output(help ? EXIT_OK : run_command(c, argc - 1, argv + 1));
 }

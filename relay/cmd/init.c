@@ -18,7 +18,8 @@ const struct command cmd_init = {
 	.operands = "[FILE]",
 	.most = 1,
 	.summary = "write a commented configuration to start from",
-	.example = "  relay init relay.yaml\n  export INVENT_API_KEY=…\n  relay run -c relay.yaml",
+	.example = "  relay init relay.yaml\n  export INVENT_API_KEY=…\n  relay check relay.yaml\n"
+		   "  relay run -c relay.yaml",
 	.flags = flags,
 	.run = run,
 };
@@ -81,6 +82,7 @@ static int run(const struct command *self, const struct args *a)
 		err_set(&err, ERR_IO, "%s: could not be written whole", path);
 		return cmd_fail(self, &err);
 	}
-	printf("%s written. Next: set INVENT_API_KEY, then relay run -c %s\n", path, path);
+	printf("%s written. Next: export INVENT_API_KEY=…, relay check %s, relay run -c %s\n", path,
+	       path, path);
 	return EXIT_OK;
 }

@@ -133,8 +133,10 @@ static int load_keys(struct receiver *r, const struct args *a, struct err *err)
 {
 	for (size_t i = 0; i < arg_count(a, "secret"); i++) {
 		r->keys[r->nkeys] = signature_key_load(arg_nth(a, "secret", i), err);
-		if (!r->keys[r->nkeys])
+		if (!r->keys[r->nkeys]) {
+			err->code = ERR_USAGE;
 			return -1;
+		}
 		r->nkeys++;
 	}
 	return 0;

@@ -60,24 +60,19 @@ static int catch_signals(struct err *err)
 	return 0;
 }
 
-static int set_level(const struct args *a, const struct settings *s, struct err *err)
-{
-	enum log_level level = (enum log_level)s->config.log_level;
-	const char *name = arg_value(a, "log-level");
-	if (name && !log_level_parse(name, &level))
-		return err_set(err, ERR_USAGE,
-			       "--log-level is debug, info, warn or error, not \"%s\"", name);
-	log_set_level(level);
-	return 0;
-}
-
 static int run(const struct command *self, const struct args *a)
 {
 	struct err err = {0};
+	enum log_level level = LOG_INFO;
+	const char *name = arg_value(a, "log-level");
+	if (name && !log_level_parse(name, &level))
+		return cmd_usage(self, "--log-level is debug, info, warn or error, not \"%s\"",
+				 name);
 	struct settings *s = cmd_settings(a, true);
 	if (!s)
 		return EXIT_BAD_CONFIG;
-	if (set_level(a, s, &err) < 0 || catch_signals(&err) < 0) {
+	log_set_level(name ? level : (enum log_level)s->config.log_level);
+	if (catch_signals(&err) < 0) {
 		settings_free(s);
 		return cmd_fail(self, &err);
 	}

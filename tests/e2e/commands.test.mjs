@@ -1,6 +1,7 @@
 // The commands as a person uses them: what they print, where, and with which exit status.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
+import { closeSync, openSync } from 'node:fs';
 import { Place, command, until } from './harness.mjs';
 
 test('relay alone lists the commands and says that it was used wrongly', () => {
@@ -28,6 +29,26 @@ test('an unknown command, flag or operand is named', () => {
   assert.match(flag.stderr, /unknown flag --jsn/);
   assert.equal(command(['version', 'now']).status, 2);
   assert.match(command(['check', '-c']).stderr, /needs a value/);
+  assert.match(command(['chekc']).stderr, /did you mean "check"/);
+  for (const args of [['run', '-c', 'none.yaml', '--log-level', 'loud'], ['receive', '--secret', 'whsec_zz'],
+    ['check', 'a.yaml', '-c', 'b.yaml'], ['subscribe', 'tcp://127.0.0.1:1']])
+    assert.equal(command(args).status, 2, args.join(' '));
+  assert.match(command(['subscribe', 'tcp://127.0.0.1:1']).stderr, /a TOPIC is missing/);
+});
+
+test('help NAME is NAME --help', () => {
+  assert.equal(command(['help', 'check']).stdout, command(['check', '--help']).stdout);
+  assert.equal(command(['help', 'chekc']).status, 2);
+});
+
+test('output that does not fit is a failure', () => {
+  for (const args of [['options'], ['schema'], ['version'], ['init', '-'], ['--help']]) {
+    const full = openSync('/dev/full', 'w');
+    const r = command(args, { stdio: ['ignore', full, 'pipe'] });
+    closeSync(full);
+    assert.equal(r.status, 1, args.join(' '));
+    assert.match(r.stderr, /standard output: /);
+  }
 });
 
 test('init writes a configuration that check accepts, and never over a file', (t) => {
@@ -36,7 +57,7 @@ test('init writes a configuration that check accepts, and never over a file', (t
   assert.equal(command(['init', file]).status, 0);
   const checked = command(['check', file], { env: { ...process.env, INVENT_API_KEY: 'k' } });
   assert.equal(checked.status, 0, checked.stderr);
-  assert.match(checked.stdout, /ok: 1 destinations, 1 rules/);
+  assert.match(checked.stdout, /ok: 1 destination, 1 rule\n/);
   const unset = command(['check', file], { env: { PATH: process.env.PATH } });
   assert.equal(unset.status, 78);
   assert.match(unset.stderr, /relay\.yaml:\d+:\d+: .*INVENT_API_KEY/);
