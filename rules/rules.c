@@ -78,6 +78,53 @@ static void resolve_destinations(struct rule *r, const struct node *n, const cha
 	}
 }
 
+/* A type that no event of today has may come with a flag that the API grows; a slip of one that
+ * they have is told. */
+static void warn_of_type(const struct node *n, struct problems *p)
+{
+	static const char *const types[] = {"recipient.added",
+					    "recipient.sent",
+					    "recipient.delivered",
+					    "recipient.opened",
+					    "recipient.played",
+					    "recipient.failed",
+					    "recipient.skipped",
+					    "recipient.complained",
+					    "recipient.unsubscribed",
+					    "recipient.bounced",
+					    "recipient.reverted",
+					    "recipient.processed",
+					    "recipient.updated",
+					    "recipient.removed",
+					    "broadcast.added",
+					    "broadcast.clicked",
+					    "broadcast.template_failed",
+					    "broadcast.removed",
+					    NULL};
+	const char *type = node_string(n);
+	const char *near = type && !n->unset ? problem_nearest(type, types) : NULL;
+	if (near && strcmp(near, type) != 0)
+		problem_warn(p, n, "\"%s\" is no type of today; did you mean \"%s\"?", type, near);
+}
+
+/* What is allowed but surely not meant. */
+static void warn_of_rule(const struct rules *rs, const struct node *n, struct problems *p)
+{
+	const struct rule *r = &rs->v[rs->n - 1];
+	const struct node *to = node_get(n, "to"), *type = node_get(r->options.when, "type");
+	if (to && to->kind == NODE_LIST && !to->n && !r->options.stop)
+		problem_warn(p, to, "an empty list sends nothing anywhere");
+	if (type && type->kind == NODE_SCALAR)
+		warn_of_type(type, p);
+	for (size_t i = 0; type && type->kind == NODE_LIST && i < type->n; i++)
+		warn_of_type(type->items[i], p);
+	for (size_t i = 0; i + 1 < rs->n; i++)
+		if (rs->v[i].everything && rs->v[i].options.stop && rs->v[i].options.enabled) {
+			problem_warn(p, n, "is never tried: rule %zu stops at every event", i + 1);
+			break;
+		}
+}
+
 static void read_rule(struct rules *rs, const struct node *n, const char *const *names,
 		      struct problems *p)
 {
@@ -96,6 +143,7 @@ static void read_rule(struct rules *rs, const struct node *n, const char *const 
 				   i + 1, r->options.name);
 	if (r->options.enabled && !r->everything)
 		rs->look_inside = true;
+	warn_of_rule(rs, n, p);
 }
 
 static void set_version(struct rule *r)

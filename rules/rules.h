@@ -4,7 +4,7 @@
  *
  * `when` is an EventBridge event pattern written in YAML over the whole event: keys are "and",
  * lists are "or", an array in the event matches when one of its elements does, a scalar stands for
- * a list of one. See docs/rules.md.
+ * a list of one. docs/rules.md is for users.
  */
 #ifndef RELAY_RULES_H
 #define RELAY_RULES_H

@@ -98,6 +98,17 @@ test('a variable that is not set hides no other mistake, and is told once', (t) 
   assert.deepEqual(places.slice(9).sort(), ['10:21', '3:3']);
 });
 
+test('check warns of rules that are surely not meant so', (t) => {
+  const place = new Place(t);
+  const r = command(['check', place.write('a.yaml', [
+    'source: { api_key: k }', 'destinations: { out: { stdout: {} } }', 'rules:',
+    '  - { name: a, to: [out], when: { type: [recipient.failed, recipient.faild] } }',
+    '  - { name: b, to: [] }', '  - { name: c, to: [], stop: true }', '  - { name: d, to: [out] }', ''].join('\n'))]);
+  assert.equal(r.status, 0);
+  assert.deepEqual(r.stderr.match(/a\.yaml:\d+:\d+/g).map((m) => m.slice(7)), ['4:60', '5:20', '7:5']);
+  assert.match(r.stderr, /"recipient\.faild" .*did you mean "recipient\.failed"/);
+});
+
 test('check warns of admin, which this version does not have', (t) => {
   const place = new Place(t);
   const r = command(['check', place.write('a.yaml', 'source: { api_key: k }\nadmin: { listen: 127.0.0.1:8077 }\n')]);
