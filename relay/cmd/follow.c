@@ -15,6 +15,8 @@
 #define AGAIN_MS 1000 /* after a refill that failed */
 #define BUSY	 256  /* messages without a pause */
 
+#define SILENCE_MS 5000 /* heartbeats come every second */
+
 static void say(struct follow *f, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 static void say(struct follow *f, const char *fmt, ...)
 {
@@ -90,6 +92,8 @@ static void take_heartbeat(struct follow *f, const struct json *heartbeat)
 	if (!f->connected)
 		say(f, "connected");
 	f->connected = true;
+	f->silent = false;
+	f->heard_ms = clock_now().mono_ms;
 	if (f->refills) {
 		f->missing |= !stream_heard(f->stream, heartbeat, clock_now().mono_ms);
 		return;
@@ -125,11 +129,25 @@ static int take(struct follow *f, const struct bus_event *ev, struct err *err)
 	return take_event(f, ev, err);
 }
 
+/* nng dials for ever without a word; a person wants to know that nobody answers. */
+static void say_silence(struct follow *f)
+{
+	if (f->silent || clock_now().mono_ms - f->heard_ms < SILENCE_MS)
+		return;
+	say(f,
+	    f->connected ? "no heartbeat for %d s; waiting for the relay"
+			 : "no heartbeat in %d s; waiting for a relay to publish there",
+	    SILENCE_MS / 1000);
+	f->silent = true;
+	f->connected = false;
+}
+
 int follow_run(struct follow *f, struct err *err)
 {
 	bool idle = false;
 	int end = 0;
 
+	f->heard_ms = clock_now().mono_ms;
 	for (unsigned n = 1; !end && !*f->stop; n++) {
 		struct bus_event ev;
 		struct err why = {0};
@@ -146,6 +164,8 @@ int follow_run(struct follow *f, struct err *err)
 		else if (got < 0)
 			return *err = why, -1;
 		idle = got == 0;
+		if (idle)
+			say_silence(f);
 		if (!end && (idle || n % BUSY == 0))
 			end = f->pause(f->arg, clock_now().mono_ms, err);
 	}

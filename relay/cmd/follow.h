@@ -29,8 +29,10 @@ struct follow {
 
 	/* its own */
 	bool connected; /* a heartbeat came */
-	bool missing;	/* a refill is needed: set it to begin with one */
-	bool begun;	/* nothing, or no longer anything, is asked for to begin with */
+	bool silent;	/* that none comes has been said */
+	int64_t heard_ms;
+	bool missing; /* a refill is needed: set it to begin with one */
+	bool begun;   /* nothing, or no longer anything, is asked for to begin with */
 	int64_t retry_ms;
 	char last_failure[512];
 };

@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { closeSync, openSync } from 'node:fs';
-import { Place, command, until } from './harness.mjs';
+import { KEY, Place, RELAY, command, until } from './harness.mjs';
 
 test('relay alone lists the commands and says that it was used wrongly', () => {
   const r = command([]);
@@ -129,6 +129,22 @@ test('options and schema come from the same tables', () => {
 test('version says what is built in', () => {
   assert.match(command(['version']).stdout, /^relay \d+\.\d+\.\d+\ntransports: .*http.*\njournals: sqlite/);
   assert.ok(JSON.parse(command(['version', '--json']).stdout).transports.includes('nng'));
+});
+
+test('subscribe says that nobody answers, and when the relay is gone and back', async (t) => {
+  const place = new Place(t);
+  const sim = await place.sim(['--recipients', '5']);
+  const bus = `ipc://${place.path('bus')}`;
+  place.config(`source:\n  base_url: ${sim.url}\n  api_key: ${KEY}\ndestinations: { bus: { nng: { listen: ["${bus}"] } } }\n`);
+  const s = place.start(RELAY, ['subscribe', bus, '']);
+  await until('it says so', () => /no heartbeat in 5 s/.test(s.stderr));
+  let relay = place.relay();
+  await until('connected', () => /: connected/.test(s.stderr));
+  relay.kill('SIGKILL');
+  await relay.exit;
+  await until('it says so again', () => /no heartbeat for 5 s/.test(s.stderr));
+  relay = place.relay();
+  await until('connected again', () => s.stderr.match(/: connected/g).length === 2);
 });
 
 test('events reads the journal without the secrets of the rest', async (t) => {
