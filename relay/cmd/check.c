@@ -5,7 +5,7 @@
 
 static int run(const struct command *self, const struct args *a);
 
-static const struct flag flags[] = {FLAG_CONFIG, FLAG_JSON, {0}};
+static const struct flag flags[] = {FLAG_CONFIG, FLAG_JSON_ONLY, {0}};
 
 const struct command cmd_check = {
 	.name = "check",

@@ -2,8 +2,9 @@
  * cmd — the subcommands of `relay`, one file each; the entry on top of the file is its manual.
  *
  * Output is for people when it goes to a terminal, and one JSON object a line with --json or when
- * piped, where a command has both. Exit status: 0 ok, 1 found something or failed, 2 wrong usage,
- * 78 bad configuration (EX_CONFIG of sysexits.h).
+ * piped, where a command has both; `check` and `version`, whose answer is read in CI logs, need
+ * --json. Exit status: 0 ok, 1 found something or failed, 2 wrong usage, 78 bad configuration
+ * (EX_CONFIG of sysexits.h).
  */
 #ifndef RELAY_CMD_H
 #define RELAY_CMD_H
@@ -44,7 +45,12 @@ int cmd_fail(const struct command *c, const struct err *err);
 	}
 #define FLAG_JSON                                                                                  \
 	{                                                                                          \
-		0, "json", NULL, "one JSON object a line, also on a terminal"                      \
+		0, "json", NULL, "one JSON object a line, as when piped"                           \
+	}
+
+#define FLAG_JSON_ONLY                                                                             \
+	{                                                                                          \
+		0, "json", NULL, "one JSON object on one line instead of text"                     \
 	}
 
 /* --json, or standard output is no terminal. */

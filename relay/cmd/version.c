@@ -6,7 +6,7 @@
 
 static int run(const struct command *self, const struct args *a);
 
-static const struct flag flags[] = {FLAG_JSON, {0}};
+static const struct flag flags[] = {FLAG_JSON_ONLY, {0}};
 
 const struct command cmd_version = {
 	.name = "version",
