@@ -156,6 +156,14 @@ static void read_destinations(struct settings *s, struct problems *p)
 	}
 }
 
+static void read_journal(struct settings *s, struct problems *p)
+{
+	/* an absent section stands in the file all the same: its presets are seen from there */
+	struct node absent = {.kind = NODE_MAP, .source = yaml_root(s->yaml)->source};
+	const struct node *written = s->config.journal;
+	journal_options_read(&s->journal, written && !node_is_null(written) ? written : &absent, p);
+}
+
 static void warn_of_gaps(const struct settings *s, struct problems *p)
 {
 	if (s->config.admin)
@@ -180,7 +188,7 @@ struct settings *settings_load(const char *path, struct problems *p)
 	if (problems_count(p) == before)
 		source_options_check(&s->source,
 				     s->config.source ? s->config.source : yaml_root(yaml), p);
-	journal_options_read(&s->journal, s->config.journal, p);
+	read_journal(s, p);
 	read_destinations(s, p);
 	s->rules = rules_load(s->config.rules, s->destination_names, p);
 	if (p->n) {
@@ -204,7 +212,7 @@ struct settings *settings_load_journal(const char *path, struct problems *p)
 	s->yaml = yaml;
 	config_read(yaml, &s->config, &found);
 	size_t before = problems_count(&found);
-	journal_options_read(&s->journal, s->config.journal, &found);
+	read_journal(s, &found);
 	if (problems_count(&found) == before) {
 		problems_release(&found);
 		return s;

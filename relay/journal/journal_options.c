@@ -51,7 +51,9 @@ void journal_options_read(struct journal_options *ret, const struct node *map, s
 		section = NULL; /* "sqlite:" alone: all presets */
 	ret->type = type;
 	ret->options = xcalloc(1, type->options_size);
-	options_read(type->options, section, ret->options, p);
+	/* the preset path is seen from the file, too, when nothing of the section is written */
+	struct node none = {.kind = NODE_MAP, .source = map ? map->source : NULL};
+	options_read(type->options, section ? section : &none, ret->options, p);
 }
 
 void journal_options_release(struct journal_options *o)

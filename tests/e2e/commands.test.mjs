@@ -163,6 +163,15 @@ test('events reads the journal without the secrets of the rest', async (t) => {
   assert.match(r.stderr, /NONE is not set/);
 });
 
+test('the journal lies beside the file that says nothing of it, whatever the working folder', (t) => {
+  const place = new Place(t);
+  for (const journal of ['', 'journal:', 'journal: {}', 'journal: { sqlite: }', 'journal: { sqlite: { keep: 7d } }']) {
+    place.config(`source: { api_key: k }\n${journal}\n`);
+    const r = command(['events', 'list', '-c', place.path('relay.yaml')], { cwd: '/' });
+    assert.ok(r.stderr.includes(place.path('relay.db')), `${journal}: ${r.stderr}`);
+  }
+});
+
 test('events without a journal fails with the file named', (t) => {
   const place = new Place(t);
   place.config('source: { api_key: k }\njournal: { sqlite: { path: none.db } }\n');
