@@ -9,8 +9,9 @@
  * quiet ones compete with moved ones they get every fourth page.
  *
  * A sweep is complete when it saw as many distinct recipients as pagination-count says on its last
- * page, that count never fell while it ran (without counts: when no row came twice), and no row was
- * unreadable; rows that slid between pages make it incomplete, and it is repeated. Guards: at most
+ * page, that count never fell while it ran (without counts: when no row came twice), no row was
+ * unreadable, and it saw any row of those held, unless the list counts none; rows that slid between
+ * pages make it incomplete, and it is repeated. Guards: at most
  * count / rows-a-page + 2 pages (100,000 where no count is given), a page equal to the one before
  * ends the sweep, and a page that fails again and again is passed over.
  */

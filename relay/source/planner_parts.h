@@ -48,6 +48,7 @@ struct sweep {
 	bool baseline; /* the first sweep is still to be completed */
 	uint16_t stamp;
 	unsigned first, page;
+	size_t held; /* rows known when it began; 0 also where the list counts none */
 	size_t rows, skipped, doubled, seen, changes, largest; /* of the pages so far */
 	int64_t count;
 	uint64_t hash;	     /* of the last page */

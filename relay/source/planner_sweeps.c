@@ -5,6 +5,8 @@
  */
 #include "relay/source/planner_parts.h"
 
+#include <string.h>
+
 #define BARREN_MAX                                                                                 \
 	3 /* pages without a new row end a list that has no count: it goes in circles              \
 	   */
@@ -40,6 +42,12 @@ bool sweep_ready(const struct sweep *s, int64_t now_mono_ms)
 	return sweep_ready_at(s) <= now_mono_ms;
 }
 
+/* The list says so. Its counters are our own text: no blanks, no leading zeros. */
+static bool has_no_recipients(const struct broadcast_record *r)
+{
+	return r->counters && strstr(r->counters, "\"recipients_count\":0");
+}
+
 static void begin(struct sweep *s, const struct followed *b, int64_t now_mono_ms)
 {
 	bool resumes = s->first > 1;
@@ -48,6 +56,7 @@ static void begin(struct sweep *s, const struct followed *b, int64_t now_mono_ms
 	s->pending = s->spoiled = false;
 	s->stamp = s->stamp == SWEEPS_MAX ? 1 : (uint16_t)(s->stamp + 1);
 	s->page = s->first;
+	s->held = has_no_recipients(&b->record) ? 0 : held_live(b->held);
 	s->rows = resumes ? (size_t)(s->first - 1) * TAKE : 0;
 	s->seen = resumes ? held_live(b->held) : 0;
 	s->skipped = s->doubled = s->changes = s->largest = 0;
@@ -115,6 +124,9 @@ bool sweep_completes(const struct sweep *s, const struct plan_answer *a)
 	/* A row removed in the part already read pulls the next page's first row into it, unseen;
 	 * the sum would still be right, since the removed one was seen. */
 	if (a->count < s->count)
+		return false;
+	/* An API that fails may show nothing at all. */
+	if (s->held > 0 && s->seen + a->fresh == 0)
 		return false;
 	if (a->count >= 0)
 		return s->seen + a->fresh == (size_t)a->count;

@@ -223,6 +223,26 @@ static void gone_is_believed_when_the_list_agrees(void **state)
 	fixture_remove(dir);
 }
 
+/* While an API answers with an empty list instead of failing, nobody is removed. */
+static void an_empty_answer_removes_nobody(void **state)
+{
+	static const char *const empty[] = {"empty,on=recipients"};
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 200);
+	struct drive *d = drive_open(&o);
+	drive_run(d, 12 * MINUTE_MS);
+	faults(d, empty, 1);
+	drive_run(d, 20 * MINUTE_MS);
+	faults(d, empty, 0);
+	model_end(drive_model(d));
+	drive_run(d, 20 * MINUTE_MS);
+	drive_verify(d);
+	assert_int_equal(count_events(dir, "recipient.removed", "", ""), 0);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -232,6 +252,7 @@ int main(void)
 		cmocka_unit_test(ended_while_a_broadcast_comes_back),
 		cmocka_unit_test(gone_is_believed_when_the_list_agrees),
 		cmocka_unit_test(ended_while_a_page_is_committed),
+		cmocka_unit_test(an_empty_answer_removes_nobody),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
 }

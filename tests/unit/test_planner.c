@@ -189,6 +189,28 @@ static void completeness(void **state)
 	}
 }
 
+/* An API that fails may show nothing; who is held is believed gone only when the list's counter
+ * says so too. */
+static void nobody_where_somebody_was(void **state)
+{
+	static const struct page nobody = {0, 0, 0, 0, 0};
+	static char no_count[] = "{\"sent_count\":0}", many[] = "{\"recipients_count\":70}",
+		    none[] = "{\"recipients_count\":0,\"sent_count\":3}";
+	static char *const counters[] = {NULL, no_count, many, none};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++) {
+		struct planner *p = planner();
+		struct followed b = {.record.counters = counters[i]};
+		follow(p, &b, true);
+		held_add(b.held, &(struct held_row){.key = {1, 1}});
+		list(p, 0);
+		assert_int_equal(read_page(p, &b, 1, &nobody, 0), counters[i] == none);
+		unfollow(p, &b);
+		planner_free(p);
+	}
+}
+
 static const struct page whole = {40, 40, 40, 0, 0}, torn = {41, 40, 40, 0, 0},
 			 empty = {41, 0, 0, 0, 0};
 
@@ -607,6 +629,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lists_first_then_pages_each_once),
 		cmocka_unit_test(completeness),
+		cmocka_unit_test(nobody_where_somebody_was),
 		cmocka_unit_test(incomplete_sweeps_are_repeated_but_do_not_spin),
 		cmocka_unit_test(quiet_ones_are_seen_ever_more_rarely),
 		cmocka_unit_test(movement_sets_the_interval),
