@@ -111,9 +111,7 @@ static bool ends(const struct sweep *s, const struct plan_answer *a)
 	if (a->count >= 0) /* two pages more than needed, for rows that came meanwhile */
 		return s->rows + a->rows >= (size_t)a->count ||
 		       s->page >= (size_t)a->count / largest_page(s, a) + 2;
-	/* Short means shorter than the others: how many rows the API gives is its own affair. */
-	if (s->page > s->first && a->rows < s->largest)
-		return true;
+	/* A short page may have others behind it: an empty one is the end. */
 	return a->fresh == 0 && s->barren + 1 >= BARREN_MAX;
 }
 

@@ -150,14 +150,23 @@ static void completeness(void **state)
 		{"more pages than rows can fill",
 		 {{200, 100, 100, 0, 0}, {200, 1, 1, 0, 0}, {200, 1, 1, 0, 0}, {200, 1, 1, 0, 0}},
 		 false},
-		{"no counts: a short page",
-		 {{-1, 100, 100, 0, 0}, {-1, 100, 100, 0, 0}, {-1, 7, 7, 0, 0}},
+		{"no counts: a short page, then none",
+		 {{-1, 100, 100, 0, 0}, {-1, 100, 100, 0, 0}, {-1, 7, 7, 0, 0}, {-1, 0, 0, 0, 0}},
+		 true},
+		{"no counts: a short page in the middle",
+		 {{-1, 100, 100, 0, 0},
+		  {-1, 97, 97, 0, 0},
+		  {-1, 100, 100, 0, 0},
+		  {-1, 60, 60, 0, 0},
+		  {-1, 0, 0, 0, 0}},
 		 true},
 		{"no counts: full pages, then none",
 		 {{-1, 100, 100, 0, 0}, {-1, 100, 100, 0, 0}, {-1, 0, 0, 0, 0}},
 		 true},
 		{"no counts: one page", {{-1, 7, 7, 0, 0}, {-1, 0, 0, 0, 0}}, true},
-		{"no counts: a doubled row", {{-1, 100, 100, 0, 0}, {-1, 50, 49, 0, 0}}, false},
+		{"no counts: a doubled row",
+		 {{-1, 100, 100, 0, 0}, {-1, 50, 49, 0, 0}, {-1, 0, 0, 0, 0}},
+		 false},
 		{"no counts: page is ignored", {{-1, 80, 80, 0, 7}, {-1, 80, 0, 0, 7}}, false},
 		{"no counts: going in circles",
 		 {{-1, 100, 100, 0, 1}, {-1, 100, 0, 0, 2}, {-1, 100, 0, 0, 1}, {-1, 100, 0, 0, 2}},
@@ -179,6 +188,8 @@ static void completeness(void **state)
 		}
 		if (complete != cases[i].complete)
 			fail_msg("%s: %d", cases[i].name, complete);
+		if (page < 8 && cases[i].pages[page].count)
+			fail_msg("%s: ended at page %u", cases[i].name, page);
 		struct plan plan = next(p, 0);
 		if (complete)
 			assert_int_equal(plan.kind, PLAN_NOTHING);
