@@ -14,7 +14,7 @@ struct entry {
 	struct intake *in;
 	struct followed *broadcast; /* NULL: it arrives */
 	char *key;
-	bool gone;
+	bool rests; /* it is not followed any more afterwards */
 	bool known; /* it arrives again: the journal has rows of it */
 };
 
@@ -162,7 +162,7 @@ static void entry_done(void *arg, const struct batch *b, const struct err *err)
 			source_follow(in->source, &record, NULL);
 		} else {
 			replace_record(e->broadcast, &b->broadcasts[0]);
-			if (e->gone)
+			if (e->rests)
 				let_rest(in, e->broadcast);
 		}
 		intake_committed(in, b);
@@ -231,18 +231,18 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 	f->absent = false;
 	if (f->writing)
 		return;
-	if (!source_wants(in->options, row, now.wall_ms)) {
+	bool wanted = source_wants(in->options, row, now.wall_ms);
+	if (wanted)
+		source_listed(in->source, f, row, change, now);
+	else if (!change)
 		let_rest(in, f);
-		return;
-	}
-	source_listed(in->source, f, row, change, now);
 	if (!change)
 		return;
 	struct diff_place at = intake_place(in, &f->record, now.wall_ms);
 	struct batch *b = batch_new();
 	struct broadcast_record *w = batch_broadcast(b);
 	diff_broadcast(&at, &f->record, row, text, &b->events, w);
-	submit(in, f, (struct entry){0}, b);
+	submit(in, f, (struct entry){.rests = !wanted}, b);
 }
 
 static void take_since(struct intake *in, int64_t date_ms, int64_t now_ms)
@@ -312,5 +312,5 @@ void intake_broadcast_gone(struct intake *in, struct followed *f, int64_t now_wa
 	broadcast_record_copy(w, &f->record);
 	w->gone = true;
 	diff_broadcast_removed(&at, &f->record, &b->events);
-	submit(in, f, (struct entry){.gone = true}, b);
+	submit(in, f, (struct entry){.rests = true}, b);
 }

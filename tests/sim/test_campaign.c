@@ -243,6 +243,27 @@ static void an_empty_answer_removes_nobody(void **state)
 	fixture_remove(dir);
 }
 
+/* The change of status by which a broadcast leaves those that are asked for is told. */
+static void the_last_status_is_told(void **state)
+{
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 100);
+	o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
+	struct drive *d = drive_open(&o);
+	drive_run(d, 30 * MINUTE_MS);
+	assert_int_equal(count_events(dir, "\"broadcast.sending\"", "", ""), 2);
+	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
+	struct source_status status;
+	relay_source_status(drive_relay(d), &status);
+	assert_int_equal(status.followed, 0);
+	drive_restart(d);
+	drive_run(d, 10 * MINUTE_MS);
+	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -253,6 +274,7 @@ int main(void)
 		cmocka_unit_test(gone_is_believed_when_the_list_agrees),
 		cmocka_unit_test(ended_while_a_page_is_committed),
 		cmocka_unit_test(an_empty_answer_removes_nobody),
+		cmocka_unit_test(the_last_status_is_told),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
 }
