@@ -47,6 +47,13 @@ const struct json *json_parse_without(struct json_doc *doc, const char *text, si
 /* The same scan without building a tree: is this a text that json_parse would take? */
 int json_check(const char *text, size_t len, unsigned max_depth, struct err *err);
 
+/*
+ * For a page that json_parse refused: each element of the array at its top that is no good by
+ * itself (its UTF-8, a \u0000, its depth …) becomes null in place. Returns how many; the text may
+ * still be no JSON, when it ends early or its elements cannot be told apart.
+ */
+size_t json_mend(char *text, size_t len, unsigned max_depth);
+
 enum json_type json_type(const struct json *v);
 const struct json *json_get(const struct json *object,
 			    const char *key); /* NULL: none, or no object */

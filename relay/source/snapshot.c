@@ -17,7 +17,16 @@ const char *const skip_names[SKIP_KINDS] = {
 	[SKIP_LONG_ID] = "with an overlong id",
 	[SKIP_BAD_FLAG] = "with a flag that is no boolean",
 	[SKIP_TOO_MANY] = "beyond the page's ceiling",
+	[SKIP_BAD_JSON] = "that is no sound JSON (UTF-8, NUL, depth or names)",
 };
+
+void skip_mended(size_t skipped[SKIP_KINDS], size_t mended)
+{
+	if (mended > skipped[SKIP_NO_OBJECT]) /* the others are beyond the page's ceiling */
+		mended = skipped[SKIP_NO_OBJECT];
+	skipped[SKIP_NO_OBJECT] -= mended;
+	skipped[SKIP_BAD_JSON] += mended;
+}
 
 /* What a member of a row means. The first TEXTS are strings, all but ID or null. */
 enum meaning {

@@ -35,7 +35,15 @@ struct row {
 	struct json_span text; /* in the page's text */
 };
 
-enum skip { SKIP_NO_OBJECT, SKIP_NO_ID, SKIP_LONG_ID, SKIP_BAD_FLAG, SKIP_TOO_MANY, SKIP_KINDS };
+enum skip {
+	SKIP_NO_OBJECT,
+	SKIP_NO_ID,
+	SKIP_LONG_ID,
+	SKIP_BAD_FLAG,
+	SKIP_TOO_MANY,
+	SKIP_BAD_JSON,
+	SKIP_KINDS
+};
 extern const char *const skip_names[SKIP_KINDS];
 
 struct snapshot {
@@ -46,6 +54,9 @@ struct snapshot {
 	size_t skipped[SKIP_KINDS];
 	uint32_t new_states, new_statuses; /* names first seen on this page */
 };
+
+/* Of the rows skipped as no objects, so many were made null by json_mend. */
+void skip_mended(size_t skipped[SKIP_KINDS], size_t mended);
 
 /* Strings of the rows are borrowed from s and end with the next read. states and statuses grow. */
 int snapshot_read(struct snapshot *s, const char *text, size_t len, struct names *states,

@@ -123,13 +123,31 @@ static void miss(struct ask *a, const char *why, int status)
 
 /* ---- the list ---- */
 
+/* Reads from a copy, in which an entry that is no good JSON can be left out. */
+static int read_listing(struct listing *l, const struct answer *answer, struct buf *text,
+			struct err *err)
+{
+	struct err again;
+
+	buf_add(text, answer->body, answer->len);
+	if (listing_read(l, text->data, text->len, err) == 0)
+		return 0;
+	size_t mended = json_mend(text->data, text->len, JSON_DEPTH);
+	if (!mended || listing_read(l, text->data, text->len, &again) < 0)
+		return -1;
+	skip_mended(l->skipped, mended);
+	return 0;
+}
+
 static void take_listing(struct ask *a, const struct answer *answer)
 {
 	struct source *s = a->source;
 	struct listing *l = &s->listing;
+	struct buf text = BUF_INIT(API_BODY_MAX);
 	struct err err = {0};
 
-	if (listing_read(l, answer->body, answer->len, &err) < 0) {
+	if (read_listing(l, answer, &text, &err) < 0) {
+		buf_release(&text);
 		err_wrap(&err, "broadcast list of %s", a->plan.org);
 		source_fail(a, err.msg, answer->status);
 		return;
@@ -150,12 +168,13 @@ static void take_listing(struct ask *a, const struct answer *answer)
 		.org = a->plan.org,
 		.v = l->v,
 		.n = l->n,
-		.text = answer->body,
+		.text = text.data,
 		.date_ms = answer->date_ms,
 		.complete = planner_completes(s->planner, &a->plan, &told),
 	};
 	s->env.listing(s->env.arg, &listing);
 	planner_read(s->planner, &a->plan, &told, s->now.mono_ms);
+	buf_release(&text);
 	source_end_ask(a);
 }
 

@@ -163,11 +163,20 @@ static struct slot *open_slot(struct ask *a, const struct answer *answer)
 static int read_rows(struct source *s, struct slot *slot, const struct answer *answer,
 		     struct err *err)
 {
+	struct err again;
+
 	buf_clear(&slot->text);
 	buf_add(&slot->text, answer->body, answer->len);
 	slot->page.text = slot->text.data;
-	return snapshot_read(&slot->rows, slot->text.data, slot->text.len, s->env.states,
-			     s->env.statuses, err);
+	if (snapshot_read(&slot->rows, slot->text.data, slot->text.len, s->env.states,
+			  s->env.statuses, err) == 0)
+		return 0;
+	size_t mended = json_mend(slot->text.data, slot->text.len, JSON_DEPTH);
+	if (!mended || snapshot_read(&slot->rows, slot->text.data, slot->text.len, s->env.states,
+				     s->env.statuses, &again) < 0)
+		return -1;
+	skip_mended(slot->rows.skipped, mended);
+	return 0;
 }
 
 void source_take_page(struct ask *a, const struct answer *answer)

@@ -655,6 +655,48 @@ static void damaged_texts_do_no_harm(void **state)
 	json_doc_free(doc);
 }
 
+static void drop_blanks(char *text)
+{
+	char *to = text;
+
+	for (; *text; text++)
+		if (*text != ' ')
+			*to++ = *text;
+	*to = '\0';
+}
+
+static void a_bad_element_hides_no_other(void **state)
+{
+	static const struct {
+		const char *text, *mended; /* NULL: it stays as it is */
+	} cases[] = {
+		{"[]", NULL},
+		{"", NULL},
+		{"{\"a\":\"\\u0000\"}", NULL},
+		{"[1,2", NULL},
+		{"[x,1]", NULL}, /* no room for a null */
+		{"[1,,2]", NULL},
+		{" [{\"a\":1}, {\"b\":\"\\u0000\"} ,3]", "[{\"a\":1},null,3]"},
+		{"[\"\\ud83d\",{\"a\":\"],}\\\"\"}]", "[null,{\"a\":\"],}\\\"\"}]"},
+		{"[{\"a\":1,\"a\":2},[[[[1]]]],5]", "[null,null,5]"},
+		{"[{\"a\":\"\xff\"},{\"b\":2}", "[null,{\"b\":2}"},
+		{"[{\"a\":\"\xff\"},\"open]", "[null,null"},
+		{"[{\"a\":tru},1]]", "[null,1]]"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *text = strdup(cases[i].text);
+		const char *mended = cases[i].mended ? cases[i].mended : cases[i].text;
+		size_t n = json_mend(text, strlen(text), 4);
+		assert_int_equal(strlen(text), strlen(cases[i].text));
+		drop_blanks(text);
+		if (strcmp(text, mended) != 0 || (n > 0) != (cases[i].mended != NULL))
+			fail_msg("%s: %zu, %s", cases[i].text, n, text);
+		free(text);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -666,6 +708,7 @@ int main(void)
 		cmocka_unit_test(integers_are_exact_or_none),
 		cmocka_unit_test(elements_are_found_verbatim),
 		cmocka_unit_test(members_are_left_out_of_the_tree),
+		cmocka_unit_test(a_bad_element_hides_no_other),
 		cmocka_unit_test(docs_are_used_again),
 		cmocka_unit_test(copies_leave_out_what_is_listed),
 		cmocka_unit_test(long_names_are_copied),

@@ -634,12 +634,17 @@ static const struct bad_input {
 	 0},
 	{"garbage behind", {.status = 200, .body = "[" GOOD "]]"}, SOURCE_TROUBLE, "page 1", 0},
 	{"invalid UTF-8",
-	 {.status = 200, .body = "[{\"id\":\"\xff\"}]"},
-	 SOURCE_TROUBLE,
-	 "page 1",
-	 0},
+	 {.status = 200, .body = "[{\"id\":\"\xff\"}," GOOD "]"},
+	 SOURCE_SKIPPED,
+	 "no sound JSON",
+	 1},
 	{"a NUL in a string",
-	 {.status = 200, .body = "[{\"id\":\"a\\u0000b\"}]"},
+	 {.status = 200, .body = "[" GOOD ",{\"id\":\"b\",\"name\":\"a\\u0000]\"}]"},
+	 SOURCE_SKIPPED,
+	 "no sound JSON",
+	 1},
+	{"half a surrogate pair, and then it ends early",
+	 {.status = 200, .body = "[" GOOD ",{\"id\":\"b\",\"name\":\"\\ud83d\"}"},
 	 SOURCE_TROUBLE,
 	 "page 1",
 	 0},
@@ -714,6 +719,26 @@ static void bad_lists_are_told_and_repeated(void **state)
 			fail_msg("%s", bad->name);
 		close_stage(t);
 	}
+}
+
+static void a_bad_entry_hides_no_other(void **state)
+{
+	struct stage *t = open_stage(3);
+
+	(void)state;
+	source_tick(t->source, t->now);
+	fake_answer(&t->api,
+		    &(struct fake_reply){.status = 200,
+					 .headers = "pagination-count: 2\n",
+					 .body = "[{\"id\":\"bc_0\",\"name\":\"\\udead\"},"
+						 "{\"id\":\"bc_1\",\"status\":\"SENT\"}]"});
+	assert_int_equal(t->listings, 1);
+	assert_false(t->complete);
+	assert_int_equal(count_notices(t, SOURCE_SKIPPED, "no sound JSON"), 1);
+	assert_int_equal(t->nnotices, 1);
+	run_for(t, 20000);
+	assert_int_equal(t->rows_read, 3);
+	close_stage(t);
 }
 
 static void skipped_rows_are_told_once_and_end_no_sweep(void **state)
@@ -964,6 +989,7 @@ int main(void)
 		cmocka_unit_test(keeps_to_the_budget),
 		cmocka_unit_test(bad_input_is_told_and_does_no_harm),
 		cmocka_unit_test(bad_lists_are_told_and_repeated),
+		cmocka_unit_test(a_bad_entry_hides_no_other),
 		cmocka_unit_test(skipped_rows_are_told_once_and_end_no_sweep),
 		cmocka_unit_test(a_lost_request_is_trouble),
 		cmocka_unit_test(an_outage_is_told_once),
