@@ -62,6 +62,7 @@ void intake_use(struct intake *in, struct source *s, const struct source_options
 {
 	in->source = s;
 	in->options = o;
+	intake_let_rest_unnamed(in);
 }
 
 void intake_halt(struct intake *in)

@@ -36,7 +36,8 @@ struct intake_env {
 struct intake *intake_new(const struct intake_env *env);
 void intake_free(struct intake *in); /* after the journal is closed; NULL is allowed */
 
-/* The source whose pages come, and its options; again after a reload. Borrowed. */
+/* The source whose pages come, and its options; again after a reload, when what it follows and the
+ * options no longer name is let rest. Borrowed. */
 void intake_use(struct intake *in, struct source *s, const struct source_options *o);
 
 void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms);
@@ -45,7 +46,8 @@ void intake_listing(struct intake *in, const struct source_listing *l, struct in
  * when a number is missing among them. */
 struct held *intake_load_rows(struct journal *j, const struct broadcast_record *b, struct err *err);
 
-/* At the start: a broadcast that the journal holds but that is gone. Copied. */
+/* At the start: a broadcast that the journal holds but that is gone, or that the options do not
+ * name. Copied. */
 void intake_remember(struct intake *in, const struct broadcast_record *record);
 /* The API does not know it (404): believed once a complete list did not name it either. */
 void intake_broadcast_gone(struct intake *in, struct followed *b, int64_t now_wall_ms);

@@ -83,6 +83,19 @@ static void let_rest(struct intake *in, struct followed *f)
 	source_unfollow(in->source, f);
 }
 
+/* No list will say of them that they are not asked for. */
+void intake_let_rest_unnamed(struct intake *in)
+{
+	size_t i = 0;
+	struct followed *f;
+	while ((f = source_at(in->source, i)) != NULL) {
+		if (source_names(in->options, f->record.org, f->record.id))
+			i++;
+		else
+			let_rest(in, f); /* another one takes its place */
+	}
+}
+
 struct holding {
 	struct held *held;
 	bool whole;

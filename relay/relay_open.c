@@ -223,7 +223,7 @@ static int follow_again(struct relay *r, struct store_head *head, struct err *er
 {
 	for (size_t i = 0; i < head->nbroadcasts; i++) {
 		struct broadcast_record *b = &head->broadcasts[i];
-		if (b->gone) {
+		if (b->gone || !source_names(&r->settings->source, b->org, b->id)) {
 			intake_remember(r->intake, b);
 			continue;
 		}

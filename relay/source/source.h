@@ -60,6 +60,10 @@ struct source;
 bool source_wants(const struct source_options *o, const struct listing_row *row,
 		  int64_t now_wall_ms);
 
+/* Is its organization one of the configuration's, and is it one of the broadcasts, where these are
+ * named? What is followed may have been so under another configuration. Pure. */
+bool source_names(const struct source_options *o, const char *org, const char *broadcast);
+
 /* Is there more to come by this status? Not by those that the API documents as ended or not begun;
  * one not seen before counts as live. */
 bool source_is_live(const char *status);

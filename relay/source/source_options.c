@@ -316,6 +316,11 @@ static bool contains(const struct strings *list, const char *text)
 	return false;
 }
 
+bool source_names(const struct source_options *o, const char *org, const char *broadcast)
+{
+	return contains(&o->orgs, org) && (o->ids.n == 0 || contains(&o->ids, broadcast));
+}
+
 bool source_is_live(const char *status)
 {
 	static const char *const at_rest[] = {"DRAFT", "SCHEDULED", "SENT", "CANCELLED", "FAILED"};

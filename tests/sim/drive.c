@@ -237,6 +237,18 @@ void drive_restart(struct drive *d)
 	open_relay(d);
 }
 
+void drive_reload(struct drive *d, const char *source)
+{
+	struct problems problems = {0};
+	struct err err = {0};
+	d->options.source = source;
+	write_config(d);
+	struct settings *s = settings_load(d->config, &problems);
+	if (!s || relay_reload(d->relay, s, &err) < 0)
+		fail_msg("the drive's new configuration is refused: %s", err.msg);
+	problems_release(&problems);
+}
+
 void drive_cut(struct drive *d)
 {
 	for (int patience = 0; patience < 1000 && !relay_settling(d->relay); patience++) {

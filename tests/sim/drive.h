@@ -33,7 +33,10 @@ void drive_run(struct drive *d, int64_t ms);
  * starts another on its journal. */
 void drive_restart(struct drive *d);
 
-/* The same, at the moment when the next page is on its way through the journal. */
+/* What SIGHUP does, with other lines of the source: section (borrowed until the next call). */
+void drive_reload(struct drive *d, const char *source);
+
+/* As drive_restart, at the moment when the next page is on its way through the journal. */
 void drive_cut(struct drive *d);
 
 /* Requests begun in any 60 s window, at most, so far. */

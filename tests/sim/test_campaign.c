@@ -243,6 +243,13 @@ static void an_empty_answer_removes_nobody(void **state)
 	fixture_remove(dir);
 }
 
+static size_t followed(const struct drive *d)
+{
+	struct source_status status;
+	relay_source_status(drive_relay(d), &status);
+	return status.followed;
+}
+
 /* The change of status by which a broadcast leaves those that are asked for is told. */
 static void the_last_status_is_told(void **state)
 {
@@ -254,12 +261,46 @@ static void the_last_status_is_told(void **state)
 	drive_run(d, 30 * MINUTE_MS);
 	assert_int_equal(count_events(dir, "\"broadcast.sending\"", "", ""), 2);
 	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
-	struct source_status status;
-	relay_source_status(drive_relay(d), &status);
-	assert_int_equal(status.followed, 0);
+	assert_int_equal(followed(d), 0);
 	drive_restart(d);
 	drive_run(d, 10 * MINUTE_MS);
 	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
+/* An organization that is no longer asked for costs no requests and makes no events; when it is
+ * asked for again, it goes on where it was. */
+static void organizations_come_and_go(void **state)
+{
+	static const char both[] = "  since: all\n  orgs: [c, org_2]\n",
+			  one[] = "  since: all\n  orgs: [c]\n";
+	static const char *const subs[] = {"org_2", NULL};
+	struct sim_broadcast two[] = {{.recipients = 200}, {.recipients = 100, .org = "org_2"}};
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 0);
+	o.model.broadcasts = two;
+	o.model.sub_orgs = subs;
+	o.source = both;
+	struct drive *d = drive_open(&o);
+	drive_run(d, 3 * MINUTE_MS);
+	assert_int_equal(followed(d), 2);
+	drive_reload(d, one);
+	drive_run(d, MINUTE_MS);
+	assert_int_equal(followed(d), 1);
+	int before = count_events(dir, "recipient.", "bc_2", "");
+	assert_in_range(before, 100, 100000);
+	drive_run(d, 10 * MINUTE_MS);
+	drive_restart(d);
+	drive_run(d, 10 * MINUTE_MS);
+	assert_int_equal(followed(d), 1);
+	assert_int_equal(count_events(dir, "recipient.", "bc_2", ""), before);
+	drive_reload(d, both);
+	model_end(drive_model(d));
+	drive_run(d, 20 * MINUTE_MS);
+	drive_verify(d);
+	assert_int_equal(count_events(dir, "recipient.added", "", ""), 300);
 	drive_close(d);
 	fixture_remove(dir);
 }
@@ -275,6 +316,7 @@ int main(void)
 		cmocka_unit_test(ended_while_a_page_is_committed),
 		cmocka_unit_test(an_empty_answer_removes_nobody),
 		cmocka_unit_test(the_last_status_is_told),
+		cmocka_unit_test(organizations_come_and_go),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
 }
