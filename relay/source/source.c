@@ -68,6 +68,8 @@ void source_close(struct source *s)
 		watch_free(w);
 	}
 	free(s->v);
+	free(s->worked_org);
+	free(s->refused_org);
 	listing_release(&s->listing);
 	planner_free(s->planner);
 	client_close(s->client);
@@ -184,10 +186,31 @@ static void ask_client(struct ask *a, const struct request *r)
 		source_not_asked(a, err.msg);
 }
 
-/* A broadcast to try the key on, another one each time. */
-static struct watch *any_watch(struct source *s)
+/* Where to try the key. It may have lost one organization only: whether it is dead, another one
+ * must say, and best the one that answered last. A dead one is tried everywhere. */
+static const char *org_to_try(struct source *s)
 {
-	return s->n ? s->v[prng_next(&s->random) % s->n] : NULL;
+	const struct strings *orgs = &s->options->orgs;
+
+	if (s->health.doubt && s->worked_org && strcmp(s->worked_org, s->refused_org) != 0)
+		return s->worked_org;
+	for (size_t i = 0; s->health.doubt && i < orgs->n; i++)
+		if (strcmp(orgs->v[i], s->refused_org) != 0)
+			return orgs->v[i];
+	return orgs->v[prng_next(&s->random) % orgs->n];
+}
+
+/* A broadcast of it, another one each time. */
+static struct watch *any_watch(struct source *s, const char *org)
+{
+	size_t first = s->n ? prng_next(&s->random) % s->n : 0;
+
+	for (size_t i = 0; i < s->n; i++) {
+		struct watch *w = s->v[(first + i) % s->n];
+		if (strcmp(w->followed.record.org, org) == 0)
+			return w;
+	}
+	return NULL;
 }
 
 static void ask_probe(struct source *s)
@@ -196,11 +219,10 @@ static void ask_probe(struct source *s)
 	struct ask *a = xcalloc(1, sizeof *a);
 
 	a->source = s;
-	r.org = s->options->orgs.v[0];
+	r.org = org_to_try(s);
 	if (r.kind == REQUEST_RECIPIENTS) {
-		const struct watch *w = any_watch(s);
+		const struct watch *w = any_watch(s, r.org);
 		r.kind = w ? REQUEST_RECIPIENTS : REQUEST_ORGS;
-		r.org = w ? w->followed.record.org : r.org;
 		r.broadcast = w ? w->followed.record.id : NULL;
 	}
 	ask_client(a, &r);

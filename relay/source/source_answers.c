@@ -5,6 +5,9 @@
 #include "relay/source/source_state.h"
 
 #include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/mem.h"
 
 #define MISSING_MAX 2 /* 404 in a row until a broadcast counts as gone */
 
@@ -86,7 +89,9 @@ static void refuse_key(struct ask *a, const char *why, int status)
 
 	trouble(a, why, status);
 	err_set(&err, ERR_DENIED, "the API key is refused: %s", why);
-	tell_change(s, health_no_key(&s->health, a->what, s->now.mono_ms), err.msg, status);
+	/* What was under way when the doubt arose proves no more than what raised it. */
+	if (a->plan.kind == PLAN_NOTHING || !s->health.doubt)
+		tell_change(s, health_no_key(&s->health, a->what, s->now.mono_ms), err.msg, status);
 	source_end_ask(a);
 }
 
@@ -199,13 +204,25 @@ static void advance(struct source *s, const struct ask *a, int64_t took_ms)
 	s->now.wall_ms += behind;
 }
 
+static void note_org(struct source *s, const char *org, enum answer_kind kind)
+{
+	char **which = kind == ANSWER_PAGE ? &s->worked_org : &s->refused_org;
+
+	if (kind != ANSWER_PAGE && kind != ANSWER_NO_KEY)
+		return;
+	if (*which && strcmp(*which, org) == 0)
+		return;
+	free(*which);
+	*which = xstrdup(org);
+}
+
 void source_answered(void *arg, const struct request *r, const struct answer *answer)
 {
 	struct ask *a = arg;
 	struct source *s = a->source;
 
-	(void)r;
 	s->stats.in_flight--;
+	note_org(s, r->org, answer->kind);
 	advance(s, a, answer->took_ms);
 	if (a->plan.kind == PLAN_NOTHING)
 		health_probed(&s->health);

@@ -39,9 +39,10 @@ struct stage {
 	unsigned counter;	      /* sent_count */
 	struct fake_reply list, page; /* given instead, when status or failure is set */
 	bool countless;
+	const char *refused; /* 401 for URLs with this in them; NULL: none */
 
 	/* what the owner got */
-	struct notice notices[64];
+	struct notice notices[512];
 	size_t nnotices;
 	unsigned listings, pages, unchanged, lasts, rows_read, added, followed_counter;
 	unsigned page_asked; /* of the last page */
@@ -122,7 +123,7 @@ static void on_notice(void *arg, enum source_notice what, const struct followed 
 {
 	struct stage *t = arg;
 
-	assert_true(t->nnotices < 64);
+	assert_true(t->nnotices < 512);
 	struct notice *n = &t->notices[t->nnotices++];
 	n->what = what;
 	n->number = number;
@@ -139,20 +140,9 @@ static unsigned count_notices(const struct stage *t, enum source_notice what, co
 	return n;
 }
 
-static struct stage *open_stage(unsigned rows)
+static void open_source(struct stage *t)
 {
-	struct stage *t = calloc(1, sizeof *t);
 	struct err err = {0};
-
-	t->options = (struct source_options){.base_url = base_url,
-					     .api_key = key,
-					     .orgs = {orgs, 1},
-					     .poll_every_ms = 5000,
-					     .poll_every_max_ms = 300000,
-					     .timeout_ms = 30000};
-	t->rows = rows;
-	t->now = (struct instant){.wall_ms = 1700000000000, .mono_ms = 1000};
-	states_init(&t->states);
 	struct source_env env = {.fetch = fake_fetch,
 				 .fetch_arg = &t->api,
 				 .states = &t->states,
@@ -164,6 +154,29 @@ static struct stage *open_stage(unsigned rows)
 				 .arg = t};
 	t->source = source_open(&t->options, &env, t->now, &err);
 	assert_non_null(t->source);
+}
+
+/* With options that were changed. */
+static void reopen(struct stage *t)
+{
+	source_close(t->source);
+	open_source(t);
+}
+
+static struct stage *open_stage(unsigned rows)
+{
+	struct stage *t = calloc(1, sizeof *t);
+
+	t->options = (struct source_options){.base_url = base_url,
+					     .api_key = key,
+					     .orgs = {orgs, 1},
+					     .poll_every_ms = 5000,
+					     .poll_every_max_ms = 300000,
+					     .timeout_ms = 30000};
+	t->rows = rows;
+	t->now = (struct instant){.wall_ms = 1700000000000, .mono_ms = 1000};
+	states_init(&t->states);
+	open_source(t);
 	return t;
 }
 
@@ -236,7 +249,9 @@ static bool asks_for_rows(const struct stage *t)
 
 static void answer(struct stage *t)
 {
-	if (asks_for_rows(t))
+	if (t->refused && strstr(t->api.v[0].url, t->refused))
+		fake_answer(&t->api, &(struct fake_reply){.status = 401});
+	else if (asks_for_rows(t))
 		answer_page(t);
 	else
 		answer_list(t);
@@ -576,18 +591,8 @@ static void keeps_to_the_budget(void **state)
 	struct stage *t = open_stage(400);
 
 	(void)state;
-	source_close(t->source);
 	t->options.rate_limit = 1; /* 60 a minute: 57 and a burst of 3 */
-	struct err err = {0};
-	struct source_env env = {.fetch = fake_fetch,
-				 .fetch_arg = &t->api,
-				 .states = &t->states,
-				 .statuses = &t->statuses,
-				 .page = on_page,
-				 .listing = on_listing,
-				 .notice = on_notice,
-				 .arg = t};
-	t->source = source_open(&t->options, &env, t->now, &err);
+	reopen(t);
 	for (int i = 0; i < 12; i++) {
 		t->counter++;
 		run_for(t, 5000);
@@ -875,6 +880,31 @@ static void a_refused_path_is_no_dead_key(void **state)
 	close_stage(t);
 }
 
+/* Two organizations, the key has lost access to one: nothing of the other waits for that. */
+static void a_refused_organization_is_no_dead_key(void **state)
+{
+	static char *two[][2] = {{(char *)"org_2", (char *)"c"}, {(char *)"c", (char *)"org_2"}};
+
+	(void)state;
+	for (int i = 0; i < 2; i++) {
+		struct stage *t = open_stage(5);
+		t->options.orgs = (struct strings){two[i], 2};
+		reopen(t);
+		run_for(t, 10000);
+		assert_non_null(source_find(t->source, "org_2", "bc_1"));
+		t->refused = "/orgs/org_2/";
+		unsigned listings = t->listings;
+		run_for(t, 1200000);
+		assert_int_equal(count_notices(t, SOURCE_DOWN, ""), 0);
+		assert_true(count_notices(t, SOURCE_TROUBLE, "HTTP 401") > 10);
+		assert_in_range(t->listings - listings, 200, 400);
+		t->refused = "/orgs/";
+		run_for(t, 60000);
+		assert_int_equal(count_notices(t, SOURCE_DOWN, "the API key is refused"), 1);
+		close_stage(t);
+	}
+}
+
 static void without_broadcasts_the_key_is_tried_on_the_organizations(void **state)
 {
 	struct stage *t = open_stage(5);
@@ -997,6 +1027,7 @@ int main(void)
 		cmocka_unit_test(an_outage_over_ends_all_backoffs),
 		cmocka_unit_test(a_dead_key_is_proved_on_another_path),
 		cmocka_unit_test(a_refused_path_is_no_dead_key),
+		cmocka_unit_test(a_refused_organization_is_no_dead_key),
 		cmocka_unit_test(without_broadcasts_the_key_is_tried_on_the_organizations),
 		cmocka_unit_test(retry_after_stops_all),
 		cmocka_unit_test(a_slow_answer_is_timed_from_its_end),
