@@ -163,6 +163,10 @@ void source_hand_over(struct source *from, struct source *to)
 		planner_move(from->planner, to->planner, &w->followed);
 		attach(to, w);
 	}
+	if (strcmp(from->options->base_url, to->options->base_url) == 0) {
+		to->budget.closed_until_ms = from->budget.closed_until_ms;
+		to->budget.refusals = from->budget.refusals;
+	}
 }
 
 void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,

@@ -569,6 +569,29 @@ static void handing_over_goes_on(void **state)
 	close_stage(t);
 }
 
+/* The API counts by address: a reload is no way round its "wait". Another API has said nothing. */
+static void handing_over_keeps_waiting(void **state)
+{
+	static char other[] = "http://127.0.0.1:2";
+
+	(void)state;
+	for (int same = 0; same < 2; same++) {
+		struct stage *t = open_stage(5), *u = open_stage(5);
+		u->options.base_url = same ? base_url : other;
+		reopen(u);
+		t->list = (struct fake_reply){.status = 429, .retry_after_ms = 12000};
+		settle(t);
+		source_hand_over(t->source, u->source);
+		settle(u);
+		assert_int_equal(u->api.asked > 0, !same);
+		pass(u, 12000);
+		settle(u);
+		assert_true(u->listings > 0);
+		close_stage(u);
+		close_stage(t);
+	}
+}
+
 static void a_pause_asks_nothing(void **state)
 {
 	struct stage *t = open_stage(5);
@@ -1015,6 +1038,7 @@ int main(void)
 		cmocka_unit_test(following_twice_keeps_the_first),
 		cmocka_unit_test(a_first_sweep_goes_on_where_it_was),
 		cmocka_unit_test(handing_over_goes_on),
+		cmocka_unit_test(handing_over_keeps_waiting),
 		cmocka_unit_test(a_pause_asks_nothing),
 		cmocka_unit_test(keeps_to_the_budget),
 		cmocka_unit_test(bad_input_is_told_and_does_no_harm),
