@@ -242,9 +242,11 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 	bool change = moved(&f->record, row);
 	f->listed_ms = now.mono_ms;
 	f->absent = false;
+	if (change)
+		f->moved_ms = now.wall_ms;
 	if (f->writing)
 		return;
-	bool wanted = source_wants(in->options, row, now.wall_ms);
+	bool wanted = source_wants(in->options, row, f->moved_ms, now.wall_ms);
 	if (wanted)
 		source_listed(in->source, f, row, change, now);
 	else if (!change)
@@ -309,7 +311,7 @@ void intake_listing(struct intake *in, const struct source_listing *l, struct in
 		struct followed *f = source_find(in->source, l->org, l->v[i].id);
 		if (f)
 			update(in, f, &l->v[i], l->text, now);
-		else if (source_wants(in->options, &l->v[i], now.wall_ms))
+		else if (source_wants(in->options, &l->v[i], 0, now.wall_ms))
 			arrive(in, l->org, &l->v[i], l->text, now.wall_ms);
 	}
 	note_round(in, l, false, now.mono_ms);

@@ -51,13 +51,15 @@ struct followed {
 	bool writing;	     /* intake's: a commit of its record is under way */
 	bool absent;	     /* intake's: the last complete list did not name it */
 	int64_t listed_ms;   /* intake's: mono, when the list named it last */
+	int64_t moved_ms;    /* intake's: wall, when its list entry was last seen to change; 0 */
 };
 
 struct source;
 
 /* Does the configuration ask for this broadcast? By its id whatever its age; else by its status,
- * and unless it is live only within follow_for of its newest time. Pure. */
-bool source_wants(const struct source_options *o, const struct listing_row *row,
+ * and unless it is live only within follow_for of its newest time, or of when its entry was last
+ * seen to change (0: not seen): counters move without a new updated_at. Pure. */
+bool source_wants(const struct source_options *o, const struct listing_row *row, int64_t moved_ms,
 		  int64_t now_wall_ms);
 
 /* Is its organization one of the configuration's, and is it one of the broadcasts, where these are

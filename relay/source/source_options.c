@@ -332,7 +332,7 @@ bool source_is_live(const char *status)
 	return true;
 }
 
-bool source_wants(const struct source_options *o, const struct listing_row *row,
+bool source_wants(const struct source_options *o, const struct listing_row *row, int64_t moved_ms,
 		  int64_t now_wall_ms)
 {
 	if (o->ids.n > 0) /* named by a person: whatever its age */
@@ -342,5 +342,6 @@ bool source_wants(const struct source_options *o, const struct listing_row *row,
 	if (source_is_live(row->status))
 		return true;
 	int64_t newest = row->updated_ms > row->created_ms ? row->updated_ms : row->created_ms;
-	return newest == DATE_NONE || newest >= now_wall_ms - o->follow_for_ms;
+	int64_t oldest = now_wall_ms - o->follow_for_ms;
+	return newest == DATE_NONE || newest >= oldest || moved_ms >= oldest;
 }

@@ -250,6 +250,24 @@ static size_t followed(const struct drive *d)
 	return status.followed;
 }
 
+/* Opens move the counters of a broadcast long after its last change of status. */
+static void followed_while_it_moves(void **state)
+{
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 300);
+	o.source = "  since: all\n  follow_for: 6h\n";
+	struct drive *d = drive_open(&o);
+	drive_run(d, 12 * 60 * MINUTE_MS);
+	assert_int_equal(followed(d), 2);
+	model_end(drive_model(d));
+	drive_run(d, 8 * 60 * MINUTE_MS);
+	assert_int_equal(followed(d), 0);
+	drive_verify(d);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
 /* The change of status by which a broadcast leaves those that are asked for is told. */
 static void the_last_status_is_told(void **state)
 {
@@ -315,6 +333,7 @@ int main(void)
 		cmocka_unit_test(gone_is_believed_when_the_list_agrees),
 		cmocka_unit_test(ended_while_a_page_is_committed),
 		cmocka_unit_test(an_empty_answer_removes_nobody),
+		cmocka_unit_test(followed_while_it_moves),
 		cmocka_unit_test(the_last_status_is_told),
 		cmocka_unit_test(organizations_come_and_go),
 	};

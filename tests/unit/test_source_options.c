@@ -196,8 +196,10 @@ static void wants(void **state)
 			.created_ms = created < 0 ? DATE_NONE : now - created * DAY,
 			.updated_ms = updated < 0 ? DATE_NONE : now - updated * DAY,
 		};
-		if (source_wants(&r.o, &row, now) != cases[i].wanted)
+		if (source_wants(&r.o, &row, 0, now) != cases[i].wanted)
 			fail_msg("case %zu: %s %s", i, cases[i].broadcasts, cases[i].status);
+		if (cases[i].wanted && !source_wants(&r.o, &row, now - DAY, now))
+			fail_msg("case %zu: moved", i);
 		release(&r);
 	}
 }
