@@ -6,13 +6,9 @@
  */
 #include "transports/transport.h"
 
-#include <arpa/inet.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <sys/un.h>
 
-#include "relay/base/mem.h"
+#include "transports/nng_address.h"
 #include "transports/nng_bus.h"
 
 #define URL_MAX 127 /* nng's own ceiling */
@@ -21,7 +17,7 @@ static const struct option options[] = {
 	{"listen", OPT_STRINGS, offsetof(struct nng_settings, listen), .required = true,
 	 .help = "where subscribers connect: tcp://, ipc://, ws:// or inproc:// addresses"},
 	{"refill", OPT_STRING, offsetof(struct nng_settings, refill),
-	 .help = "where subscribers ask for events they missed, e.g. tcp://127.0.0.1:5556"},
+	 .help = "where subscribers ask for events they missed: a tcp:// or ipc:// address"},
 	{"send_buffer", OPT_INT, offsetof(struct nng_settings, send_buffer), .preset = "8192",
 	 .min = 1, .max = 8192,
 	 .help = "messages kept for a slow subscriber before the oldest is dropped"},
@@ -32,82 +28,21 @@ static const struct option options[] = {
 
 enum reach { REACH_LOCAL, REACH_LOOPBACK, REACH_WIDE, REACH_NONE /* not a usable URL */ };
 
-static bool parse_port(const char *text, in_port_t *ret)
-{
-	unsigned long port = 0;
-	size_t len = strspn(text, "0123456789");
-
-	if (len < 1 || len > 5 || (text[len] && text[len] != '/'))
-		return false;
-	for (size_t i = 0; i < len; i++)
-		port = port * 10 + (unsigned long)(text[i] - '0');
-	if (port < 1 || port > 65535)
-		return false;
-	*ret = htons((in_port_t)port);
-	return true;
-}
-
-static bool parse_host(const char *host, in_port_t port, struct sockaddr_storage *ret)
-{
-	struct sockaddr_in *v4 = (void *)ret;
-	struct sockaddr_in6 *v6 = (void *)ret;
-
-	*ret = (struct sockaddr_storage){0};
-	if (!*host || !strcmp(host, "*"))
-		host = "0.0.0.0";
-	else if (!strcmp(host, "localhost"))
-		host = "127.0.0.1";
-	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = port;
-		return true;
-	}
-	if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
-		v6->sin6_family = AF_INET6;
-		v6->sin6_port = port;
-		return true;
-	}
-	return false;
-}
-
-/* "127.0.0.1:5555", "[::1]:5555", "*:5555", with a path behind for ws. */
-static bool parse_address(const char *text, struct sockaddr_storage *ret)
-{
-	char host[64];
-	const char *end = *text == '[' ? strchr(text, ']') : strchr(text, ':');
-	const char *from = *text == '[' ? text + 1 : text;
-	in_port_t port;
-
-	if (!end || (size_t)(end - from) >= sizeof host)
-		return false;
-	memcpy(host, from, (size_t)(end - from));
-	host[end - from] = '\0';
-	if (*end == ']' && (*++end != ':' || !strchr(host, ':')))
-		return false;
-	return parse_port(end + 1, &port) && parse_host(host, port, ret);
-}
-
-static const char *behind(const char *url, const char *scheme)
-{
-	size_t len = strlen(scheme);
-	return strncmp(url, scheme, len) == 0 ? url + len : NULL;
-}
-
 /* ret is written for tcp and ws only. */
 static enum reach judge_url(const char *url, struct sockaddr_storage *ret)
 {
-	const char *tcp = behind(url, "tcp://"), *ws = behind(url, "ws://");
-	const char *ipc = behind(url, "ipc://"), *inproc = behind(url, "inproc://");
+	const char *tcp = nng_address_behind(url, "tcp://");
+	const char *ipc = nng_address_behind(url, "ipc://");
+	const char *ws = nng_address_behind(url, "ws://");
+	const char *inproc = nng_address_behind(url, "inproc://");
 
 	if (strlen(url) > URL_MAX)
 		return REACH_NONE;
 	if (ipc)
-		return *ipc == '/' && strlen(ipc) < sizeof((struct sockaddr_un){0}).sun_path
-			       ? REACH_LOCAL
-			       : REACH_NONE;
+		return nng_address_is_path(ipc) ? REACH_LOCAL : REACH_NONE;
 	if (inproc)
 		return *inproc ? REACH_LOCAL : REACH_NONE;
-	if ((!tcp && !ws) || (tcp && strchr(tcp, '/')) || !parse_address(tcp ? tcp : ws, ret))
+	if ((!tcp && !ws) || (tcp && strchr(tcp, '/')) || !nng_address_parse(tcp ? tcp : ws, ret))
 		return REACH_NONE;
 	return address_is_loopback((struct sockaddr *)ret) ? REACH_LOOPBACK : REACH_WIDE;
 }
@@ -131,6 +66,23 @@ static void check_url(const char *url, const struct node *at, const struct nng_s
 			   node_shown(at, shown));
 }
 
+/* That socket is not nng's, so it has fewer kinds of addresses. */
+static void check_refill(const struct node *at, const struct nng_settings *s, struct problems *p)
+{
+	struct sockaddr_storage address;
+	char shown[NODE_SHOWN];
+	bool known =
+		nng_address_behind(s->refill, "tcp://") || nng_address_behind(s->refill, "ipc://");
+
+	if (known && judge_url(s->refill, &address) != REACH_NONE)
+		check_url(s->refill, at, s, p);
+	else
+		problem_at(p, at,
+			   "%s: tcp://ADDRESS:PORT or ipc:///PATH is expected (ADDRESS: an IP "
+			   "address, localhost or *)",
+			   node_shown(at, shown));
+}
+
 static void check(const void *settings, const struct node *at, struct problems *p)
 {
 	const struct nng_settings *s = settings;
@@ -148,7 +100,7 @@ static void check(const void *settings, const struct node *at, struct problems *
 				problem_at(p, listen, "an address is named twice");
 	if (!s->refill)
 		return;
-	check_url(s->refill, refill, s, p);
+	check_refill(refill, s, p);
 	for (size_t i = 0; i < s->listen.n; i++)
 		if (!strcmp(s->listen.v[i], s->refill))
 			problem_at(p, refill, "an address of its own is expected");

@@ -344,11 +344,10 @@ struct bus *bus_open(const struct nng_settings *settings, const struct transport
 
 	if (start(b, settings, err) == 0)
 		return b;
-	/* Nobody has had time to connect, so that these do not hang. */
 	refill_stop(b->refill);
 	refill_close(b->refill);
 	if (b->has_socket)
-		nng_close(b->socket);
+		nng_close(b->socket); /* nobody has had time to connect, so it does not hang */
 	leave(b);
 	return NULL;
 }
@@ -365,8 +364,8 @@ static void *finish(void *arg)
 	struct bus *b = arg;
 
 	pthread_join(b->thread, NULL);
+	refill_close(b->refill); /* before what may hang */
 	nng_close(b->socket);
-	refill_close(b->refill);
 	pthread_mutex_lock(&b->lock);
 	b->at_rest = true;
 	pthread_cond_signal(&b->finished);

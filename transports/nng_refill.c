@@ -1,23 +1,22 @@
-/* nng_refill — requests wait in nng contexts, one thread answers them in turn. Invariant: whatever
+/* nng_refill — what a request means, its answer, and the thread that gives it. Invariant: whatever
  * bytes come in, one JSON object of at most FRAME_REPLY_MAX bytes goes out. */
 #include "transports/nng_refill.h"
 
+#include <errno.h>
+#include <fcntl.h>
 #include <inttypes.h>
 #include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-
-#include <nng/nng.h>
-#include <nng/protocol/reqrep0/rep.h>
+#include <unistd.h>
 
 #include "relay/base/json.h"
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
 #include "transports/nng_bus.h"
+#include "transports/nng_callers.h"
 #include "transports/nng_frame.h"
 
-#define CALLERS	     16	       /* requests and unread replies held at a time */
-#define SEND_MS	     5000      /* how long a reply waits for a caller that does not read */
 #define SCAN_MAX     20000     /* routes looked at in one call, so that none holds up the rest */
 #define BODIES_MAX   (4 << 20) /* bytes of events in a reply */
 #define REPLY_TAIL   4096      /* room for what stands around events and topics */
@@ -169,168 +168,60 @@ void refill_answer(const struct transport_history *history, uint32_t number, con
 	json_doc_free(doc);
 }
 
-/* ---- the socket ---- */
-
-/* A context that receives, waits for its answer, or sends it. */
-struct caller {
-	struct refill *refill;
-	nng_ctx ctx;
-	nng_aio *aio;
-	bool sending;
-	nng_msg *request; /* owned; while it waits for the thread */
-};
+/* ---- the thread ---- */
 
 struct refill {
 	struct transport_env env;
-	nng_socket socket;
-	struct caller callers[CALLERS];
-	size_t ncallers;
-	struct mailbox *inbox; /* of the thread */
+	struct callers *callers;
+	int wake[2]; /* a pipe: a byte in it ends the wait */
 	pthread_t thread;
 	atomic_bool stop;
 };
 
-static void receive(struct caller *c)
+static void answer(void *arg, const char *request, size_t len, struct buf *reply)
 {
-	c->sending = false;
-	nng_aio_set_timeout(c->aio, NNG_DURATION_INFINITE);
-	nng_ctx_recv(c->ctx, c->aio);
-}
+	struct refill *r = arg;
 
-static void send_reply(struct caller *c, const struct buf *reply)
-{
-	nng_msg *msg;
-
-	if (nng_msg_alloc(&msg, reply->len) != 0) {
-		receive(c);
-		return;
-	}
-	memcpy(nng_msg_body(msg), reply->data, reply->len);
-	c->sending = true;
-	nng_aio_set_msg(c->aio, msg);
-	nng_aio_set_timeout(c->aio, SEND_MS);
-	nng_ctx_send(c->ctx, c->aio);
-}
-
-/* On the refill thread, or at the end wherever the mailbox is closed. */
-static void answer(void *arg)
-{
-	struct caller *c = arg;
-	struct refill *r = c->refill;
-	nng_msg *request = c->request;
-	struct buf reply = BUF_INIT(FRAME_REPLY_MAX);
-
-	c->request = NULL;
-	if (!atomic_load(&r->stop)) {
-		refill_answer(r->env.history, r->env.number, nng_msg_body(request),
-			      nng_msg_len(request), &reply);
-		if (!atomic_load(&r->stop))
-			send_reply(c, &reply);
-	}
-	nng_msg_free(request);
-	buf_release(&reply);
-}
-
-/* On one of nng's threads: nothing here may wait. */
-static void step(void *arg)
-{
-	struct caller *c = arg;
-	int rv = nng_aio_result(c->aio);
-
-	if (rv == NNG_ECLOSED || rv == NNG_ECANCELED || atomic_load(&c->refill->stop)) {
-		nng_msg *left = nng_aio_get_msg(c->aio);
-		if (left && (c->sending ? rv != 0 : rv == 0))
-			nng_msg_free(left);
-	} else if (c->sending) {
-		if (rv != 0)
-			nng_msg_free(nng_aio_get_msg(c->aio));
-		receive(c);
-	} else if (rv != 0) {
-		receive(c);
-	} else {
-		c->request = nng_aio_get_msg(c->aio);
-		mailbox_post(c->refill->inbox, answer, c);
-	}
+	refill_answer(r->env.history, r->env.number, request, len, reply);
 }
 
 static void *run(void *arg)
 {
 	struct refill *r = arg;
 
-	while (!atomic_load(&r->stop)) {
-		mailbox_wait(r->inbox, -1);
-		mailbox_run(r->inbox);
-	}
+	while (!atomic_load(&r->stop))
+		callers_turn(r->callers, r->wake[0]);
 	return NULL;
-}
-
-static int open_callers(struct refill *r)
-{
-	for (; r->ncallers < CALLERS; r->ncallers++) {
-		struct caller *c = &r->callers[r->ncallers];
-		c->refill = r;
-		int rv = nng_aio_alloc(&c->aio, step, c);
-		if (rv != 0)
-			return rv;
-		rv = nng_ctx_open(&c->ctx, r->socket);
-		if (rv != 0) {
-			nng_aio_free(c->aio);
-			return rv;
-		}
-	}
-	return 0;
 }
 
 static int start(struct refill *r, const char *url, struct err *err)
 {
-	int rv = nng_socket_set_size(r->socket, NNG_OPT_RECVMAXSZ, FRAME_REQUEST_MAX);
-
-	if (rv == 0)
-		rv = open_callers(r);
-	if (rv == 0)
-		rv = nng_listen(r->socket, url, NULL, 0);
-	if (rv != 0)
-		return err_set(err, ERR_NET, "listen on %s: %s", url, nng_strerror(rv));
-	return bus_thread(&r->thread, "refill", run, r, err);
+	if (pipe2(r->wake, O_CLOEXEC | O_NONBLOCK) < 0)
+		return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
+	r->callers = callers_open(url, answer, r, err);
+	return r->callers ? bus_thread(&r->thread, "refill", run, r, err) : -1;
 }
 
 /* All but the thread. */
 static void release(struct refill *r)
 {
-	nng_close(r->socket);
-	for (size_t i = 0; i < r->ncallers; i++)
-		nng_aio_stop(r->callers[i].aio);
-	mailbox_close(r->inbox);
-	for (size_t i = 0; i < r->ncallers; i++)
-		nng_aio_free(r->callers[i].aio);
+	callers_close(r->callers);
+	for (int i = 0; i < 2; i++)
+		if (r->wake[i] >= 0)
+			close(r->wake[i]);
 	free(r);
 }
 
 struct refill *refill_open(const char *url, const struct transport_env *env, struct err *err)
 {
 	struct refill *r = xcalloc(1, sizeof *r);
-	int rv = nng_rep0_open(&r->socket);
 
-	if (rv != 0) {
-		free(r);
-		err_set(err, ERR_NET, "nng: %s", nng_strerror(rv));
-		return NULL;
-	}
 	r->env = *env;
-	r->inbox = mailbox_open(NULL, NULL);
-	if (start(r, url, err) < 0) {
-		atomic_store(&r->stop, true);
-		release(r);
-		return NULL;
-	}
-	for (size_t i = 0; i < r->ncallers; i++)
-		receive(&r->callers[i]);
-	return r;
-}
-
-static void wake(void *arg)
-{
-	(void)arg; /* that it came is all */
+	r->wake[0] = r->wake[1] = -1;
+	if (start(r, url, err) == 0)
+		return r;
+	release(r);
+	return NULL;
 }
 
 void refill_stop(struct refill *r)
@@ -338,7 +229,8 @@ void refill_stop(struct refill *r)
 	if (!r)
 		return;
 	atomic_store(&r->stop, true);
-	mailbox_post(r->inbox, wake, NULL);
+	while (write(r->wake[1], "", 1) < 0 && errno == EINTR) {
+	}
 }
 
 void refill_close(struct refill *r)

@@ -1,9 +1,10 @@
 /*
  * nng_refill — answers a subscriber's "what came after sequence N on this topic?" from the journal.
  *
- * A REP socket whose requests wait in a few nng contexts; one thread asks the history for one
- * request after the other. Every request gets a reply, a bad one {"error": "…"}. The protocol is
- * in docs/bus.md.
+ * One thread with sockets of its own (nng_callers.h) asks the history for one request after the
+ * other. To its callers it is a REP socket, but none of nng's: nng 1.5 keeps every closed
+ * connection of the process for ever once a caller has left at the wrong moment. Every request
+ * gets a reply, a bad one {"error": "…"}. The protocol is in docs/bus.md.
  */
 #ifndef RELAY_NNG_REFILL_H
 #define RELAY_NNG_REFILL_H
@@ -16,7 +17,7 @@ struct refill;
 struct refill *refill_open(const char *url, const struct transport_env *env, struct err *err);
 /* From now on nothing is asked of the history, except what is being asked. NULL is allowed. */
 void refill_stop(struct refill *r);
-/* Ends the thread and the socket, frees. May hang as long as nng does. NULL is allowed. */
+/* Ends the thread and its sockets, frees. Waits for what is being asked. NULL is allowed. */
 void refill_close(struct refill *r);
 
 /* The reply to one request. */

@@ -84,6 +84,12 @@ struct nng_world *nng_world_new(void)
 	return w;
 }
 
+void nng_world_refill_on_tcp(struct nng_world *w)
+{
+	free(w->refill);
+	w->refill = xasprintf("tcp://127.0.0.1:%d", nng_world_port());
+}
+
 void nng_world_open(struct nng_world *w, const char *listen)
 {
 	char *urls[] = {w->bus, (char *)(uintptr_t)listen};
@@ -117,8 +123,7 @@ void nng_world_free(struct nng_world *w)
 	free(w->v);
 	pthread_mutex_destroy(&w->lock);
 	unlink(w->bus + strlen("ipc://"));
-	unlink(w->refill + strlen("ipc://"));
-	rmdir(w->folder);
+	assert_int_equal(rmdir(w->folder), 0); /* the refill's file went with its socket */
 	free(w->folder);
 	free(w->bus);
 	free(w->refill);

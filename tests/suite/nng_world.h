@@ -11,7 +11,7 @@
 
 struct nng_world {
 	char *folder;
-	char *bus, *refill; /* ipc addresses in it */
+	char *bus, *refill; /* ipc addresses in it, unless refills are on tcp */
 	struct mailbox *loop;
 	struct transport_env env;
 	struct transport_history history;
@@ -30,6 +30,7 @@ struct nng_world {
 };
 
 struct nng_world *nng_world_new(void);
+void nng_world_refill_on_tcp(struct nng_world *w); /* before it is opened */
 /* Opens the transport: again after a close, it is the relay's restart. `listen`: a second address
  * besides its own, or NULL. */
 void nng_world_open(struct nng_world *w, const char *listen);

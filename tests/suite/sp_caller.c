@@ -1,6 +1,8 @@
 /* sp_caller — see its header. All calls wait, bounded by the socket's own timeouts. */
 #include "tests/suite/sp_caller.h"
 
+#include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stdint.h>
@@ -15,11 +17,13 @@
 #include "relay/base/mem.h"
 
 #define GREETING 8
-#define HEAD	 (1 + 8) /* a message: its kind, its length */
-#define ID	 4	 /* of a request; the reply bears the same */
+#define ID	 4 /* bytes of a request's id */
 #define WAIT_S	 15
 
-static bool write_all(int fd, const void *bytes, size_t len)
+/* The last of the ids that lead here has its top bit set; the reply bears the same. */
+static const unsigned char id[ID] = {0x80, 1, 2, 3};
+
+bool sp_caller_send(int fd, const void *bytes, size_t len)
 {
 	const char *at = bytes;
 
@@ -33,7 +37,7 @@ static bool write_all(int fd, const void *bytes, size_t len)
 	return true;
 }
 
-static bool read_all(int fd, void *bytes, size_t len)
+bool sp_caller_receive(int fd, void *bytes, size_t len)
 {
 	char *at = bytes;
 
@@ -47,52 +51,118 @@ static bool read_all(int fd, void *bytes, size_t len)
 	return true;
 }
 
+static int connect_to(int family, const void *at, socklen_t len)
+{
+	struct timeval wait = {.tv_sec = WAIT_S};
+	int fd = socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+	assert_true(fd >= 0);
+	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
+	assert_int_equal(connect(fd, at, len), 0);
+	return fd;
+}
+
+int sp_caller_connect(const char *url)
+{
+	struct sockaddr_un ipc = {.sun_family = AF_UNIX};
+	struct sockaddr_in tcp = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+
+	if (!strncmp(url, "ipc://", 6)) {
+		strncpy(ipc.sun_path, url + 6, sizeof ipc.sun_path - 1);
+		return connect_to(AF_UNIX, &ipc, sizeof ipc);
+	}
+	tcp.sin_port = htons((uint16_t)strtol(strrchr(url, ':') + 1, NULL, 10));
+	int on = 1, fd = connect_to(AF_INET, &tcp, sizeof tcp);
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+	return fd;
+}
+
 int sp_caller_open(const char *url)
 {
 	static const char req[GREETING] = {0, 'S', 'P', 0, 0, 0x30, 0, 0};
 	static const char rep[GREETING] = {0, 'S', 'P', 0, 0, 0x31, 0, 0};
-	struct sockaddr_un at = {.sun_family = AF_UNIX};
-	struct timeval wait = {.tv_sec = WAIT_S};
 	char greeting[GREETING];
-	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int fd = sp_caller_connect(url);
 
-	assert_true(fd >= 0);
-	strncpy(at.sun_path, url + strlen("ipc://"), sizeof at.sun_path - 1);
-	setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &wait, sizeof wait);
-	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &wait, sizeof wait);
-	assert_int_equal(connect(fd, (struct sockaddr *)&at, sizeof at), 0);
-	assert_true(write_all(fd, req, sizeof req));
-	assert_true(read_all(fd, greeting, sizeof greeting));
+	assert_true(sp_caller_send(fd, req, sizeof req));
+	assert_true(sp_caller_receive(fd, greeting, sizeof greeting));
 	assert_memory_equal(greeting, rep, sizeof rep);
 	return fd;
 }
 
-bool sp_caller_ask(int fd, const char *request, size_t len)
+static bool is_ipc(int fd)
 {
-	unsigned char head[HEAD + ID] = {1};
-	uint64_t all = len + ID;
+	int family = 0;
+	socklen_t len = sizeof family;
+
+	assert_int_equal(getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &family, &len), 0);
+	return family == AF_UNIX;
+}
+
+bool sp_caller_announce(int fd, uint64_t len)
+{
+	unsigned char head[1 + 8] = {1};
 
 	for (int i = 0; i < 8; i++)
-		head[1 + i] = (unsigned char)(all >> (56 - 8 * i));
-	head[HEAD] = 0x80; /* the last of the ids that lead here */
-	return write_all(fd, head, sizeof head) && write_all(fd, request, len);
+		head[1 + i] = (unsigned char)(len >> (56 - 8 * i));
+	return is_ipc(fd) ? sp_caller_send(fd, head, 9) : sp_caller_send(fd, head + 1, 8);
+}
+
+bool sp_caller_put(int fd, const void *message, size_t len)
+{
+	return sp_caller_announce(fd, len) && sp_caller_send(fd, message, len);
+}
+
+bool sp_caller_ask(int fd, const char *request, size_t len)
+{
+	char *message = xmalloc(ID + len);
+
+	memcpy(message, id, ID);
+	memcpy(message + ID, request, len);
+	bool sent = sp_caller_put(fd, message, ID + len);
+	free(message);
+	return sent;
+}
+
+bool sp_caller_take(int fd, struct buf *ret)
+{
+	unsigned char head[1 + 8] = {1};
+	uint64_t len = 0;
+
+	if (!(is_ipc(fd) ? sp_caller_receive(fd, head, 9) : sp_caller_receive(fd, head + 1, 8)))
+		return false;
+	for (int i = 0; i < 8; i++)
+		len = len << 8 | head[1 + i];
+	assert_int_equal(head[0], 1);
+	assert_in_range(len, ID, 64 << 20);
+	char *message = xmalloc(len);
+	bool whole = sp_caller_receive(fd, message, len);
+	buf_clear(ret);
+	if (whole)
+		buf_add(ret, message, len);
+	free(message);
+	return whole;
 }
 
 bool sp_caller_reply(int fd, struct buf *ret)
 {
-	unsigned char head[HEAD + ID];
-	uint64_t all = 0;
+	struct buf message = BUF_INIT(64 << 20);
+	bool whole = sp_caller_take(fd, &message);
 
-	if (!read_all(fd, head, sizeof head))
-		return false;
-	for (int i = 0; i < 8; i++)
-		all = all << 8 | head[1 + i];
-	assert_int_equal(head[0], 1);
-	assert_in_range(all, ID, 64 << 20);
-	char *text = xmalloc(all);
-	bool whole = read_all(fd, text, all - ID);
 	buf_clear(ret);
-	buf_add(ret, text, all - ID);
-	free(text);
+	if (whole) {
+		assert_memory_equal(message.data, id, ID);
+		buf_add(ret, message.data + ID, message.len - ID);
+	}
+	buf_release(&message);
 	return whole;
+}
+
+void sp_caller_reset(int fd)
+{
+	struct linger at_once = {.l_onoff = 1};
+
+	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
+	close(fd);
 }

@@ -1,5 +1,6 @@
-/* nng: messages on tcp and ipc as docs/bus.md says, heartbeats, refills and what a bad request
- * gets, settings that are refused, an end within a second. */
+/* nng: messages on tcp and ipc as docs/bus.md says, heartbeats, what a refill gives and what a bad
+ * request gets, settings that are refused, an end within a second. Refills over their sockets are
+ * in test_nng_refill.c. */
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -18,7 +19,6 @@
 #include "relay/base/mem.h"
 #include "tests/suite/nng_child.h"
 #include "tests/suite/nng_world.h"
-#include "tests/suite/sp_caller.h"
 #include "transports/nng_bus.h"
 #include "transports/nng_frame.h"
 #include "transports/nng_refill.h"
@@ -309,113 +309,6 @@ static void a_bad_request_is_told_why(void **state)
 	nng_world_free(w);
 }
 
-static void call(struct reply *r, int fd, const char *request)
-{
-	assert_true(sp_caller_ask(fd, request, strlen(request)));
-	assert_true(sp_caller_reply(fd, &r->text));
-	read_reply(r);
-}
-
-static void requests_are_answered_over_the_socket(void **state)
-{
-	static const char good[] = "{\"topic\":\"recipient.\",\"after\":0,\"limit\":5}";
-	struct nng_world *w = nng_world_new();
-	struct reply r;
-
-	(void)state;
-	for (int i = 0; i < 20; i++)
-		nng_world_commit(w, A, 100);
-	nng_world_open(w, NULL);
-	int one = sp_caller_open(w->refill), two = sp_caller_open(w->refill);
-	reply_begin(&r);
-	for (size_t i = 0; i < sizeof bad / sizeof *bad; i++) {
-		call(&r, one, bad[i].request);
-		assert_non_null(json_get(r.root, "error"));
-	}
-	call(&r, two, good);
-	assert_int_equal(json_count(json_get(r.root, "events")), 5);
-	/* One that is too long ends its connection; the others, and its next, are served. */
-	char *longest = xcalloc(1, FRAME_REQUEST_MAX + 1);
-	memset(longest, ' ', FRAME_REQUEST_MAX + 1);
-	if (sp_caller_ask(one, longest, FRAME_REQUEST_MAX + 1))
-		assert_false(sp_caller_reply(one, &r.text));
-	close(one);
-	free(longest);
-	call(&r, two, good);
-	one = sp_caller_open(w->refill);
-	call(&r, one, good);
-	assert_int_equal(json_count(json_get(r.root, "events")), 5);
-	reply_end(&r);
-	close(one);
-	close(two);
-	nng_world_free(w);
-}
-
-/* Many callers that ask and never read, and then one that does. */
-static void callers_that_do_not_read_hold_up_nobody(void **state)
-{
-	static const char big[] = "{\"topic\":\"\"}";
-	struct nng_world *w = nng_world_new();
-	int idle[24];
-	struct reply r;
-
-	(void)state;
-	for (int i = 0; i < 100; i++)
-		nng_world_commit(w, A, 20000);
-	nng_world_open(w, NULL);
-	for (size_t i = 0; i < 24; i++) {
-		idle[i] = sp_caller_open(w->refill);
-		assert_true(sp_caller_ask(idle[i], big, sizeof big - 1));
-	}
-	int fd = sp_caller_open(w->refill);
-	reply_begin(&r);
-	call(&r, fd, big);
-	assert_int_equal(json_count(json_get(r.root, "events")), 100);
-	reply_end(&r);
-	for (size_t i = 0; i < 24; i++)
-		close(idle[i]);
-	close(fd);
-	nng_world_free(w);
-}
-
-/* A caller that does one thing wrong, and goes. */
-static void misbehave(const struct nng_world *w, int how)
-{
-	static const char part[] = {1, 0, 0, 0, 0, 0, 0, 0, 99, '{'};
-	static const char empty[] = {1, 0, 0, 0, 0, 0, 0, 0, 0};
-	static const char endless[] = {1, 127, -1, -1, -1, -1, -1, -1, -1};
-	int fd = sp_caller_open(w->refill);
-
-	switch (how % 5) {
-	case 0: /* half a request */ send(fd, part, sizeof part, MSG_NOSIGNAL); break;
-	case 1: /* no id */ send(fd, empty, sizeof empty, MSG_NOSIGNAL); break;
-	case 2: send(fd, endless, sizeof endless, MSG_NOSIGNAL); break;
-	case 3: sp_caller_ask(fd, "{\"topic\":\"\"}", 12); break;
-	default: shutdown(fd, SHUT_WR);
-	}
-	close(fd);
-}
-
-static void callers_that_misbehave_hold_up_nobody(void **state)
-{
-	struct nng_world *w = nng_world_new();
-	struct reply r;
-
-	(void)state;
-	for (int i = 0; i < 100; i++)
-		nng_world_commit(w, A, 2000);
-	nng_world_open(w, NULL);
-	for (int i = 0; i < 600; i++)
-		misbehave(w, i);
-	int fd = sp_caller_open(w->refill);
-	reply_begin(&r);
-	call(&r, fd, "{\"topic\":\"\"}");
-	assert_int_equal(json_count(json_get(r.root, "events")), 100);
-	reply_end(&r);
-	close(fd);
-	nng_world_free(w);
-}
-
 /* ---- settings ---- */
 
 static void check_settings(const char *text, struct problems *p, struct sockaddr_storage *ret,
@@ -469,6 +362,11 @@ static void settings_are_checked(void **state)
 		{"listen: 127.0.0.1:5555", "is expected"},
 		{"listen: [ipc:///run/x, ipc:///run/x]", "twice"},
 		{"listen: ipc:///run/x\nrefill: ipc:///run/x", "nng.yaml:2:9: refill"},
+		{"listen: ipc:///run/x\nrefill: ws://127.0.0.1:5556/x",
+		 "nng.yaml:2:9: refill: \"ws://127.0.0.1:5556/x\": tcp://ADDRESS:PORT or"},
+		{"listen: ipc:///run/x\nrefill: inproc://x", "tcp://ADDRESS:PORT or ipc:///PATH"},
+		{"listen: ipc:///run/x\nrefill: tcp://127.0.0.1:5556/x", "is expected"},
+		{"listen: ipc:///run/x\nrefill: ipc://x", "is expected"},
 		{"listen: ipc:///run/x\nsend_buffer: 8193", "send_buffer"},
 		{"listen: ipc:///run/x\nsend_buffer: 0", "send_buffer"},
 		{"listen: ipc:///0123456789012345678901234567890123456789012345678901234567890123"
@@ -590,9 +488,6 @@ int main(int argc, char **argv)
 		cmocka_unit_test(a_reply_is_bounded),
 		cmocka_unit_test(long_topics_do_not_pass_the_bound),
 		cmocka_unit_test(a_bad_request_is_told_why),
-		cmocka_unit_test(requests_are_answered_over_the_socket),
-		cmocka_unit_test(callers_that_do_not_read_hold_up_nobody),
-		cmocka_unit_test(callers_that_misbehave_hold_up_nobody),
 		cmocka_unit_test(settings_are_checked),
 		cmocka_unit_test(the_tcp_addresses_are_named),
 		cmocka_unit_test(an_address_in_use_is_named),

@@ -1,0 +1,177 @@
+/* nng_address — text to address, address to listening socket. Invariant: names are never resolved,
+ * so nothing here waits. */
+#include "transports/nng_address.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "relay/base/mem.h"
+
+#define BACKLOG 128
+
+const char *nng_address_behind(const char *url, const char *scheme)
+{
+	size_t len = strlen(scheme);
+	return strncmp(url, scheme, len) == 0 ? url + len : NULL;
+}
+
+static bool parse_port(const char *text, in_port_t *ret)
+{
+	unsigned long port = 0;
+	size_t len = strspn(text, "0123456789");
+
+	if (len < 1 || len > 5 || (text[len] && text[len] != '/'))
+		return false;
+	for (size_t i = 0; i < len; i++)
+		port = port * 10 + (unsigned long)(text[i] - '0');
+	if (port < 1 || port > 65535)
+		return false;
+	*ret = htons((in_port_t)port);
+	return true;
+}
+
+static bool parse_host(const char *host, in_port_t port, struct sockaddr_storage *ret)
+{
+	struct sockaddr_in *v4 = (void *)ret;
+	struct sockaddr_in6 *v6 = (void *)ret;
+
+	*ret = (struct sockaddr_storage){0};
+	if (!*host || !strcmp(host, "*"))
+		host = "0.0.0.0";
+	else if (!strcmp(host, "localhost"))
+		host = "127.0.0.1";
+	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
+		v4->sin_family = AF_INET;
+		v4->sin_port = port;
+		return true;
+	}
+	if (inet_pton(AF_INET6, host, &v6->sin6_addr) == 1) {
+		v6->sin6_family = AF_INET6;
+		v6->sin6_port = port;
+		return true;
+	}
+	return false;
+}
+
+bool nng_address_parse(const char *text, struct sockaddr_storage *ret)
+{
+	char host[64];
+	const char *end = *text == '[' ? strchr(text, ']') : strchr(text, ':');
+	const char *from = *text == '[' ? text + 1 : text;
+	in_port_t port;
+
+	if (!end || (size_t)(end - from) >= sizeof host)
+		return false;
+	memcpy(host, from, (size_t)(end - from));
+	host[end - from] = '\0';
+	if (*end == ']' && (*++end != ':' || !strchr(host, ':')))
+		return false;
+	return parse_port(end + 1, &port) && parse_host(host, port, ret);
+}
+
+bool nng_address_is_path(const char *path)
+{
+	return *path == '/' && strlen(path) < sizeof((struct sockaddr_un){0}).sun_path;
+}
+
+/* ---- listening ---- */
+
+static int new_socket(int family)
+{
+	return socket(family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+}
+
+static int listen_tcp(const char *text)
+{
+	struct sockaddr_storage at;
+	int fd, on = 1;
+
+	if (!nng_address_parse(text, &at)) {
+		errno = EINVAL;
+		return -1;
+	}
+	fd = new_socket(at.ss_family);
+	if (fd < 0)
+		return -1;
+	setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &on, sizeof on);
+	socklen_t len =
+		at.ss_family == AF_INET ? sizeof(struct sockaddr_in) : sizeof(struct sockaddr_in6);
+	if (bind(fd, (struct sockaddr *)&at, len) == 0 && listen(fd, BACKLOG) == 0)
+		return fd;
+	int error = errno;
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+/* The file of a process that was killed is in the way of the next one. */
+static void remove_stale(const struct sockaddr_un *at)
+{
+	int fd = new_socket(AF_UNIX);
+
+	if (fd < 0)
+		return;
+	if (connect(fd, (const struct sockaddr *)at, sizeof *at) < 0 && errno == ECONNREFUSED)
+		unlink(at->sun_path);
+	close(fd);
+}
+
+static int bind_path(int fd, const struct sockaddr_un *at)
+{
+	if (bind(fd, (const struct sockaddr *)at, sizeof *at) == 0)
+		return 0;
+	if (errno != EADDRINUSE)
+		return -1;
+	remove_stale(at);
+	return bind(fd, (const struct sockaddr *)at, sizeof *at);
+}
+
+static int listen_ipc(const char *path)
+{
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	int fd;
+
+	if (!nng_address_is_path(path)) {
+		errno = EINVAL;
+		return -1;
+	}
+	memcpy(at.sun_path, path, strlen(path) + 1);
+	fd = new_socket(AF_UNIX);
+	if (fd < 0)
+		return -1;
+	bool bound = bind_path(fd, &at) == 0;
+	if (bound && listen(fd, BACKLOG) == 0)
+		return fd;
+	int error = errno;
+	if (bound)
+		unlink(path);
+	close(fd);
+	errno = error;
+	return -1;
+}
+
+int nng_listener_open(struct nng_listener *ret, const char *url, struct err *err)
+{
+	const char *tcp = nng_address_behind(url, "tcp://");
+	const char *ipc = nng_address_behind(url, "ipc://");
+	int fd;
+
+	errno = EPROTONOSUPPORT;
+	fd = tcp ? listen_tcp(tcp) : ipc ? listen_ipc(ipc) : -1;
+	if (fd < 0)
+		return err_set(err, ERR_NET, "listen on %s: %s", url, strerror(errno));
+	*ret = (struct nng_listener){fd, ipc ? xstrdup(ipc) : NULL};
+	return 0;
+}
+
+void nng_listener_close(struct nng_listener *l)
+{
+	if (l->path)
+		unlink(l->path); /* first, or it might be the next listener's */
+	close(l->fd);
+	free(l->path);
+}

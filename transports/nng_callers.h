@@ -1,0 +1,37 @@
+/*
+ * nng_callers — who asks for refills: the connections of a listening address, served as an SP REP
+ * socket would by whoever calls callers_turn, with plain sockets and poll. One thread.
+ *
+ * A connection has at most one request being answered and one reply being written. It is read from
+ * again when the reply is written; until then, what its caller sends waits in the kernel. Requests
+ * are answered in the order in which they came.
+ *
+ * So that no caller costs the others anything: CALLERS_MAX connections, one more is accepted and
+ * closed; CALLER_MS for a greeting, for the rest of a request, and for a caller to take any byte
+ * of its reply; FRAME_REQUEST_MAX bytes of a request; and CALLERS_UNREAD_MAX bytes of replies not
+ * yet taken: above it, the connection whose reply has stood still the longest ends. A connection
+ * on which nothing is under way may stay for ever.
+ */
+#ifndef RELAY_NNG_CALLERS_H
+#define RELAY_NNG_CALLERS_H
+
+#include "relay/base/buf.h"
+#include "relay/base/err.h"
+
+#define CALLERS_MAX	   256
+#define CALLER_MS	   5000
+#define CALLERS_UNREAD_MAX (64 << 20)
+
+struct callers;
+
+/* Puts the reply to a request, of at most FRAME_REPLY_MAX bytes, into an empty buf. */
+typedef void callers_answer(void *arg, const char *request, size_t len, struct buf *reply);
+
+/* Listens on a tcp:// or ipc:// address. */
+struct callers *callers_open(const char *url, callers_answer *answer, void *arg, struct err *err);
+/* Waits until a caller wants something or wake_fd can be read, and serves what can be served
+ * without waiting further; of the requests that have come, it answers one. */
+void callers_turn(struct callers *c, int wake_fd);
+void callers_close(struct callers *c); /* ends all connections; NULL is allowed */
+
+#endif
