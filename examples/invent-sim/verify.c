@@ -75,8 +75,7 @@ static int type_number(struct verify *v, const char *name)
 static bool is_compared(const struct verify *v, const char *type)
 {
 	if (!v->only)
-		return !strncmp(type, "recipient.", 10) && strcmp(type, "recipient.updated") &&
-		       strcmp(type, "recipient.removed");
+		return !strncmp(type, "recipient.", 10) && strcmp(type, "recipient.updated");
 	for (const char *const *t = v->only; *t; t++)
 		if (!strcmp(*t, type))
 			return true;

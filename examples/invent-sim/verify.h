@@ -36,7 +36,7 @@ extern const char *const verify_count_names[VERIFY_COUNTS];
 
 struct verify;
 
-/* types: those to compare, NULL-terminated; NULL: all recipient.… but updated and removed. */
+/* types: those to compare, NULL-terminated; NULL: all recipient.… but updated. */
 struct verify *verify_new(const char *const *types);
 void verify_free(struct verify *v);
 

@@ -80,9 +80,9 @@ static const struct verdict verdicts[] = {
 	 "\"state\":\"failed\",\"at\":\"" T1 "\",\"timed\":false,\"owed\":true}\n",
 	 EVENT("e1", "recipient.reverted", "r1", T1, ",\"state\":\"opened\""), 1, 1, 1, 1, 0, 0, 0,
 	 0},
-	{"others do not count",
-	 LINE("recipient.removed", "r1", T1, "false", "true")
-		 LINE("broadcast.sent", "r1", T1, "false", "true"),
+	{"a removal that never was", "", EVENT("e1", "recipient.removed", "r1", T1, ""), 0, 1, 0, 1,
+	 0, 0, 0, 0},
+	{"others do not count", LINE("broadcast.sent", "r1", T1, "false", "true"),
 	 EVENT("e1", "recipient.updated", "r1", T1, "") EVENT("e2", "relay.audit", "r1", T1, ""), 0,
 	 0, 0, 0, 0, 0, 0, 0},
 	{"torn and strange lines", OWED_SENT, GOOD_SENT "{\"id\":\"e2\",\"ty\n\nhello\n{}\n", 1, 1,
