@@ -8,12 +8,13 @@
  * to poll_every_max. The longest unseen goes first, page by page in turn between broadcasts; where
  * quiet ones compete with moved ones they get every fourth page.
  *
- * A sweep is complete when it saw as many distinct recipients as pagination-count says on its last
- * page, that count never fell while it ran (without counts: when no row came twice), no row was
- * unreadable, and it saw any row of those held, unless the list counts none; rows that slid between
- * pages make it incomplete, and it is repeated. Guards: at most
- * count / rows-a-page + 2 pages (100,000 where no count is given), a page equal to the one before
- * ends the sweep, and a page that fails again and again is passed over.
+ * A sweep ends with the page that reaches pagination-count, but behind a full page one more is
+ * looked at: the count may lag, or be of the page alone. It is complete when it saw as many
+ * distinct recipients as the count says (none given, or a lower one: when no row came twice), the
+ * count never fell while it ran, no row was unreadable, and it saw any row of those held, unless
+ * the list counts none; rows that slid between pages make it incomplete, and it is repeated.
+ * Guards: at most count / rows-a-page + 2 pages (100,000 where no count is given), a page equal to
+ * the one before ends the sweep, and a page that fails again and again is passed over.
  */
 #ifndef RELAY_PLANNER_H
 #define RELAY_PLANNER_H

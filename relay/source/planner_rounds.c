@@ -71,17 +71,23 @@ static bool ends(const struct round *r, const struct plan_answer *a)
 {
 	if (a->rows == 0 || repeats(r, a) || r->page >= PAGES_MAX)
 		return true;
-	if (a->count >= 0)
-		return r->rows + a->rows >= (size_t)a->count;
-	return a->rows < TAKE;
+	/* Behind a full page there may be more than the count says. */
+	return a->rows < TAKE && (a->count < 0 || r->rows + a->rows >= (size_t)a->count);
+}
+
+/* Of a page behind others that is empty, the count says nothing. */
+static bool is_steady(const struct round *r, const struct plan_answer *a)
+{
+	return r->page == 1 || (r->steady && (a->count == r->count || a->rows == 0));
 }
 
 bool round_completes(const struct round *r, const struct plan_answer *a)
 {
-	bool steady = r->page == 1 || (r->steady && a->count == r->count);
-	bool all = a->count < 0 || r->rows + a->rows == (size_t)a->count;
+	int64_t count = a->rows || r->page == 1 ? a->count : r->count;
+	bool all = count < 0 || r->rows + a->rows == (size_t)count;
 
-	return ends(r, a) && steady && all && !repeats(r, a) && r->skipped + a->skipped == 0;
+	return ends(r, a) && is_steady(r, a) && all && !repeats(r, a) &&
+	       r->skipped + a->skipped == 0;
 }
 
 bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms)
@@ -89,7 +95,7 @@ bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms)
 	bool complete = round_completes(r, a), end = ends(r, a);
 
 	r->retry = (struct retry){0};
-	r->steady = r->page == 1 || (r->steady && a->count == r->count);
+	r->steady = is_steady(r, a);
 	r->count = a->count;
 	r->rows += a->rows;
 	r->skipped += a->skipped;

@@ -104,13 +104,23 @@ static size_t largest_page(const struct sweep *s, const struct plan_answer *a)
 	return a->rows > s->largest ? a->rows : s->largest;
 }
 
+/* An empty page behind others may say anything. */
+static int64_t count_of(const struct sweep *s, const struct plan_answer *a)
+{
+	return a->rows || s->page == s->first ? a->count : s->count;
+}
+
+/* A count may lag, or be of the page alone: behind a full page there may be more than it says. */
 static bool ends(const struct sweep *s, const struct plan_answer *a)
 {
+	size_t rows = s->rows + a->rows;
+
 	if (a->rows == 0 || repeats(s, a) || s->page >= PAGES_MAX)
 		return true;
-	if (a->count >= 0) /* two pages more than needed, for rows that came meanwhile */
-		return s->rows + a->rows >= (size_t)a->count ||
-		       s->page >= (size_t)a->count / largest_page(s, a) + 2;
+	if (a->count >= 0 && rows >= (size_t)a->count && a->rows < TAKE)
+		return true;
+	if (a->count >= 0 && rows <= (size_t)a->count) /* two more, for rows that came meanwhile */
+		return s->page >= (size_t)a->count / largest_page(s, a) + 2;
 	/* A short page may have others behind it: an empty one is the end. */
 	return a->fresh == 0 && s->barren + 1 >= BARREN_MAX;
 }
@@ -121,13 +131,14 @@ bool sweep_completes(const struct sweep *s, const struct plan_answer *a)
 		return false;
 	/* A row removed in the part already read pulls the next page's first row into it, unseen;
 	 * the sum would still be right, since the removed one was seen. */
-	if (a->count < s->count)
+	int64_t count = count_of(s, a);
+	if (count < s->count)
 		return false;
 	/* An API that fails may show nothing at all. */
 	if (s->held > 0 && s->seen + a->fresh == 0)
 		return false;
-	if (a->count >= 0)
-		return s->seen + a->fresh == (size_t)a->count;
+	if (count >= 0 && s->seen + a->fresh <= (size_t)count)
+		return s->seen + a->fresh == (size_t)count;
 	return !repeats(s, a) && s->doubled == 0 && a->rows == a->fresh;
 }
 
@@ -171,8 +182,8 @@ bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace 
 	s->doubled += a->rows - a->skipped - a->fresh;
 	s->changes += a->changes;
 	s->barren = a->fresh ? 0 : s->barren + 1;
-	s->spoiled = s->spoiled || a->count < s->count;
-	s->count = a->count;
+	s->spoiled = s->spoiled || count_of(s, a) < s->count;
+	s->count = count_of(s, a);
 	s->hash = a->hash;
 	if (end)
 		finish(s, complete, pace, now_mono_ms);
