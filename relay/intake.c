@@ -132,6 +132,7 @@ static void passage_end(struct passage *x)
 	if (x->writes_record)
 		x->page->broadcast->writing = false;
 	in->busy--;
+	x->page->broadcast->passing = false;
 	source_page_done(in->source, x->page, &x->result);
 	free(x->rows);
 	free(x->numbers);
@@ -413,6 +414,7 @@ void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
 	struct passage *x = xcalloc(1, sizeof *x);
 	*x = (struct passage){.in = in, .page = p, .recorded_ms = now_wall_ms};
 	in->busy++;
+	p->broadcast->passing = true;
 	x->rows = xcalloc(p->rows->n + 1, sizeof *x->rows);
 	x->numbers = xcalloc(p->rows->n + 1, sizeof *x->numbers);
 	x->known = xcalloc(p->rows->n + 1, sizeof *x->known);

@@ -76,11 +76,16 @@ void intake_listing_release(struct intake *in)
 	free(in->rounds);
 }
 
-/* Its rows stay in the journal, its record here. */
-static void let_rest(struct intake *in, struct followed *f)
+/* Its rows stay in the journal, its record here. Not while a page of it is under way: that page
+ * numbers new rows, and so would one that came after it is woken. Then the next list, or the next
+ * answer that it is gone, lets it rest. */
+static bool let_rest(struct intake *in, struct followed *f)
 {
+	if (f->passing)
+		return false;
 	intake_remember(in, &f->record);
 	source_unfollow(in->source, f);
+	return true;
 }
 
 /* No list will say of them that they are not asked for. */
@@ -89,10 +94,9 @@ void intake_let_rest_unnamed(struct intake *in)
 	size_t i = 0;
 	struct followed *f;
 	while ((f = source_at(in->source, i)) != NULL) {
-		if (source_names(in->options, f->record.org, f->record.id))
+		/* where one is let rest, another one takes its place */
+		if (source_names(in->options, f->record.org, f->record.id) || !let_rest(in, f))
 			i++;
-		else
-			let_rest(in, f); /* another one takes its place */
 	}
 }
 
@@ -319,8 +323,12 @@ void intake_listing(struct intake *in, const struct source_listing *l, struct in
 
 void intake_broadcast_gone(struct intake *in, struct followed *f, int64_t now_wall_ms)
 {
-	if (f->writing || f->record.gone || !f->absent)
+	if (f->writing || !f->absent)
 		return;
+	if (f->record.gone) {
+		let_rest(in, f);
+		return;
+	}
 	struct diff_place at = intake_place(in, &f->record, now_wall_ms);
 	struct batch *b = batch_new();
 	struct broadcast_record *w = batch_broadcast(b);

@@ -49,6 +49,7 @@ struct followed {
 	struct held *held;
 	struct sweep *sweep; /* the planner's */
 	bool writing;	     /* intake's: a commit of its record is under way */
+	bool passing;	     /* intake's: a page of it is under way there */
 	bool absent;	     /* intake's: the last complete list did not name it */
 	int64_t listed_ms;   /* intake's: mono, when the list named it last */
 	int64_t moved_ms;    /* intake's: wall, when its list entry was last seen to change; 0 */
