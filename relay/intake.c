@@ -129,10 +129,13 @@ void intake_commit(struct intake *in, struct batch *b, journal_done *done, void 
 static void passage_end(struct passage *x)
 {
 	struct intake *in = x->in;
+	struct followed *f = x->page->broadcast;
+	if (!x->result.failed && x->page->last && f->begun)
+		f->caught_up = true;
 	if (x->writes_record)
-		x->page->broadcast->writing = false;
+		f->writing = false;
+	f->passing = false;
 	in->busy--;
-	x->page->broadcast->passing = false;
 	source_page_done(in->source, x->page, &x->result);
 	free(x->rows);
 	free(x->numbers);
@@ -415,6 +418,10 @@ void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
 	*x = (struct passage){.in = in, .page = p, .recorded_ms = now_wall_ms};
 	in->busy++;
 	p->broadcast->passing = true;
+	if (p->sweep && p->sweep != p->broadcast->last_sweep) {
+		p->broadcast->last_sweep = p->sweep;
+		p->broadcast->begun = true;
+	}
 	x->rows = xcalloc(p->rows->n + 1, sizeof *x->rows);
 	x->numbers = xcalloc(p->rows->n + 1, sizeof *x->numbers);
 	x->known = xcalloc(p->rows->n + 1, sizeof *x->known);

@@ -240,6 +240,14 @@ static bool moved(const struct broadcast_record *r, const struct listing_row *ro
 	       text_differs(r->templates, row->templates) || r->gone;
 }
 
+/* By a status that is not asked for a broadcast leaves, but not before its rows were read once
+ * more: one that failed has most to tell at the end. */
+static bool stays(const struct intake *in, const struct followed *f, const struct listing_row *row,
+		  int64_t now_wall_ms)
+{
+	return source_wants(in->options, row, f->moved_ms, now_wall_ms) || !f->caught_up;
+}
+
 static void update(struct intake *in, struct followed *f, const struct listing_row *row,
 		   const char *text, struct instant now)
 {
@@ -250,7 +258,9 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 		f->moved_ms = now.wall_ms;
 	if (f->writing)
 		return;
-	bool wanted = source_wants(in->options, row, f->moved_ms, now.wall_ms);
+	if (text_differs(f->record.status, row->status))
+		f->caught_up = f->begun = false;
+	bool wanted = stays(in, f, row, now.wall_ms);
 	if (wanted)
 		source_listed(in->source, f, row, change, now);
 	else if (!change)

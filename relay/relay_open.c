@@ -12,10 +12,11 @@
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
 
-#define WIRE_CONNECTIONS 256   /* pooled over all http destinations */
-#define LOOP_CONNECTIONS 16    /* to the API */
-#define PARKED_EVERY_MS	 60000 /* a receiver that refuses everything is told of once a minute */
-#define FULL_PAUSE_MS	 5000  /* until a full journal is tried again */
+#define WIRE_CONNECTIONS 256	 /* pooled over all http destinations */
+#define LOOP_CONNECTIONS 16	 /* to the API */
+#define PARKED_EVERY_MS	 60000	 /* a receiver that refuses everything is told of once a minute */
+#define RECENT_MS	 3600000 /* a list entry that moved within it may have more to tell */
+#define FULL_PAUSE_MS	 5000	 /* until a full journal is tried again */
 
 /* ---- what the stages tell ---- */
 
@@ -232,7 +233,9 @@ static int follow_again(struct relay *r, struct store_head *head, struct err *er
 			return -1;
 		struct broadcast_record taken = *b;
 		*b = (struct broadcast_record){.gone = true};
-		source_follow(r->source, &taken, held);
+		struct followed *f = source_follow(r->source, &taken, held);
+		/* Else it may have ended while nobody looked. */
+		f->caught_up = f->record.updated_ms < relay_now(r).wall_ms - RECENT_MS;
 	}
 	return 0;
 }

@@ -51,6 +51,9 @@ struct followed {
 	bool writing;	     /* intake's: a commit of its record is under way */
 	bool passing;	     /* intake's: a page of it is under way there */
 	bool absent;	     /* intake's: the last complete list did not name it */
+	bool caught_up; /* intake's: a complete sweep began after its status last changed … */
+	bool begun;	/* … or has at least begun since then, … */
+	uint16_t last_sweep; /* … which is another one than this */
 	int64_t listed_ms;   /* intake's: mono, when the list named it last */
 	int64_t moved_ms;    /* intake's: wall, when its list entry was last seen to change; 0 */
 };

@@ -287,6 +287,30 @@ static void the_last_status_is_told(void **state)
 	fixture_remove(dir);
 }
 
+/* When a broadcast leaves those that are asked for, what happened to its rows until then is told:
+ * also when the relay is killed at that moment. */
+static void the_last_rows_are_told(void **state)
+{
+	(void)state;
+	for (int killed = 0; killed < 2; killed++) {
+		char *dir = fixture_folder();
+		struct drive_options o = campaign(dir, 300);
+		o.model.nbroadcasts = 1;
+		o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
+		struct drive *d = drive_open(&o);
+		while (!count_events(dir, "\"broadcast.sent\"", "", ""))
+			drive_run(d, 100);
+		model_end(drive_model(d));
+		if (killed)
+			drive_restart(d);
+		drive_run(d, 20 * MINUTE_MS);
+		drive_verify(d);
+		assert_int_equal(followed(d), 0);
+		drive_close(d);
+		fixture_remove(dir);
+	}
+}
+
 /* An organization that is no longer asked for costs no requests and makes no events; when it is
  * asked for again, it goes on where it was. */
 static void organizations_come_and_go(void **state)
@@ -335,6 +359,7 @@ int main(void)
 		cmocka_unit_test(an_empty_answer_removes_nobody),
 		cmocka_unit_test(followed_while_it_moves),
 		cmocka_unit_test(the_last_status_is_told),
+		cmocka_unit_test(the_last_rows_are_told),
 		cmocka_unit_test(organizations_come_and_go),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
