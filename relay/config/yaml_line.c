@@ -152,7 +152,9 @@ static void blank_secrets(char *line)
 	const char *end = line + strlen(line);
 	const char *value = line;
 
-	for (char *url = strstr(line, "://"); url; url = strstr(url + 3, "://")) {
+	for (char *url = line; (url = strchr(url, ':')); url++) {
+		if (strncmp(url, "://", 3))
+			continue;
 		char *at = url + 3 + strcspn(url + 3, "@/?# ,");
 		for (char *s = url + 3; *at == '@' && s < at; s++)
 			*s = ((unsigned char)*s & 0xC0) == 0x80 ? *s : '*';
