@@ -89,7 +89,7 @@ format: ## clang-format over our files
 asan: ## unit and contract tests with address and undefined behaviour sanitizers
 	@$(MAKE) --no-print-directory -j2 tests O=build/asan SANITIZE=address,undefined CFLAGS='-O1 -g' T=test_
 tsan: ## the same with the thread sanitizer
-	@TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp $(MAKE) --no-print-directory -j2 tests O=build/tsan SANITIZE=thread CFLAGS='-O1 -g' T=test_
+	@LIMIT=1200 TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp $(MAKE) --no-print-directory -j2 tests O=build/tsan SANITIZE=thread CFLAGS='-O1 -g' T=test_
 
 FUZZ_SECONDS ?= 30
 FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))

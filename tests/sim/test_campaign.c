@@ -299,7 +299,7 @@ static void the_last_rows_are_told(void **state)
 		o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
 		struct drive *d = drive_open(&o);
 		while (!count_events(dir, "\"broadcast.sent\"", "", ""))
-			drive_run(d, 100);
+			drive_run(d, 1000);
 		model_end(drive_model(d));
 		if (killed)
 			drive_restart(d);
