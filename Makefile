@@ -104,7 +104,7 @@ $(FUZZERS:%=$O/%): $O/%: $O/obj/tests/fuzz/%.o $O/librelay.a
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 crash: ## kill -9 at 50 random moments, against the simulator's ledger
-	@KILLS=50 $(MAKE) --no-print-directory tests T=crash
+	@KILLS=50 $(MAKE) --no-print-directory tests T=kill
 check-all: lint test asan tsan fuzz crash ## everything that takes longer
 
 BENCH_SHARED := $(patsubst %.c,$O/obj/%.o,$(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c)))

@@ -33,6 +33,8 @@ run_one() { # file
 	took=$(($(date +%s) - start))
 	if [ "${failed:-0}" = 0 ]; then
 		printf 'ok      %-34s %4d tests %4d s\n' "$name" "$passed" "$took"
+		# What a test says of itself: a seed, a count.
+		sed -nE 's/^ *# ([a-zA-Z_]+=.*)/        | \1/p' "$results/$name.log"
 	else
 		printf 'FAILED  %-34s %4d failed, exit %d, %d s\n' "$name" "$failed" $status "$took"
 		tail -n 80 "$results/$name.log" | sed 's/^/        | /'
