@@ -190,6 +190,13 @@ static int64_t round_pause(const struct planner *p)
 	return least > p->pace.every_ms ? least : p->pace.every_ms;
 }
 
+bool planner_is_behind(const struct planner *p, const struct plan *plan)
+{
+	if (plan->kind == PLAN_LIST)
+		return round_is_behind(round_of(p, plan));
+	return plan->kind == PLAN_PAGE && sweep_is_behind(plan->broadcast->sweep);
+}
+
 bool planner_completes(const struct planner *p, const struct plan *plan,
 		       const struct plan_answer *a)
 {
@@ -209,7 +216,7 @@ bool planner_read(struct planner *p, const struct plan *plan, const struct plan_
 void planner_failed(struct planner *p, const struct plan *plan, double random, int64_t now_mono_ms)
 {
 	if (plan->kind == PLAN_LIST)
-		retry_failed(&round_of(p, plan)->retry, random, now_mono_ms);
+		round_failed(round_of(p, plan), random, round_pause(p), now_mono_ms);
 	else
 		sweep_failed(plan->broadcast->sweep, &p->pace, random, now_mono_ms);
 }

@@ -14,7 +14,8 @@
  * count never fell while it ran, no row was unreadable, and it saw any row of those held, unless
  * the list counts none; rows that slid between pages make it incomplete, and it is repeated.
  * Guards: at most count / rows-a-page + 2 pages (100,000 where no count is given), a page equal to
- * the one before ends the sweep, and a page that fails again and again is passed over.
+ * the one before ends the sweep, and a page that fails again and again is passed over, as is one of
+ * the list.
  */
 #ifndef RELAY_PLANNER_H
 #define RELAY_PLANNER_H
@@ -62,6 +63,9 @@ struct plan_answer {
 	size_t changes; /* of them not as they were held */
 	uint64_t hash;	/* of the page's bytes */
 };
+/* Is all that was counted on the pages before it? Then an API that refuses this one says only that
+ * nothing is there. */
+bool planner_is_behind(const struct planner *p, const struct plan *plan);
 /* What planner_read would say of this answer, before it is told. PLAN_LIST: the round is through
  * and nothing slid in it. */
 bool planner_completes(const struct planner *p, const struct plan *plan,

@@ -7,7 +7,8 @@
 
 #include "relay/source/planner.h"
 
-#define PAGES_MAX 100000 /* of a list without counts: 10 million rows */
+#define PAGES_MAX	100000 /* of a list without counts: 10 million rows */
+#define PASS_OVER_AFTER 4      /* failures of one page; what is behind it must not wait for ever */
 
 /* A request that is repeated when it fails. */
 struct retry {
@@ -33,9 +34,11 @@ void round_init(struct round *r, const char *org, int64_t now_mono_ms);
 bool round_ready(const struct round *r, int64_t now_mono_ms);
 int64_t round_ready_at(const struct round *r);
 void round_plan(struct round *r, struct plan *ret, int64_t now_mono_ms);
+bool round_is_behind(const struct round *r);
 bool round_completes(const struct round *r, const struct plan_answer *a);
 /* pause_ms: from the start of one round to the next. */
 bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms);
+void round_failed(struct round *r, double random, int64_t pause_ms, int64_t now_mono_ms);
 
 /* One broadcast, page by page and again. */
 struct sweep {
@@ -64,6 +67,7 @@ void sweep_init(struct sweep *s, const struct followed *b, const struct pace *pa
 bool sweep_ready(const struct sweep *s, int64_t now_mono_ms);
 int64_t sweep_ready_at(const struct sweep *s);
 void sweep_plan(struct sweep *s, const struct followed *b, struct plan *ret, int64_t now_mono_ms);
+bool sweep_is_behind(const struct sweep *s);
 bool sweep_completes(const struct sweep *s, const struct plan_answer *a);
 bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace *pace,
 		int64_t now_mono_ms);

@@ -90,6 +90,22 @@ bool round_completes(const struct round *r, const struct plan_answer *a)
 	       r->skipped + a->skipped == 0;
 }
 
+bool round_is_behind(const struct round *r)
+{
+	return r->page > 1 && r->count >= 0 && r->rows >= (size_t)r->count;
+}
+
+static void go_on(struct round *r, bool end, int64_t pause_ms)
+{
+	if (!end) {
+		r->page++;
+		return;
+	}
+	r->pages = r->page;
+	r->page = 1;
+	r->due_ms = r->started_ms + pause_ms;
+}
+
 bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms)
 {
 	bool complete = round_completes(r, a), end = ends(r, a);
@@ -100,12 +116,16 @@ bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms)
 	r->rows += a->rows;
 	r->skipped += a->skipped;
 	r->hash = a->hash;
-	if (end) {
-		r->pages = r->page;
-		r->page = 1;
-		r->due_ms = r->started_ms + pause_ms;
-	} else {
-		r->page++;
-	}
+	go_on(r, end, pause_ms);
 	return complete;
+}
+
+void round_failed(struct round *r, double random, int64_t pause_ms, int64_t now_mono_ms)
+{
+	retry_failed(&r->retry, random, now_mono_ms);
+	if (r->page == 1 || r->retry.failures < PASS_OVER_AFTER)
+		return;
+	r->steady = false;
+	r->rows += TAKE;
+	go_on(r, r->count < 0 || r->rows >= (size_t)r->count, pause_ms);
 }

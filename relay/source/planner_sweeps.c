@@ -10,7 +10,6 @@
 #define BARREN_MAX                                                                                 \
 	3 /* pages without a new row end a list that has no count: it goes in circles              \
 	   */
-#define PASS_OVER_AFTER 4 /* failures of one page; what is behind it must not wait for ever */
 #define REPEATS_AT_ONCE 2 /* of incomplete sweeps; then the set moves faster than it is read */
 
 void sweep_init(struct sweep *s, const struct followed *b, const struct pace *pace,
@@ -123,6 +122,11 @@ static bool ends(const struct sweep *s, const struct plan_answer *a)
 		return s->page >= (size_t)a->count / largest_page(s, a) + 2;
 	/* A short page may have others behind it: an empty one is the end. */
 	return a->fresh == 0 && s->barren + 1 >= BARREN_MAX;
+}
+
+bool sweep_is_behind(const struct sweep *s)
+{
+	return s->page > s->first && s->count >= 0 && s->rows >= (size_t)s->count;
 }
 
 bool sweep_completes(const struct sweep *s, const struct plan_answer *a)

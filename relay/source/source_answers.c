@@ -105,7 +105,7 @@ static void come_later(struct ask *a, const struct answer *answer)
 	put_back(a);
 }
 
-/* Only a first page says that a broadcast is gone: behind the last page an API may answer 404. */
+/* Only a first page says that a broadcast is gone. */
 static void miss(struct ask *a, const char *why, int status)
 {
 	struct source *s = a->source;
@@ -216,6 +216,36 @@ static void note_org(struct source *s, const char *org, enum answer_kind kind)
 	*which = xstrdup(org);
 }
 
+static void take_page(struct ask *a, const struct answer *answer)
+{
+	if (a->plan.kind == PLAN_LIST) {
+		take_listing(a, answer);
+	} else if (a->plan.kind == PLAN_PAGE) {
+		source_take_page(a, answer);
+	} else {
+		source_worked(a->source);
+		source_end_ask(a);
+	}
+}
+
+/* Behind the last page an API may refuse what another answers with an empty list. */
+static bool is_the_end(const struct ask *a, enum answer_kind kind)
+{
+	return (kind == ANSWER_MISSING || kind == ANSWER_REFUSED) && is_planned(a) &&
+	       planner_is_behind(a->source->planner, &a->plan);
+}
+
+static void take_end(struct ask *a, const struct answer *answer)
+{
+	struct answer nothing = *answer;
+
+	nothing.kind = ANSWER_PAGE;
+	nothing.body = "[]";
+	nothing.len = strlen(nothing.body);
+	nothing.count = -1;
+	take_page(a, &nothing);
+}
+
 void source_answered(void *arg, const struct request *r, const struct answer *answer)
 {
 	struct ask *a = arg;
@@ -226,17 +256,12 @@ void source_answered(void *arg, const struct request *r, const struct answer *an
 	advance(s, a, answer->took_ms);
 	if (a->plan.kind == PLAN_NOTHING)
 		health_probed(&s->health);
-	switch (answer->kind) {
-	case ANSWER_PAGE:
-		if (a->plan.kind == PLAN_LIST) {
-			take_listing(a, answer);
-		} else if (a->plan.kind == PLAN_PAGE) {
-			source_take_page(a, answer);
-		} else {
-			source_worked(s);
-			source_end_ask(a);
-		}
+	if (is_the_end(a, answer->kind)) {
+		take_end(a, answer);
 		return;
+	}
+	switch (answer->kind) {
+	case ANSWER_PAGE: take_page(a, answer); return;
 	case ANSWER_LATER: come_later(a, answer); return;
 	case ANSWER_NO_KEY: refuse_key(a, answer->why, answer->status); return;
 	case ANSWER_MISSING: miss(a, answer->why, answer->status); return;

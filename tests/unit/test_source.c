@@ -39,6 +39,8 @@ struct stage {
 	unsigned counter;	      /* sent_count */
 	struct fake_reply list, page; /* given instead, when status or failure is set */
 	bool countless;
+	unsigned more;	     /* broadcasts: bc_1 and so many; the list is paged like the rows */
+	int behind;	     /* status of a page behind the last one; 0: an empty list */
 	const char *refused; /* 401 for URLs with this in them; NULL: none */
 
 	/* what the owner got */
@@ -204,6 +206,17 @@ static void write_rows(const struct stage *t, struct buf *out, unsigned page, un
 	}
 }
 
+/* Asked for a page that begins at or behind the end? Then it is answered, when that is special. */
+static bool answer_behind(struct stage *t, unsigned n)
+{
+	unsigned first = (fake_number(&t->api, "page") - 1) * fake_number(&t->api, "take");
+
+	if (!t->behind || first == 0 || first < n)
+		return false;
+	fake_answer(&t->api, &(struct fake_reply){.status = t->behind});
+	return true;
+}
+
 static void answer_page(struct stage *t)
 {
 	struct buf body = BUF_INIT(1 << 20);
@@ -214,6 +227,8 @@ static void answer_page(struct stage *t)
 		fake_answer(&t->api, &t->page);
 		return;
 	}
+	if (answer_behind(t, t->rows))
+		return;
 	buf_addc(&body, '[');
 	write_rows(t, &body, fake_number(&t->api, "page"), take);
 	buf_addc(&body, ']');
@@ -226,20 +241,28 @@ static void answer_page(struct stage *t)
 
 static void answer_list(struct stage *t)
 {
-	char body[256];
+	struct buf body = BUF_INIT(1 << 20);
+	char headers[64];
+	unsigned take = fake_number(&t->api, "take"), page = fake_number(&t->api, "page");
 
 	if (t->list.status || t->list.failure) {
 		fake_answer(&t->api, &t->list);
 		return;
 	}
-	snprintf(body, sizeof body, "[{\"id\":\"bc_1\",\"status\":\"SENDING\",\"sent_count\":%u}]",
-		 t->counter);
+	if (answer_behind(t, 1 + t->more))
+		return;
+	for (unsigned i = (page - 1) * take; i < 1 + t->more && i < page * take; i++)
+		buf_addf(&body, "%s{\"id\":\"bc_%u\",\"status\":\"SENDING\",\"sent_count\":%u}",
+			 body.len ? "," : "[", i + 1, t->counter);
+	buf_adds(&body, body.len ? "]" : "[]");
+	snprintf(headers, sizeof headers, "pagination-count: %u\n", 1 + t->more);
 	fake_answer(&t->api, &(struct fake_reply){
 				     .status = 200,
-				     .body = body,
-				     .headers = "pagination-count: 1\n",
+				     .body = body.data,
+				     .headers = headers,
 				     .date_ms = t->now.wall_ms,
 			     });
+	buf_release(&body);
 }
 
 static bool asks_for_rows(const struct stage *t)
@@ -1021,6 +1044,43 @@ static void a_missing_second_page_is_not_gone(void **state)
 	close_stage(t);
 }
 
+/* An API may refuse what lies behind the last page, which a full page makes us look at. */
+static void a_refusal_behind_the_end_is_the_end(void **state)
+{
+	static const int statuses[] = {404, 400, 422, 416};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof statuses / sizeof *statuses; i++) {
+		struct stage *t = open_stage(200);
+		t->more = 99;
+		t->behind = statuses[i];
+		run_for(t, 4000);
+		assert_int_equal(t->listings, 2);
+		assert_true(t->complete);
+		assert_true(bc_1(t)->record.baseline_done);
+		assert_int_equal(t->nnotices, 0);
+		run_for(t, 6000);
+		assert_int_equal(t->listings, 6);
+		close_stage(t);
+	}
+}
+
+/* What is behind a page of the list that fails, and before it, does not wait for ever. */
+static void a_bad_page_of_the_list_is_passed_over(void **state)
+{
+	struct stage *t = open_stage(0);
+
+	(void)state;
+	t->more = 99;
+	t->behind = 500;
+	settle(t);
+	assert_int_equal(t->listings, 1);
+	run_for(t, 60000);
+	assert_true(t->listings >= 3);
+	assert_false(t->complete);
+	close_stage(t);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -1057,6 +1117,8 @@ int main(void)
 		cmocka_unit_test(a_slow_answer_is_timed_from_its_end),
 		cmocka_unit_test(gone_is_missing_twice),
 		cmocka_unit_test(a_missing_second_page_is_not_gone),
+		cmocka_unit_test(a_refusal_behind_the_end_is_the_end),
+		cmocka_unit_test(a_bad_page_of_the_list_is_passed_over),
 	};
 
 	return cmocka_run_group_tests_name("unit", tests, NULL, NULL);
