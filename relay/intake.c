@@ -16,10 +16,11 @@
 
 #include "relay/base/mem.h"
 
-#define SLICE	   20000 /* held rows looked at in one go: about 1 ms */
-#define DERIVE_MAX 20	 /* rows diffed and routed in one go: some 80 events at first sight */
-#define REMOVE_MAX 500	 /* removals in one commit */
-#define MISSED_MAX 2	 /* complete sweeps without a row until it counts as removed */
+#define SLICE	     20000 /* held rows looked at in one go: about 1 ms */
+#define DERIVE_MAX   20	   /* rows diffed and routed in one go: some 80 events at first sight */
+#define REMOVE_MAX   500   /* removals in one commit */
+#define MISSED_MAX   2	   /* complete sweeps without a row until it counts as removed */
+#define READINGS_MAX 3	   /* of one that leaves, when none is complete: three come at once */
 
 /* A page on its way through intake. */
 struct passage {
@@ -130,7 +131,7 @@ static void passage_end(struct passage *x)
 {
 	struct intake *in = x->in;
 	struct followed *f = x->page->broadcast;
-	if (!x->result.failed && x->page->last && f->begun)
+	if (!x->result.failed && x->page->last && f->sweeps)
 		f->caught_up = true;
 	if (x->writes_record)
 		f->writing = false;
@@ -412,16 +413,25 @@ static void recall_done(void *arg, const struct recipient_record *v, size_t n,
 		begin_derive(x, v, n);
 }
 
+/* One that was asked for before the entry moved may have read what was before. Where none of
+ * several is complete, a further one has no more to tell. */
+static void note_sweep(const struct source_page *p)
+{
+	struct followed *f = p->broadcast;
+	if (!p->sweep || p->sweep == f->last_sweep)
+		return;
+	f->last_sweep = p->sweep;
+	if (p->asked_ms >= f->moved_ms && ++f->sweeps > READINGS_MAX)
+		f->caught_up = true;
+}
+
 void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
 {
 	struct passage *x = xcalloc(1, sizeof *x);
 	*x = (struct passage){.in = in, .page = p, .recorded_ms = now_wall_ms};
 	in->busy++;
 	p->broadcast->passing = true;
-	if (p->sweep && p->sweep != p->broadcast->last_sweep) {
-		p->broadcast->last_sweep = p->sweep;
-		p->broadcast->begun = true;
-	}
+	note_sweep(p);
 	x->rows = xcalloc(p->rows->n + 1, sizeof *x->rows);
 	x->numbers = xcalloc(p->rows->n + 1, sizeof *x->numbers);
 	x->known = xcalloc(p->rows->n + 1, sizeof *x->known);

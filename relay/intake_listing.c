@@ -14,8 +14,9 @@ struct entry {
 	struct intake *in;
 	struct followed *broadcast; /* NULL: it arrives */
 	char *key;
-	bool rests; /* it is not followed any more afterwards */
-	bool known; /* it arrives again: the journal has rows of it */
+	bool rests;	   /* it is not followed any more afterwards */
+	bool known;	   /* it arrives again: the journal has rows of it */
+	int64_t listed_ms; /* wall, when it arrived */
 };
 
 static char *key_of(const char *org, const char *id)
@@ -47,14 +48,15 @@ void intake_remember(struct intake *in, const struct broadcast_record *record)
 {
 	in->resting = mem_grow(in->resting, in->nresting, &in->resting_cap, sizeof *in->resting);
 	struct resting *r = &in->resting[in->nresting++];
-	*r = (struct resting){0};
+	*r = (struct resting){.key = source_key(record->org, record->id)};
 	broadcast_record_copy(&r->record, record);
 }
 
 static struct resting *find_resting(const struct intake *in, const char *org, const char *id)
 {
+	uint64_t key = source_key(org, id);
 	for (size_t i = 0; i < in->nresting; i++)
-		if (!strcmp(in->resting[i].record.id, id) &&
+		if (in->resting[i].key == key && !strcmp(in->resting[i].record.id, id) &&
 		    !strcmp(in->resting[i].record.org, org))
 			return &in->resting[i];
 	return NULL;
@@ -127,7 +129,8 @@ struct held *intake_load_rows(struct journal *j, const struct broadcast_record *
 
 /* Follows it again as what the journal holds of it says. Rare, and the one read of the journal that
  * the loop waits for. */
-static void wake(struct intake *in, struct resting *r, const struct broadcast_record *now_known)
+static void wake(struct intake *in, struct resting *r, const struct broadcast_record *now_known,
+		 int64_t now_wall_ms)
 {
 	struct broadcast_record record = {0};
 	struct err err = {0};
@@ -140,7 +143,7 @@ static void wake(struct intake *in, struct resting *r, const struct broadcast_re
 	record.gone = false;
 	record.recipients = held_count(held);
 	drop_resting(in, r);
-	source_follow(in->source, &record, held);
+	source_follow(in->source, &record, held)->moved_ms = now_wall_ms;
 }
 
 static void replace_record(struct followed *f, const struct broadcast_record *w)
@@ -172,7 +175,7 @@ static void entry_done(void *arg, const struct batch *b, const struct err *err)
 			e->known ? find_resting(in, b->broadcasts[0].org, b->broadcasts[0].id)
 				 : NULL;
 		if (r) {
-			wake(in, r, &b->broadcasts[0]);
+			wake(in, r, &b->broadcasts[0], e->listed_ms);
 		} else if (!e->broadcast) {
 			struct broadcast_record record = {0};
 			broadcast_record_copy(&record, &b->broadcasts[0]);
@@ -225,7 +228,7 @@ static void arrive(struct intake *in, const char *org, const struct listing_row 
 	w->gone = false;
 	if (!r)
 		w->number = ++in->env.broadcasts;
-	submit(in, NULL, (struct entry){.key = key, .known = r}, b);
+	submit(in, NULL, (struct entry){.key = key, .known = r, .listed_ms = now_ms}, b);
 }
 
 static bool text_differs(const char *a, const char *b)
@@ -258,8 +261,10 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 		f->moved_ms = now.wall_ms;
 	if (f->writing)
 		return;
-	if (text_differs(f->record.status, row->status))
-		f->caught_up = f->begun = false;
+	if (text_differs(f->record.status, row->status)) {
+		f->caught_up = false;
+		f->sweeps = 0;
+	}
 	bool wanted = stays(in, f, row, now.wall_ms);
 	if (wanted)
 		source_listed(in->source, f, row, change, now);
@@ -272,6 +277,19 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 	struct broadcast_record *w = batch_broadcast(b);
 	diff_broadcast(&at, &f->record, row, text, &b->events, w);
 	submit(in, f, (struct entry){.rests = !wanted}, b);
+}
+
+/* Is one that is not followed asked for? It may be old, but not when its entry moved since it was
+ * let rest. */
+static bool arrives(const struct intake *in, const char *org, const struct listing_row *row,
+		    int64_t now_wall_ms)
+{
+	if (source_wants(in->options, row, 0, now_wall_ms))
+		return true;
+	if (!source_wants(in->options, row, now_wall_ms, now_wall_ms))
+		return false;
+	const struct resting *r = find_resting(in, org, row->id);
+	return r && moved(&r->record, row);
 }
 
 static void take_since(struct intake *in, int64_t date_ms, int64_t now_ms)
@@ -325,7 +343,7 @@ void intake_listing(struct intake *in, const struct source_listing *l, struct in
 		struct followed *f = source_find(in->source, l->org, l->v[i].id);
 		if (f)
 			update(in, f, &l->v[i], l->text, now);
-		else if (source_wants(in->options, &l->v[i], 0, now.wall_ms))
+		else if (arrives(in, l->org, &l->v[i], now.wall_ms))
 			arrive(in, l->org, &l->v[i], l->text, now.wall_ms);
 	}
 	note_round(in, l, false, now.mono_ms);

@@ -9,6 +9,7 @@
 /* A broadcast that is not followed now: it is gone, or it asks for no attention any more. When the
  * list brings it back, it goes on under its number with the rows it had. */
 struct resting {
+	uint64_t key; /* of its organization and id: there may be thousands */
 	struct broadcast_record record;
 };
 

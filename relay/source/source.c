@@ -11,7 +11,7 @@
 
 #include "relay/base/mem.h"
 
-static uint64_t key_of(const char *org, const char *id)
+uint64_t source_key(const char *org, const char *id)
 {
 	uint64_t parts[] = {hash64(org, strlen(org)), hash64(id, strlen(id))};
 
@@ -80,7 +80,7 @@ void source_close(struct source *s)
 
 static struct watch *find(const struct source *s, const char *org, const char *id)
 {
-	uint64_t key = key_of(org, id);
+	uint64_t key = source_key(org, id);
 
 	for (size_t i = 0; i < s->n; i++) {
 		const struct broadcast_record *r = &s->v[i]->followed.record;
@@ -129,7 +129,7 @@ struct followed *source_follow(struct source *s, struct broadcast_record *record
 		return &w->followed;
 	}
 	w = xcalloc(1, sizeof *w);
-	w->key = key_of(record->org, record->id);
+	w->key = source_key(record->org, record->id);
 	w->followed.record = *record;
 	w->followed.held = held ? held : held_new();
 	*record = (struct broadcast_record){0};

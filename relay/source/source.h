@@ -51,9 +51,9 @@ struct followed {
 	bool writing;	     /* intake's: a commit of its record is under way */
 	bool passing;	     /* intake's: a page of it is under way there */
 	bool absent;	     /* intake's: the last complete list did not name it */
-	bool caught_up; /* intake's: a complete sweep began after its status last changed … */
-	bool begun;	/* … or has at least begun since then, … */
-	uint16_t last_sweep; /* … which is another one than this */
+	bool caught_up; /* intake's: its rows were read once more after its status last changed */
+	uint8_t sweeps; /* intake's: begun since then, … */
+	uint16_t last_sweep; /* … each of which is another one than this */
 	int64_t listed_ms;   /* intake's: mono, when the list named it last */
 	int64_t moved_ms;    /* intake's: wall, when its list entry was last seen to change; 0 */
 };
@@ -65,6 +65,9 @@ struct source;
  * seen to change (0: not seen): counters move without a new updated_at. Pure. */
 bool source_wants(const struct source_options *o, const struct listing_row *row, int64_t moved_ms,
 		  int64_t now_wall_ms);
+
+/* A broadcast's, to find it quickly among thousands. Pure. */
+uint64_t source_key(const char *org, const char *id);
 
 /* Is its organization one of the configuration's, and is it one of the broadcasts, where these are
  * named? What is followed may have been so under another configuration. Pure. */

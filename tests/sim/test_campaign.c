@@ -268,6 +268,50 @@ static void followed_while_it_moves(void **state)
 	fixture_remove(dir);
 }
 
+/* What rests for its age goes on where it was when its counters move: a complaint weeks later. */
+static void woken_by_a_moved_counter(void **state)
+{
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 300);
+	o.source = "  since: all\n  follow_for: 6h\n";
+	struct drive *d = drive_open(&o);
+	drive_run(d, 12 * 60 * MINUTE_MS);
+	model_end(drive_model(d));
+	drive_restart(d);
+	drive_run(d, 12 * 60 * MINUTE_MS);
+	assert_int_equal(followed(d), 0);
+	char *late = recipient(d, 40);
+	assert_true(model_change(drive_model(d), "bc_1", late, SIM_COMPLAINED, true));
+	drive_run(d, 30 * MINUTE_MS);
+	assert_int_equal(followed(d), 1);
+	assert_int_equal(count_events(dir, "recipient.complained", late, ""), 1);
+	assert_int_equal(count_events(dir, "recipient.added", "", ""), 450);
+	drive_verify(d);
+	drive_run(d, 8 * 60 * MINUTE_MS);
+	assert_int_equal(followed(d), 0);
+	free(late);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
+/* One whose rows can never be read completely does not stay for ever. */
+static void what_is_never_complete_leaves(void **state)
+{
+	static const char *const bad_row[] = {"types,on=recipients"};
+	(void)state;
+	char *dir = fixture_folder();
+	struct drive_options o = campaign(dir, 300);
+	o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
+	struct drive *d = drive_open(&o);
+	faults(d, bad_row, 1);
+	drive_run(d, 60 * MINUTE_MS);
+	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
+	assert_int_equal(followed(d), 0);
+	drive_close(d);
+	fixture_remove(dir);
+}
+
 /* The change of status by which a broadcast leaves those that are asked for is told. */
 static void the_last_status_is_told(void **state)
 {
@@ -358,6 +402,8 @@ int main(void)
 		cmocka_unit_test(ended_while_a_page_is_committed),
 		cmocka_unit_test(an_empty_answer_removes_nobody),
 		cmocka_unit_test(followed_while_it_moves),
+		cmocka_unit_test(woken_by_a_moved_counter),
+		cmocka_unit_test(what_is_never_complete_leaves),
 		cmocka_unit_test(the_last_status_is_told),
 		cmocka_unit_test(the_last_rows_are_told),
 		cmocka_unit_test(organizations_come_and_go),
