@@ -6,6 +6,7 @@
 #include <errno.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -108,11 +109,15 @@ static int listen_tcp(const char *text)
 	return -1;
 }
 
-/* The file of a process that was killed is in the way of the next one. */
+/* The socket of a process that was killed is in the way of the next one. What else stands there is
+ * not ours, though it refuses a connection, too. */
 static void remove_stale(const struct sockaddr_un *at)
 {
-	int fd = new_socket(AF_UNIX);
+	struct stat st;
 
+	if (lstat(at->sun_path, &st) < 0 || !S_ISSOCK(st.st_mode))
+		return;
+	int fd = new_socket(AF_UNIX);
 	if (fd < 0)
 		return;
 	if (connect(fd, (const struct sockaddr *)at, sizeof *at) < 0 && errno == ECONNREFUSED)

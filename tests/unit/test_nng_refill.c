@@ -12,6 +12,7 @@
 #include <cmocka.h>
 #include <dirent.h>
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
 #include <sys/un.h>
@@ -532,6 +533,12 @@ static void an_address_that_is_left_over_is_taken(void **state)
 	is_served_at_once(other);
 	nng_world_free(other);
 	nng_world_free(w);
+	other = nng_world_new();
+	const char *path = other->refill + strlen("ipc://");
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+	assert_null(callers_open(other->refill, NULL, NULL, &err));
+	assert_int_equal(unlink(path), 0); /* no socket: it was left alone */
+	nng_world_free(other);
 	assert_null(callers_open("ws://127.0.0.1:1/x", NULL, NULL, &err));
 	assert_null(callers_open("tcp://nowhere:1", NULL, NULL, &err));
 	callers_close(NULL);
