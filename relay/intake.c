@@ -6,8 +6,8 @@
  *   derive   diff → events, records → routes → one batch
  *   settle   after the commit: memory takes over what the batch said
  *
- * The last page of a complete sweep is followed by a search for rows that missed it, in slices, so
- * that a million rows do not hold the loop.
+ * The last page of a complete sweep is followed by a search for rows that missed it
+ * (intake_missing.c).
  */
 #include "relay/intake_state.h"
 
@@ -16,30 +16,8 @@
 
 #include "relay/base/mem.h"
 
-#define SLICE	     20000 /* held rows looked at in one go: about 1 ms */
-#define DERIVE_MAX   20	   /* rows diffed and routed in one go: some 80 events at first sight */
-#define REMOVE_MAX   500   /* removals in one commit */
-#define MISSED_MAX   2	   /* complete sweeps without a row until it counts as removed */
-#define READINGS_MAX 3	   /* of one that leaves, when none is complete: three come at once */
-
-/* A page on its way through intake. */
-struct passage {
-	struct intake *in;
-	struct source_page *page;
-	int64_t recorded_ms;
-	size_t *rows;	   /* changed or new, by their place on the page, in page order */
-	uint32_t *numbers; /* of each of them; new ones get the next free */
-	uint32_t *known;   /* numbers of the changed ones, ascending */
-	size_t n, nknown;
-	struct recipient_record *recalled; /* the journal's records of the known ones */
-	struct batch *batch;
-	size_t derived; /* rows that are in it */
-	struct page_result result;
-	uint32_t scanned; /* of the search for missing rows */
-	uint32_t *missing;
-	size_t nmissing;
-	bool writes_record;
-};
+#define DERIVE_MAX   20 /* rows diffed and routed in one go: some 80 events at first sight */
+#define READINGS_MAX 3	/* of one that leaves, when none is complete: three come at once */
 
 struct intake *intake_new(const struct intake_env *env)
 {
@@ -127,7 +105,7 @@ void intake_commit(struct intake *in, struct batch *b, journal_done *done, void 
 	journal_commit(in->env.journal, b, done, arg);
 }
 
-static void passage_end(struct passage *x)
+void passage_end(struct passage *x)
 {
 	struct intake *in = x->in;
 	struct followed *f = x->page->broadcast;
@@ -149,7 +127,7 @@ static void passage_end(struct passage *x)
 	free(x);
 }
 
-static void passage_fail(struct passage *x, const struct err *err)
+void passage_fail(struct passage *x, const struct err *err)
 {
 	if (!x->in->halted)
 		x->in->env.failed(x->in->env.arg, err);
@@ -274,7 +252,7 @@ static void derive(void *arg)
 
 /* ---- settle ---- */
 
-static void keep(struct held *held, const struct recipient_write *w, uint16_t sweep)
+void passage_keep(struct held *held, const struct recipient_write *w, uint16_t sweep)
 {
 	struct held_row row = {
 		.identity = w->r.identity,
@@ -299,8 +277,6 @@ static void keep(struct held *held, const struct recipient_write *w, uint16_t sw
 	}
 }
 
-static void look_for_missing(void *arg);
-
 static void derived(void *arg, const struct batch *b, const struct err *err)
 {
 	struct passage *x = arg;
@@ -310,7 +286,7 @@ static void derived(void *arg, const struct batch *b, const struct err *err)
 		return;
 	}
 	for (size_t i = 0; i < b->nrecipients; i++)
-		keep(f->held, &b->recipients[i], x->page->sweep);
+		passage_keep(f->held, &b->recipients[i], x->page->sweep);
 	for (size_t i = 0; i < b->nbroadcasts; i++) {
 		f->record.baseline_page = b->broadcasts[i].baseline_page;
 		f->record.baseline_done = b->broadcasts[i].baseline_done;
@@ -319,75 +295,7 @@ static void derived(void *arg, const struct batch *b, const struct err *err)
 	x->result.added = x->n - x->nknown;
 	x->result.changed = x->nknown;
 	intake_committed(x->in, b);
-	look_for_missing(x);
-}
-
-/* ---- rows that missed two complete sweeps ---- */
-
-static void removed(void *arg, const struct batch *b, const struct err *err)
-{
-	struct passage *x = arg;
-	if (err) {
-		passage_fail(x, err);
-		return;
-	}
-	for (size_t i = 0; i < b->nrecipients; i++)
-		keep(x->page->broadcast->held, &b->recipients[i], 0);
-	intake_committed(x->in, b);
-	x->nmissing = 0;
-	look_for_missing(x);
-}
-
-static void remove_missing(void *arg, const struct recipient_record *v, size_t n,
-			   const struct err *err)
-{
-	struct passage *x = arg;
-	if (err || x->in->halted) {
-		passage_fail(x, err ? err : &(struct err){ERR_STORE, "the relay stops"});
-		return;
-	}
-	const struct broadcast_record *record = &x->page->broadcast->record;
-	struct diff_place at = intake_place(x->in, record, x->recorded_ms);
-	struct batch *b = batch_new();
-	for (size_t i = 0; i < n; i++) {
-		struct recipient_write *w = batch_recipient(b);
-		w->broadcast = record->number;
-		diff_removed(&at, &v[i], &b->events);
-		recipient_record_copy(&w->r, &v[i]);
-		w->r.gone = true;
-	}
-	router_route(x->in->env.router, b, 0);
-	intake_commit(x->in, b, removed, x);
-}
-
-static void look_for_missing(void *arg)
-{
-	struct passage *x = arg;
-	struct held *held = x->page->broadcast->held;
-	uint32_t count = held_count(held);
-	if (!x->page->last || x->scanned >= count || x->in->halted) {
-		passage_end(x);
-		return;
-	}
-	uint32_t end = count - x->scanned > SLICE ? x->scanned + SLICE : count;
-	if (!x->missing)
-		x->missing = xcalloc(REMOVE_MAX, sizeof *x->missing);
-	for (; x->scanned < end && x->nmissing < REMOVE_MAX; x->scanned++) {
-		struct held_row *h = held_at(held, x->scanned);
-		if (h->gone || h->sweep == (x->page->sweep & 0x1fff))
-			continue;
-		h->sweep =
-			x->page->sweep & 0x1fff; /* a sweep counts once, also when it is repeated */
-		if (h->missed < MISSED_MAX)
-			h->missed++;
-		if (h->missed == MISSED_MAX)
-			x->missing[x->nmissing++] = x->scanned;
-	}
-	if (x->nmissing)
-		journal_recipients(x->in->env.journal, x->page->broadcast->record.number,
-				   x->missing, x->nmissing, remove_missing, x);
-	else
-		mailbox_post(x->in->env.loop, look_for_missing, x);
+	passage_look_for_missing(x);
 }
 
 /* ---- pages ---- */
@@ -443,5 +351,5 @@ void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
 	else if (x->n || progress)
 		derive(x);
 	else
-		look_for_missing(x);
+		passage_look_for_missing(x);
 }

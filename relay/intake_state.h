@@ -1,10 +1,13 @@
 /*
- * What the two halves of intake share: pages (intake.c) and list entries (intake_listing.c).
+ * What the parts of intake share: pages (intake.c), rows that are in none of them
+ * (intake_missing.c) and list entries (intake_listing.c).
  */
 #ifndef RELAY_INTAKE_STATE_H
 #define RELAY_INTAKE_STATE_H
 
 #include "relay/intake.h"
+
+#define MISSED_MAX 2 /* complete sweeps without a row until it counts as removed */
 
 /* A broadcast that is not followed now: it is gone, or it asks for no attention any more. When the
  * list brings it back, it goes on under its number with the rows it had. */
@@ -33,6 +36,34 @@ struct intake {
 	bool halted;
 	size_t busy; /* pages and list entries under way */
 };
+
+/* A page on its way through intake. */
+struct passage {
+	struct intake *in;
+	struct source_page *page;
+	int64_t recorded_ms;
+	size_t *rows;	   /* changed or new, by their place on the page, in page order */
+	uint32_t *numbers; /* of each of them; new ones get the next free */
+	uint32_t *known;   /* numbers of the changed ones, ascending */
+	size_t n, nknown;
+	struct recipient_record *recalled; /* the journal's records of the known ones */
+	struct batch *batch;
+	size_t derived; /* rows that are in it */
+	struct page_result result;
+	uint32_t scanned; /* of the search for missing rows */
+	uint32_t *missing;
+	size_t nmissing;
+	bool writes_record;
+};
+
+/* intake.c */
+void passage_end(struct passage *x);
+void passage_fail(struct passage *x, const struct err *err);
+/* After a commit: memory takes over what was written; sweep: its stamp, 0 when it was not seen. */
+void passage_keep(struct held *held, const struct recipient_write *w, uint16_t sweep);
+
+/* intake_missing.c: the last step of a passage; ends it. */
+void passage_look_for_missing(void *arg);
 
 /* intake_listing.c */
 void intake_listing_release(struct intake *in);

@@ -1,0 +1,76 @@
+/*
+ * Rows that missed two complete sweeps are removed. They are searched for behind the last page of
+ * such a sweep, in slices, so that a million rows do not hold the loop.
+ */
+#include "relay/intake_state.h"
+
+#include "relay/base/mem.h"
+
+#define SLICE	   20000 /* held rows looked at in one go: about 1 ms */
+#define REMOVE_MAX 500	 /* removals in one commit */
+
+static void removed(void *arg, const struct batch *b, const struct err *err)
+{
+	struct passage *x = arg;
+	if (err) {
+		passage_fail(x, err);
+		return;
+	}
+	for (size_t i = 0; i < b->nrecipients; i++)
+		passage_keep(x->page->broadcast->held, &b->recipients[i], 0);
+	intake_committed(x->in, b);
+	x->nmissing = 0;
+	passage_look_for_missing(x);
+}
+
+static void remove_missing(void *arg, const struct recipient_record *v, size_t n,
+			   const struct err *err)
+{
+	struct passage *x = arg;
+	if (err || x->in->halted) {
+		passage_fail(x, err ? err : &(struct err){ERR_STORE, "the relay stops"});
+		return;
+	}
+	const struct broadcast_record *record = &x->page->broadcast->record;
+	struct diff_place at = intake_place(x->in, record, x->recorded_ms);
+	struct batch *b = batch_new();
+	for (size_t i = 0; i < n; i++) {
+		struct recipient_write *w = batch_recipient(b);
+		w->broadcast = record->number;
+		diff_removed(&at, &v[i], &b->events);
+		recipient_record_copy(&w->r, &v[i]);
+		w->r.gone = true;
+	}
+	router_route(x->in->env.router, b, 0);
+	intake_commit(x->in, b, removed, x);
+}
+
+void passage_look_for_missing(void *arg)
+{
+	struct passage *x = arg;
+	struct held *held = x->page->broadcast->held;
+	uint32_t count = held_count(held);
+	if (!x->page->last || x->scanned >= count || x->in->halted) {
+		passage_end(x);
+		return;
+	}
+	uint32_t end = count - x->scanned > SLICE ? x->scanned + SLICE : count;
+	if (!x->missing)
+		x->missing = xcalloc(REMOVE_MAX, sizeof *x->missing);
+	for (; x->scanned < end && x->nmissing < REMOVE_MAX; x->scanned++) {
+		struct held_row *h = held_at(held, x->scanned);
+		if (h->gone || h->sweep == (x->page->sweep & 0x1fff))
+			continue;
+		h->sweep =
+			x->page->sweep & 0x1fff; /* a sweep counts once, also when it is repeated */
+		if (h->missed < MISSED_MAX)
+			h->missed++;
+		if (h->missed == MISSED_MAX)
+			x->missing[x->nmissing++] = x->scanned;
+	}
+	if (x->nmissing)
+		journal_recipients(x->in->env.journal, x->page->broadcast->record.number,
+				   x->missing, x->nmissing, remove_missing, x);
+	else
+		mailbox_post(x->in->env.loop, passage_look_for_missing, x);
+}
