@@ -7,9 +7,7 @@
 
 #include <string.h>
 
-#define BARREN_MAX                                                                                 \
-	3 /* pages without a new row end a list that has no count: it goes in circles              \
-	   */
+#define BARREN_MAX	3 /* pages without a new row: a list that goes in circles */
 #define REPEATS_AT_ONCE 2 /* of incomplete sweeps; then the set moves faster than it is read */
 
 void sweep_init(struct sweep *s, const struct followed *b, const struct pace *pace,
