@@ -98,6 +98,25 @@ void planner_recovered(struct planner *p)
 		p->v[i]->sweep->retry.not_before_ms = INT64_MIN;
 }
 
+void planner_refused(struct planner *p, const char *org, bool list, bool refused)
+{
+	for (size_t i = 0; i < p->nrounds; i++) {
+		struct round *r = &p->rounds[i];
+		if (strcmp(r->org, org) == 0)
+			*(list ? &r->list_refused : &r->rows_refused) = refused;
+	}
+}
+
+static bool is_refused(const struct planner *p, const struct followed *b)
+{
+	for (size_t i = 0; i < p->nrounds; i++) {
+		const struct round *r = &p->rounds[i];
+		if (r->list_refused && r->rows_refused && strcmp(r->org, b->record.org) == 0)
+			return true;
+	}
+	return false;
+}
+
 static struct round *due_round(const struct planner *p, int64_t now_mono_ms)
 {
 	struct round *best = NULL;
@@ -118,7 +137,7 @@ static struct followed *longest_unseen(const struct planner *p, bool moved, int6
 	for (size_t i = 0; i < p->n; i++) {
 		const struct sweep *s = p->v[i]->sweep;
 		if (s->moved == moved && sweep_ready(s, now_mono_ms) &&
-		    (!best || s->asked_ms < best->sweep->asked_ms))
+		    (!best || s->asked_ms < best->sweep->asked_ms) && !is_refused(p, p->v[i]))
 			best = p->v[i];
 	}
 	return best;
@@ -143,7 +162,7 @@ static int64_t next_moment(const struct planner *p)
 		next = at < next ? at : next;
 	}
 	for (size_t i = 0; i < p->n; i++) {
-		int64_t at = sweep_ready_at(p->v[i]->sweep);
+		int64_t at = is_refused(p, p->v[i]) ? INT64_MAX : sweep_ready_at(p->v[i]->sweep);
 		next = at < next ? at : next;
 	}
 	return next;

@@ -52,6 +52,10 @@ void planner_listed(struct planner *p, struct followed *b, bool moved, bool live
 /* After an outage: whatever backs off may be asked at once. */
 void planner_recovered(struct planner *p);
 
+/* Whether the key was refused for the list, or else for recipients, of this organization. While it
+ * is for both, nothing is asked of its broadcasts: each would be refused, and cost a probe. */
+void planner_refused(struct planner *p, const char *org, bool list, bool refused);
+
 /* The next thing to ask; it counts as asked until one of the functions below answers it. */
 void planner_next(struct planner *p, int64_t now_mono_ms, struct plan *ret);
 

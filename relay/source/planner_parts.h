@@ -26,9 +26,10 @@ struct round {
 	unsigned page;	/* the next; 1: no round is under way */
 	unsigned pages; /* of the last round */
 	size_t rows, skipped;
-	int64_t count; /* of the last page */
-	uint64_t hash; /* of the last page */
-	bool steady;   /* the count was the same on all pages */
+	int64_t count;			 /* of the last page */
+	uint64_t hash;			 /* of the last page */
+	bool steady;			 /* the count was the same on all pages */
+	bool list_refused, rows_refused; /* to the key, when last asked for */
 };
 void round_init(struct round *r, const char *org, int64_t now_mono_ms);
 bool round_ready(const struct round *r, int64_t now_mono_ms);

@@ -204,16 +204,19 @@ static void advance(struct source *s, const struct ask *a, int64_t took_ms)
 	s->now.wall_ms += behind;
 }
 
-static void note_org(struct source *s, const char *org, enum answer_kind kind)
+static void note_org(struct source *s, const struct request *r, enum answer_kind kind)
 {
 	char **which = kind == ANSWER_PAGE ? &s->worked_org : &s->refused_org;
 
 	if (kind != ANSWER_PAGE && kind != ANSWER_NO_KEY)
 		return;
-	if (*which && strcmp(*which, org) == 0)
+	if (r->kind != REQUEST_ORGS)
+		planner_refused(s->planner, r->org, r->kind == REQUEST_BROADCASTS,
+				kind == ANSWER_NO_KEY);
+	if (*which && strcmp(*which, r->org) == 0)
 		return;
 	free(*which);
-	*which = xstrdup(org);
+	*which = xstrdup(r->org);
 }
 
 static void take_page(struct ask *a, const struct answer *answer)
@@ -252,7 +255,7 @@ void source_answered(void *arg, const struct request *r, const struct answer *an
 	struct source *s = a->source;
 
 	s->stats.in_flight--;
-	note_org(s, r->org, answer->kind);
+	note_org(s, r, answer->kind);
 	advance(s, a, answer->took_ms);
 	if (a->plan.kind == PLAN_NOTHING)
 		health_probed(&s->health);

@@ -951,6 +951,34 @@ static void a_refused_organization_is_no_dead_key(void **state)
 	}
 }
 
+/* What one organization refuses costs the others nothing, however many broadcasts it has. */
+static void a_refused_organization_burns_no_budget(void **state)
+{
+	static char *two[] = {(char *)"c", (char *)"org_2"};
+	struct stage *t = open_stage(5);
+
+	(void)state;
+	t->options.orgs = (struct strings){two, 2};
+	t->more = 59;
+	reopen(t);
+	run_for(t, 10000);
+	t->refused = "/orgs/org_2/";
+	run_for(t, 60000); /* the list, and what was asked for before it */
+	uint64_t requests = status_of(t).requests;
+	unsigned pages = t->pages, listings = t->listings;
+	run_for(t, 600000);
+	assert_true(t->pages - pages >= 2 * 60);
+	assert_in_range(status_of(t).requests - requests - (t->pages - pages) -
+				(t->listings - listings),
+			10, 40);
+	t->refused = NULL;
+	run_for(t, 70000);
+	pages = t->pages;
+	run_for(t, 600000);
+	assert_true(t->pages - pages >= 4 * 60);
+	close_stage(t);
+}
+
 static void without_broadcasts_the_key_is_tried_on_the_organizations(void **state)
 {
 	struct stage *t = open_stage(5);
@@ -1112,6 +1140,7 @@ int main(void)
 		cmocka_unit_test(a_dead_key_is_proved_on_another_path),
 		cmocka_unit_test(a_refused_path_is_no_dead_key),
 		cmocka_unit_test(a_refused_organization_is_no_dead_key),
+		cmocka_unit_test(a_refused_organization_burns_no_budget),
 		cmocka_unit_test(without_broadcasts_the_key_is_tried_on_the_organizations),
 		cmocka_unit_test(retry_after_stops_all),
 		cmocka_unit_test(a_slow_answer_is_timed_from_its_end),
