@@ -7,7 +7,7 @@
 #include "relay/base/mem.h"
 
 #define SLICE	   20000 /* held rows looked at in one go: about 1 ms */
-#define REMOVE_MAX 500	 /* removals in one commit */
+#define REMOVE_MAX 200	 /* removals in one commit, which take some 2 ms */
 
 static void removed(void *arg, const struct batch *b, const struct err *err)
 {
