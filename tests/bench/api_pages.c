@@ -108,8 +108,8 @@ void api_pages_make(struct api_pages *p, uint32_t recipients)
 	model_end(m);
 	ask(m, now_ms, "/orgs/c/broadcasts", NULL, &p->list);
 	p->n = (recipients + SIM_TAKE - 1) / SIM_TAKE;
-	p->v = xcalloc(p->n, sizeof *p->v);
-	for (size_t i = 0; i < p->n; i++) {
+	p->v = xcalloc(p->n + 1, sizeof *p->v);
+	for (size_t i = 0; i <= p->n; i++) {
 		snprintf(query, sizeof query, "page=%zu&take=%d", i + 1, SIM_TAKE);
 		ask(m, now_ms, "/orgs/c/broadcasts/bc_1/recipients", query, &p->v[i]);
 		p->bytes += p->v[i].body.len;
@@ -131,7 +131,7 @@ void api_pages_release(struct api_pages *p)
 	close(p->to_peer);
 	close(p->from_peer);
 	waitpid(p->peer_pid, NULL, 0);
-	for (size_t i = 0; i < p->n; i++)
+	for (size_t i = 0; i <= p->n; i++)
 		sim_reply_release(&p->v[i]);
 	sim_reply_release(&p->list);
 	free(p->v);

@@ -10,7 +10,7 @@
 
 struct api_pages {
 	struct sim_reply list; /* GET /orgs/c/broadcasts */
-	struct sim_reply *v;   /* recipients, page 1 … n */
+	struct sim_reply *v;   /* recipients, page 1 … n and the empty one behind them */
 	size_t n;
 	size_t bytes; /* of their bodies */
 	int to_peer, from_peer, peer_pid;

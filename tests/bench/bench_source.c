@@ -68,7 +68,8 @@ static int fetch(void *arg, const struct http_call *call, http_done *done, void 
 
 static void answer(struct call c, bool abort_it)
 {
-	const struct sim_reply *r = c.page ? &pages.v[c.page - 1] : &pages.list;
+	size_t page = c.page > pages.n ? pages.n : c.page - 1;
+	const struct sim_reply *r = c.page ? &pages.v[page] : &pages.list;
 	struct buf headers = BUF_INIT(4096);
 	for (size_t i = 0; i < r->nheaders; i++) {
 		buf_addf(&headers, "%s: %s", r->headers[i].name, r->headers[i].value);
