@@ -39,23 +39,53 @@ static struct drive_options campaign(const char *dir, uint32_t recipients)
 	};
 }
 
+/* A folder, a campaign, and the relay that follows it in there. */
+struct scene {
+	char *dir;
+	struct drive_options o;
+	struct drive *d;
+};
+
+static struct scene scene(uint32_t recipients)
+{
+	struct scene s = {.dir = fixture_folder()};
+	s.o = campaign(s.dir, recipients);
+	return s;
+}
+
+static struct drive *begin(struct scene *s)
+{
+	s->d = drive_open(&s->o);
+	return s->d;
+}
+
+static void finish(struct scene *s)
+{
+	drive_close(s->d);
+	fixture_remove(s->dir);
+}
+
+/* Nothing changes any more: so much later all that is owed must be there, and nothing else. */
+static void end_and_verify(struct drive *d, int64_t ms)
+{
+	model_end(drive_model(d));
+	drive_run(d, ms);
+	drive_verify(d);
+}
+
 static void owed_is_delivered(void **state)
 {
 	static const enum sim_order orders[] = {SIM_ORDER_NONE, SIM_ORDER_ID, SIM_ORDER_CREATED,
 						SIM_ORDER_UPDATED};
 	(void)state;
 	for (size_t i = 0; i < sizeof orders / sizeof *orders; i++) {
-		char *dir = fixture_folder();
-		struct drive_options o = campaign(dir, 600);
-		o.model.order = orders[i];
-		struct drive *d = drive_open(&o);
+		struct scene s = scene(600);
+		s.o.model.order = orders[i];
+		struct drive *d = begin(&s);
 		drive_run(d, 30 * MINUTE_MS);
-		model_end(drive_model(d));
-		drive_run(d, 20 * MINUTE_MS);
-		drive_verify(d);
+		end_and_verify(d, 20 * MINUTE_MS);
 		assert_in_range(drive_peak_requests(d), 1, 450);
-		drive_close(d);
-		fixture_remove(dir);
+		finish(&s);
 	}
 }
 
@@ -63,19 +93,15 @@ static void restarts_lose_nothing(void **state)
 {
 	struct prng random = {42};
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 400);
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(400);
+	struct drive *d = begin(&s);
 	for (int i = 0; i < 25; i++) {
 		drive_run(d, (int64_t)(prng_unit(&random) * MINUTE_MS));
 		drive_restart(d);
 	}
-	model_end(drive_model(d));
-	drive_run(d, 20 * MINUTE_MS);
-	drive_verify(d);
+	end_and_verify(d, 20 * MINUTE_MS);
 	assert_in_range(drive_peak_requests(d), 1, 450);
-	drive_close(d);
-	fixture_remove(dir);
+	finish(&s);
 }
 
 /* The n-th recipient of the list as the API shows it now. */
@@ -100,9 +126,9 @@ static char *recipient(struct drive *d, unsigned n)
 }
 
 /* Counts the lines of events.ndjson that have all three texts. */
-static int count_events(const char *dir, const char *type, const char *id, const char *more)
+static int count_events(const struct scene *s, const char *type, const char *id, const char *more)
 {
-	char *path = xasprintf("%s/events.ndjson", dir), *line = NULL;
+	char *path = xasprintf("%s/events.ndjson", s->dir), *line = NULL;
 	size_t room = 0;
 	int n = 0;
 	FILE *f = fopen(path, "re");
@@ -118,9 +144,8 @@ static int count_events(const char *dir, const char *type, const char *id, const
 static void removed_reverted_and_risen_again(void **state)
 {
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 300);
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(300);
+	struct drive *d = begin(&s);
 	drive_run(d, 20 * MINUTE_MS);
 	char *gone = recipient(d, 3), *back = recipient(d, 40);
 	model_change(drive_model(d), "bc_1", back, SIM_COMPLAINED, true);
@@ -129,38 +154,31 @@ static void removed_reverted_and_risen_again(void **state)
 	assert_true(model_change(drive_model(d), "bc_1", gone, SIM_REMOVED, true));
 	drive_run(d, 15 * MINUTE_MS);
 	assert_true(model_change(drive_model(d), "bc_1", back, SIM_COMPLAINED, true));
-	model_end(drive_model(d));
-	drive_run(d, 60 * MINUTE_MS);
-	drive_verify(d);
-	assert_int_equal(count_events(dir, "recipient.removed", gone, ""), 1);
-	assert_int_equal(count_events(dir, "recipient.removed", "", ""), 1);
-	assert_int_equal(count_events(dir, "recipient.reverted", back, "complained"), 1);
-	assert_int_equal(count_events(dir, "recipient.complained", back, ""), 2);
+	end_and_verify(d, 60 * MINUTE_MS);
+	assert_int_equal(count_events(&s, "recipient.removed", gone, ""), 1);
+	assert_int_equal(count_events(&s, "recipient.removed", "", ""), 1);
+	assert_int_equal(count_events(&s, "recipient.reverted", back, "complained"), 1);
+	assert_int_equal(count_events(&s, "recipient.complained", back, ""), 2);
 	drive_restart(d);
 	drive_run(d, 30 * MINUTE_MS);
-	assert_int_equal(count_events(dir, "recipient.removed", "", ""), 1);
+	assert_int_equal(count_events(&s, "recipient.removed", "", ""), 1);
 	free(gone);
 	free(back);
-	drive_close(d);
-	fixture_remove(dir);
+	finish(&s);
 }
 
 /* Wherever the relay is ended, nothing is touched that is gone, and nothing is lost. */
 static void ended_while_a_page_is_committed(void **state)
 {
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 300);
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(300);
+	struct drive *d = begin(&s);
 	for (int i = 0; i < 10; i++) {
 		drive_run(d, 20000);
 		drive_cut(d);
 	}
-	model_end(drive_model(d));
-	drive_run(d, 10 * MINUTE_MS);
-	drive_verify(d);
-	drive_close(d);
-	fixture_remove(dir);
+	end_and_verify(d, 10 * MINUTE_MS);
+	finish(&s);
 }
 
 static void faults(struct drive *d, const char *const *specs, size_t n)
@@ -174,20 +192,16 @@ static void ended_while_a_broadcast_comes_back(void **state)
 {
 	static const char *const gone[] = {"404,on=recipients", "empty,on=broadcasts"};
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 200);
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(200);
+	struct drive *d = begin(&s);
 	drive_run(d, 12 * MINUTE_MS);
 	faults(d, gone, 2);
 	drive_run(d, 30 * MINUTE_MS);
-	assert_in_range(count_events(dir, "broadcast.removed", "", ""), 1, 2);
+	assert_in_range(count_events(&s, "broadcast.removed", "", ""), 1, 2);
 	faults(d, gone, 0);
 	drive_cut(d);
-	model_end(drive_model(d));
-	drive_run(d, 20 * MINUTE_MS);
-	drive_verify(d);
-	drive_close(d);
-	fixture_remove(dir);
+	end_and_verify(d, 20 * MINUTE_MS);
+	finish(&s);
 }
 
 /* A 404 is not believed while the list still names the broadcast; one that is really gone is told
@@ -197,14 +211,13 @@ static void gone_is_believed_when_the_list_agrees(void **state)
 	static const char *const strays[] = {"404,on=recipients"};
 	static const char *const gone[] = {"404,on=recipients", "empty,on=broadcasts"};
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 200);
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(200);
+	struct drive *d = begin(&s);
 	drive_run(d, 12 * MINUTE_MS);
 	faults(d, strays, 1);
 	drive_run(d, 10 * MINUTE_MS);
 	faults(d, strays, 0);
-	assert_int_equal(count_events(dir, "broadcast.removed", "", ""), 0);
+	assert_int_equal(count_events(&s, "broadcast.removed", "", ""), 0);
 	for (int round = 1; round <= 2; round++) {
 		faults(d, gone, 2);
 		drive_run(d, 30 * MINUTE_MS);
@@ -213,14 +226,11 @@ static void gone_is_believed_when_the_list_agrees(void **state)
 		faults(d, gone, 0);
 		drive_run(d, 20 * MINUTE_MS);
 	}
-	assert_in_range(count_events(dir, "broadcast.removed", "", ""), 2, 4);
-	model_end(drive_model(d));
-	drive_run(d, 20 * MINUTE_MS);
-	drive_verify(d);
-	assert_int_equal(count_events(dir, "recipient.added", "", ""), 300);
-	assert_int_equal(count_events(dir, "broadcast.added", "", ""), 2);
-	drive_close(d);
-	fixture_remove(dir);
+	assert_in_range(count_events(&s, "broadcast.removed", "", ""), 2, 4);
+	end_and_verify(d, 20 * MINUTE_MS);
+	assert_int_equal(count_events(&s, "recipient.added", "", ""), 300);
+	assert_int_equal(count_events(&s, "broadcast.added", "", ""), 2);
+	finish(&s);
 }
 
 /* While an API answers with an empty list instead of failing, nobody is removed. */
@@ -228,19 +238,15 @@ static void an_empty_answer_removes_nobody(void **state)
 {
 	static const char *const empty[] = {"empty,on=recipients"};
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 200);
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(200);
+	struct drive *d = begin(&s);
 	drive_run(d, 12 * MINUTE_MS);
 	faults(d, empty, 1);
 	drive_run(d, 20 * MINUTE_MS);
 	faults(d, empty, 0);
-	model_end(drive_model(d));
-	drive_run(d, 20 * MINUTE_MS);
-	drive_verify(d);
-	assert_int_equal(count_events(dir, "recipient.removed", "", ""), 0);
-	drive_close(d);
-	fixture_remove(dir);
+	end_and_verify(d, 20 * MINUTE_MS);
+	assert_int_equal(count_events(&s, "recipient.removed", "", ""), 0);
+	finish(&s);
 }
 
 static size_t followed(const struct drive *d)
@@ -254,28 +260,25 @@ static size_t followed(const struct drive *d)
 static void followed_while_it_moves(void **state)
 {
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 300);
-	o.source = "  since: all\n  follow_for: 6h\n";
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(300);
+	s.o.source = "  since: all\n  follow_for: 6h\n";
+	struct drive *d = begin(&s);
 	drive_run(d, 12 * 60 * MINUTE_MS);
 	assert_int_equal(followed(d), 2);
 	model_end(drive_model(d));
 	drive_run(d, 8 * 60 * MINUTE_MS);
 	assert_int_equal(followed(d), 0);
 	drive_verify(d);
-	drive_close(d);
-	fixture_remove(dir);
+	finish(&s);
 }
 
 /* What rests for its age goes on where it was when its counters move: a complaint weeks later. */
 static void woken_by_a_moved_counter(void **state)
 {
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 300);
-	o.source = "  since: all\n  follow_for: 6h\n";
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(300);
+	s.o.source = "  since: all\n  follow_for: 6h\n";
+	struct drive *d = begin(&s);
 	drive_run(d, 12 * 60 * MINUTE_MS);
 	model_end(drive_model(d));
 	drive_restart(d);
@@ -285,14 +288,13 @@ static void woken_by_a_moved_counter(void **state)
 	assert_true(model_change(drive_model(d), "bc_1", late, SIM_COMPLAINED, true));
 	drive_run(d, 30 * MINUTE_MS);
 	assert_int_equal(followed(d), 1);
-	assert_int_equal(count_events(dir, "recipient.complained", late, ""), 1);
-	assert_int_equal(count_events(dir, "recipient.added", "", ""), 450);
+	assert_int_equal(count_events(&s, "recipient.complained", late, ""), 1);
+	assert_int_equal(count_events(&s, "recipient.added", "", ""), 450);
 	drive_verify(d);
 	drive_run(d, 8 * 60 * MINUTE_MS);
 	assert_int_equal(followed(d), 0);
 	free(late);
-	drive_close(d);
-	fixture_remove(dir);
+	finish(&s);
 }
 
 /* One whose rows can never be read completely does not stay for ever. */
@@ -300,35 +302,31 @@ static void what_is_never_complete_leaves(void **state)
 {
 	static const char *const bad_row[] = {"types,on=recipients"};
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 300);
-	o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(300);
+	s.o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
+	struct drive *d = begin(&s);
 	faults(d, bad_row, 1);
 	drive_run(d, 60 * MINUTE_MS);
-	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
+	assert_int_equal(count_events(&s, "\"broadcast.sent\"", "", ""), 2);
 	assert_int_equal(followed(d), 0);
-	drive_close(d);
-	fixture_remove(dir);
+	finish(&s);
 }
 
 /* The change of status by which a broadcast leaves those that are asked for is told. */
 static void the_last_status_is_told(void **state)
 {
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 100);
-	o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(100);
+	s.o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
+	struct drive *d = begin(&s);
 	drive_run(d, 30 * MINUTE_MS);
-	assert_int_equal(count_events(dir, "\"broadcast.sending\"", "", ""), 2);
-	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
+	assert_int_equal(count_events(&s, "\"broadcast.sending\"", "", ""), 2);
+	assert_int_equal(count_events(&s, "\"broadcast.sent\"", "", ""), 2);
 	assert_int_equal(followed(d), 0);
 	drive_restart(d);
 	drive_run(d, 10 * MINUTE_MS);
-	assert_int_equal(count_events(dir, "\"broadcast.sent\"", "", ""), 2);
-	drive_close(d);
-	fixture_remove(dir);
+	assert_int_equal(count_events(&s, "\"broadcast.sent\"", "", ""), 2);
+	finish(&s);
 }
 
 /* When a broadcast leaves those that are asked for, what happened to its rows until then is told:
@@ -337,12 +335,11 @@ static void the_last_rows_are_told(void **state)
 {
 	(void)state;
 	for (int killed = 0; killed < 2; killed++) {
-		char *dir = fixture_folder();
-		struct drive_options o = campaign(dir, 300);
-		o.model.nbroadcasts = 1;
-		o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
-		struct drive *d = drive_open(&o);
-		while (!count_events(dir, "\"broadcast.sent\"", "", ""))
+		struct scene s = scene(300);
+		s.o.model.nbroadcasts = 1;
+		s.o.source = "  since: all\n  broadcasts: { status: [SENDING] }\n";
+		struct drive *d = begin(&s);
+		while (!count_events(&s, "\"broadcast.sent\"", "", ""))
 			drive_run(d, 1000);
 		model_end(drive_model(d));
 		if (killed)
@@ -350,8 +347,7 @@ static void the_last_rows_are_told(void **state)
 		drive_run(d, 20 * MINUTE_MS);
 		drive_verify(d);
 		assert_int_equal(followed(d), 0);
-		drive_close(d);
-		fixture_remove(dir);
+		finish(&s);
 	}
 }
 
@@ -364,31 +360,27 @@ static void organizations_come_and_go(void **state)
 	static const char *const subs[] = {"org_2", NULL};
 	struct sim_broadcast two[] = {{.recipients = 200}, {.recipients = 100, .org = "org_2"}};
 	(void)state;
-	char *dir = fixture_folder();
-	struct drive_options o = campaign(dir, 0);
-	o.model.broadcasts = two;
-	o.model.sub_orgs = subs;
-	o.source = both;
-	struct drive *d = drive_open(&o);
+	struct scene s = scene(0);
+	s.o.model.broadcasts = two;
+	s.o.model.sub_orgs = subs;
+	s.o.source = both;
+	struct drive *d = begin(&s);
 	drive_run(d, 3 * MINUTE_MS);
 	assert_int_equal(followed(d), 2);
 	drive_reload(d, one);
 	drive_run(d, MINUTE_MS);
 	assert_int_equal(followed(d), 1);
-	int before = count_events(dir, "recipient.", "bc_2", "");
+	int before = count_events(&s, "recipient.", "bc_2", "");
 	assert_in_range(before, 100, 100000);
 	drive_run(d, 10 * MINUTE_MS);
 	drive_restart(d);
 	drive_run(d, 10 * MINUTE_MS);
 	assert_int_equal(followed(d), 1);
-	assert_int_equal(count_events(dir, "recipient.", "bc_2", ""), before);
+	assert_int_equal(count_events(&s, "recipient.", "bc_2", ""), before);
 	drive_reload(d, both);
-	model_end(drive_model(d));
-	drive_run(d, 20 * MINUTE_MS);
-	drive_verify(d);
-	assert_int_equal(count_events(dir, "recipient.added", "", ""), 300);
-	drive_close(d);
-	fixture_remove(dir);
+	end_and_verify(d, 20 * MINUTE_MS);
+	assert_int_equal(count_events(&s, "recipient.added", "", ""), 300);
+	finish(&s);
 }
 
 int main(void)
