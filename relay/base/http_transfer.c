@@ -20,7 +20,7 @@
 #define KEEP_BODY	   (256 << 10) /* a larger body's memory is given back after the call */
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS	   15000
-#define RECEIVE_SMALL	   (4 << 10)   /* bytes asked of the kernel at once: most replies are a line */
+#define RECEIVE_SMALL	   (4 << 10) /* bytes asked of the kernel at once: most replies are a line */
 #define RECEIVE_LARGE	   (128 << 10) /* most of a page of recipients */
 
 /* --- where to --- */
