@@ -47,7 +47,7 @@ size_t json_mend(char *text, size_t len, unsigned max_depth)
 	struct json_scanner scanner = {.want_elements = false};
 	char *end = text + len, *p = skip_blanks(text, end);
 	size_t mended = 0;
-	struct err err;
+	struct err err = {0};
 
 	if (p == end || *p != '[')
 		return 0;

@@ -132,7 +132,7 @@ static void miss(struct ask *a, const char *why, int status)
 static int read_listing(struct listing *l, const struct answer *answer, struct buf *text,
 			struct err *err)
 {
-	struct err again;
+	struct err again = {0};
 
 	buf_add(text, answer->body, answer->len);
 	if (listing_read(l, text->data, text->len, err) == 0)

@@ -163,7 +163,7 @@ static struct slot *open_slot(struct ask *a, const struct answer *answer)
 static int read_rows(struct source *s, struct slot *slot, const struct answer *answer,
 		     struct err *err)
 {
-	struct err again;
+	struct err again = {0};
 
 	buf_clear(&slot->text);
 	buf_add(&slot->text, answer->body, answer->len);

@@ -448,6 +448,19 @@ static void test_stop(void **state)
 	assert_int_equal(w->head.destinations[0].cursor.position, 16);
 }
 
+static void begin_without_order(struct rig *w)
+{
+	w->options.order = ORDER_NONE;
+	rig_kill(w); /* so that it begins with it */
+}
+
+static void reload_with_order(struct rig *w, int order)
+{
+	w->replaced_options = w->options;
+	w->replaced_options.order = order;
+	rig_replace(w);
+}
+
 /* Attempts in flight end under the old settings; what waits in a lane goes on when there is none
  * any more. */
 static void test_replace(void **state)
@@ -461,9 +474,7 @@ static void test_replace(void **state)
 	rig_answer(w, 0, TRY_AGAIN); /* its successors wait by rows, the others in the window */
 	rig_pass(w, 10);
 	w->receiver.judge = judge_sent;
-	w->replaced_options = w->options;
-	w->replaced_options.order = ORDER_NONE;
-	rig_replace(w);
+	reload_with_order(w, ORDER_NONE);
 	rig_pump(w);
 	assert_int_equal(w->receiver.opened, 2);
 	assert_int_equal(w->receiver.closed, 0);
@@ -481,15 +492,12 @@ static void test_replace_brings_order(void **state)
 	struct rig *w = *state;
 	size_t n;
 
-	w->options.order = ORDER_NONE;
-	rig_kill(w); /* so that it begins with it */
+	begin_without_order(w);
 	w->receiver.judge = judge_503;
 	rig_commit(w, 12, 1);
 	rig_pump(w);
 	assert_int_equal(rig_status(w).retrying, 12);
-	w->replaced_options = w->options;
-	w->replaced_options.order = ORDER_RECIPIENT;
-	rig_replace(w);
+	reload_with_order(w, ORDER_RECIPIENT);
 	w->receiver.judge = judge_sent;
 	n = w->receiver.n;
 	rig_pass(w, 10 * S);
@@ -504,16 +512,13 @@ static void test_order_comes_amid_calls(void **state)
 {
 	struct rig *w = *state;
 
-	w->options.order = ORDER_NONE;
-	rig_kill(w);
+	begin_without_order(w);
 	w->receiver.judge = judge_hold;
 	rig_commit(w, 3, 1);
 	rig_pump(w);
 	rig_answer(w, 1, TRY_AGAIN); /* 2 fails; 1 and 3 are out */
 	rig_pass(w, 10);
-	w->replaced_options = w->options;
-	w->replaced_options.order = ORDER_RECIPIENT;
-	rig_replace(w);
+	reload_with_order(w, ORDER_RECIPIENT);
 	rig_commit(w, 1, 1); /* 4 is the next of the three */
 	rig_pump(w);
 	while (w->receiver.nheld)
@@ -536,14 +541,11 @@ static void test_order_comes_before_a_failure(void **state)
 {
 	struct rig *w = *state;
 
-	w->options.order = ORDER_NONE;
-	rig_kill(w);
+	begin_without_order(w);
 	w->receiver.judge = judge_hold;
 	rig_commit(w, 2, 1);
 	rig_pump(w);
-	w->replaced_options = w->options;
-	w->replaced_options.order = ORDER_RECIPIENT;
-	rig_replace(w);
+	reload_with_order(w, ORDER_RECIPIENT);
 	rig_commit(w, 1, 1);
 	rig_pump(w);
 	rig_answer(w, 0, TRY_AGAIN); /* 1; 2 is out, 3 behind both */
