@@ -251,6 +251,8 @@ int relay_reload(struct relay *r, struct settings *s, struct err *err)
 	}
 	r->next = s;
 	source_pause(r->source, true);
+	if (source_busy(r->source))
+		log_info("settings loaded; they are taken over when the API's replies are in");
 	return 0;
 }
 

@@ -17,6 +17,20 @@ rules:
   - { name: failures, when: { type: [recipient.failed, recipient.bounced] }, to: [crm] }
 `;
 
+// A campaign that runs, and a relay that has begun to tell of it.
+async function underWay(t, simArgs) {
+  const place = new Place(t);
+  const sim = await place.sim(['--recipients', '200', ...simArgs, '--rate-limit', '0']);
+  const receiver = await place.receiver();
+  const text = config(place, sim, receiver);
+  place.config(text);
+  const relay = place.relay();
+  await until('events', () => place.read('events.ndjson').split('\n').length > 20);
+  return { place, sim, receiver, text, relay };
+}
+
+const requests = async (sim) => (await sim.json('/sim/status')).model.requests.total;
+
 // The campaign is over, and what it owed has arrived in all files.
 async function settled(sim, place, checks) {
   await sim.post('/sim/end');
@@ -130,13 +144,7 @@ test('what is refused is parked with its reason, and everything else goes on', a
 });
 
 test('SIGHUP: a good file is taken over, a bad one changes nothing and names the place', async (t) => {
-  const place = new Place(t);
-  const sim = await place.sim(['--recipients', '200', '--ramp', '60s', '--speed', '30', '--rate-limit', '0']);
-  const receiver = await place.receiver();
-  const text = config(place, sim, receiver);
-  place.config(text);
-  const relay = place.relay();
-  await until('events', () => place.read('events.ndjson').split('\n').length > 20);
+  const { place, sim, receiver, text, relay } = await underWay(t, ['--ramp', '60s', '--speed', '30']);
   place.config(text.replace('to: [crm]', 'to: [cmr]'));
   relay.kill('SIGHUP');
   await until('the mistake is told', () => /relay\.yaml:\d+:\d+: .*cmr/.test(relay.stderr));
@@ -151,18 +159,13 @@ test('SIGHUP: a good file is taken over, a bad one changes nothing and names the
 });
 
 test('SIGHUP: one that comes while another waits for an answer of the API is not lost', async (t) => {
-  const place = new Place(t);
-  const sim = await place.sim(['--recipients', '200', '--ramp', '60s', '--speed', '30', '--rate-limit', '0']);
-  const receiver = await place.receiver();
-  const text = config(place, sim, receiver);
-  place.config(text);
-  const relay = place.relay();
-  await until('events', () => place.read('events.ndjson').split('\n').length > 20);
+  const { place, sim, receiver, text, relay } = await underWay(t, ['--ramp', '60s', '--speed', '30']);
   await sim.post('/sim/faults?set=slow%3D1500');
-  await new Promise((done) => setTimeout(done, 1200)); // a reply is under way from now on
+  const asked = await requests(sim);
+  await until('a reply is under way', async () => await requests(sim) > asked);
   place.config(text.replace('to: [file, bus]', 'to: [file]'));
   relay.kill('SIGHUP');
-  await new Promise((done) => setTimeout(done, 100));
+  await until('the first waits for it', () => /taken over when the API/.test(relay.stderr));
   place.config(text + '  - { name: sent too, when: { type: recipient.sent }, to: [crm] }\n');
   relay.kill('SIGHUP');
   await until('both are taken over', () => relay.stderr.match(/settings reloaded/g)?.length === 2);
@@ -189,13 +192,7 @@ test('a full journal: polling pauses, deliveries go on, nothing is lost when the
 });
 
 test('SIGHUP: what cannot be opened changes nothing; what was removed and comes back goes on', async (t) => {
-  const place = new Place(t);
-  const sim = await place.sim(['--recipients', '200', '--ramp', '120s', '--speed', '10', '--rate-limit', '0']);
-  const receiver = await place.receiver();
-  const text = config(place, sim, receiver);
-  place.config(text);
-  const relay = place.relay();
-  await until('events', () => place.read('events.ndjson').split('\n').length > 20);
+  const { place, sim, receiver, text, relay } = await underWay(t, ['--ramp', '120s', '--speed', '10']);
   // Its first destination is good and new, the other cannot be opened.
   place.config(text.replace('destinations:', 'destinations:\n  aaa: { stdout: { path: aaa.ndjson } }\n  bad: { stdout: { path: /nonexistent/x } }')
     .replace('to: [file, bus]', 'to: [file, bus, aaa, bad]'));
