@@ -1,6 +1,6 @@
-/* sqlite_file — the file before the first statement: whose it is, that it is whole, of a version
- * we know. Invariant: a journal appears under its name only complete (made aside, then renamed), so
- * an empty or partial file is damage and is never taken for a new journal. */
+/* sqlite_file — the file before the first statement: whose it is, of a version we know. Invariant:
+ * a journal appears under its name only complete (made aside, then renamed), so an empty or partial
+ * file is damage and is never taken for a new journal. */
 #include "relay/journal/sqlite_store.h"
 
 #include <errno.h>
@@ -18,10 +18,6 @@
 
 #define BUSY_MS 1000 /* readers elsewhere hold a lock for moments only, while they recover */
 
-/* Above 256 MB a complete check would hold up the start for seconds; then the small tables are
- * checked, and the large ones as they are read. */
-#define CHECK_PAGES 65536
-
 static const char settings[] = "PRAGMA synchronous=FULL;"
 			       "PRAGMA wal_autocheckpoint=0;"
 			       "PRAGMA cache_size=-8192;"
@@ -35,10 +31,6 @@ static const char layout[] = "PRAGMA page_size=4096;"
 			     "PRAGMA auto_vacuum=INCREMENTAL;"
 			     "PRAGMA journal_mode=MEMORY;"
 			     "PRAGMA synchronous=OFF";
-static const char *const small_tables[] = {"meta",	   "names",   "words", "broadcasts",
-					   "destinations", "cursors", "rules", "heads",
-					   "exceptions",   "marks"};
-
 /* The pid that the lock file names, 0: none. */
 static long lock_holder(int fd)
 {
@@ -150,7 +142,7 @@ void sqlite_disconnect(struct sqlite_store *s)
 	s->db = NULL;
 }
 
-static int pragma(struct sqlite_store *s, const char *sql, int64_t *ret, struct err *err)
+int sqlite_pragma(struct sqlite_store *s, const char *sql, int64_t *ret, struct err *err)
 {
 	sqlite3_stmt *st = NULL;
 	int failed;
@@ -166,8 +158,8 @@ int sqlite_identify(struct sqlite_store *s, struct err *err)
 {
 	int64_t id = 0, version = 0;
 
-	if (pragma(s, "PRAGMA application_id", &id, err) != 0 ||
-	    pragma(s, "PRAGMA user_version", &version, err) != 0)
+	if (sqlite_pragma(s, "PRAGMA application_id", &id, err) != 0 ||
+	    sqlite_pragma(s, "PRAGMA user_version", &version, err) != 0)
 		return -1;
 	if (id != SQLITE_APPLICATION_ID)
 		return err_set(err, ERR_STORE,
@@ -209,65 +201,10 @@ int sqlite_migrate(struct sqlite_store *s, struct err *err)
 {
 	int64_t version = 0;
 
-	if (pragma(s, "PRAGMA user_version", &version, err) != 0)
+	if (sqlite_pragma(s, "PRAGMA user_version", &version, err) != 0)
 		return -1;
 	while (version < sqlite_schema_version) {
 		if (migrate_once(s, (int)++version, err) != 0)
-			return -1;
-	}
-	return 0;
-}
-
-/* Runs one check; its first row is "ok" or what is wrong. */
-static int check_by(struct sqlite_store *s, const char *sql, struct err *err)
-{
-	sqlite3_stmt *st = NULL;
-	int failed = -1;
-
-	if (sqlite3_prepare_v2(s->db, sql, -1, &st, NULL) != SQLITE_OK ||
-	    sqlite3_step(st) != SQLITE_ROW)
-		sqlite_fail(s, "check", err);
-	else if (strcmp((const char *)sqlite3_column_text(st, 0), "ok") != 0)
-		err_set(err, ERR_STORE, "%s: is damaged: %s; restore a backup or move it away",
-			s->path, (const char *)sqlite3_column_text(st, 0));
-	else
-		failed = 0;
-	sqlite3_finalize(st);
-	return failed;
-}
-
-/* SQLite reads what is missing of the last page as zeros. Only while a log holds that page anew may
- * it be partial. */
-static int check_size(struct sqlite_store *s, struct err *err)
-{
-	char *wal = xasprintf("%s-wal", s->path);
-	struct stat file, log;
-	bool is_partial = stat(s->path, &file) == 0 && file.st_size % SQLITE_PAGE != 0 &&
-			  (stat(wal, &log) != 0 || log.st_size == 0);
-
-	free(wal);
-	if (is_partial)
-		return err_set(err, ERR_STORE,
-			       "%s: is damaged: its end is missing; restore a backup or move it "
-			       "away",
-			       s->path);
-	return 0;
-}
-
-int sqlite_check(struct sqlite_store *s, struct err *err)
-{
-	int64_t pages = 0;
-	char sql[64];
-
-	if (check_size(s, err) != 0)
-		return -1;
-	if (pragma(s, sqlite_statements[SQL_PAGES], &pages, err) != 0)
-		return -1;
-	if (pages <= CHECK_PAGES)
-		return check_by(s, "PRAGMA quick_check(1)", err);
-	for (size_t i = 0; i < sizeof small_tables / sizeof *small_tables; i++) {
-		snprintf(sql, sizeof sql, "PRAGMA quick_check('%s')", small_tables[i]);
-		if (check_by(s, sql, err) != 0)
 			return -1;
 	}
 	return 0;

@@ -140,8 +140,11 @@ int sqlite_connect(struct sqlite_store *s, struct err *err);
 int sqlite_identify(struct sqlite_store *s, struct err *err); /* ours, of a version we know */
 int sqlite_enter_wal(struct sqlite_store *s, struct err *err);
 int sqlite_migrate(struct sqlite_store *s, struct err *err);
-int sqlite_check(struct sqlite_store *s, struct err *err); /* bounded integrity check */
+int sqlite_pragma(struct sqlite_store *s, const char *sql, int64_t *ret, struct err *err);
 void sqlite_disconnect(struct sqlite_store *s);
+
+/* sqlite_check.c: before the file is written to; its cost is bounded. */
+int sqlite_check(struct sqlite_store *s, struct err *err);
 
 /* sqlite_write.c: inside a transaction; events are numbered from *next on. */
 int sqlite_write_batch(struct sqlite_store *s, struct batch *b, int64_t *next, struct err *err);

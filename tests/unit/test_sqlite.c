@@ -347,6 +347,27 @@ static void a_flipped_byte_never_starts_from_empty(void **state)
 	free(bytes);
 }
 
+/* Some flips leave a schema that SQLite takes, with another meaning. */
+static void a_schema_of_another_meaning_is_refused(void **state)
+{
+	static const char text[] = "CREATE TABLE events (seq INTEGER PRIMARY KEY, id BLOB";
+	struct world *w = *state;
+	size_t len;
+
+	fill(w);
+	char *bytes = read_file(sqlite_world_path(w), &len);
+	char *at = memmem(bytes, len, text, strlen(text));
+	assert_non_null(at);
+	for (size_t bit = 0; bit < strlen(text) * 8; bit++) {
+		at[bit / 8] ^= (char)(1 << bit % 8);
+		write_file(sqlite_world_path(w), bytes, len);
+		if (!open_damaged(w))
+			fail_msg("opened with \"%.*s\"", (int)strlen(text), at);
+		at[bit / 8] ^= (char)(1 << bit % 8);
+	}
+	free(bytes);
+}
+
 static void a_lost_page_is_reported(void **state)
 {
 	struct world *w = *state;
@@ -382,6 +403,7 @@ int main(void)
 		IN_SQLITE_WORLD(a_journal_cut_short_is_refused),
 		IN_SQLITE_WORLD(a_damaged_header_never_starts_from_empty),
 		IN_SQLITE_WORLD(a_flipped_byte_never_starts_from_empty),
+		IN_SQLITE_WORLD(a_schema_of_another_meaning_is_refused),
 		IN_SQLITE_WORLD(a_lost_page_is_reported),
 	};
 	return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
