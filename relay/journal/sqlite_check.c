@@ -53,51 +53,61 @@ static int check_size(struct sqlite_store *s, struct err *err)
 	return 0;
 }
 
-/* Every object of the schema, as text; the root pages are checked with the tree. */
-static const char objects[] = "SELECT type || ' ' || name || ' ' || tbl_name || ' ' || "
-			      "coalesce(sql, '') FROM sqlite_schema ORDER BY type, name";
+/* The whole schema as one text, but for what ANALYZE adds; root pages are checked with the tree. */
+static const char schema[] =
+	"SELECT coalesce(group_concat(line, char(10)), '') FROM"
+	" (SELECT printf('%s %s %s %s', type, name, tbl_name, sql) AS line FROM sqlite_schema"
+	" WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\' ORDER BY type, name)";
 
-/* Do both list the same objects? */
-static bool same_objects(sqlite3 *db, sqlite3 *intended)
+/* A copy, yours; NULL when the database cannot tell. */
+static char *schema_of(sqlite3 *db)
 {
-	sqlite3_stmt *ours = NULL, *theirs = NULL;
-	bool same = sqlite3_prepare_v2(intended, objects, -1, &theirs, NULL) == SQLITE_OK &&
-		    sqlite3_prepare_v2(db, objects, -1, &ours, NULL) == SQLITE_OK;
-	int row = SQLITE_ROW;
+	sqlite3_stmt *st = NULL;
+	char *ret = NULL;
 
-	while (same && row == SQLITE_ROW) {
-		row = sqlite3_step(theirs);
-		same = sqlite3_step(ours) == row &&
-		       (row == SQLITE_DONE ||
-			(row == SQLITE_ROW &&
-			 strcmp((const char *)sqlite3_column_text(ours, 0),
-				(const char *)sqlite3_column_text(theirs, 0)) == 0));
-	}
-	sqlite3_finalize(ours);
-	sqlite3_finalize(theirs);
-	return same;
+	if (sqlite3_prepare_v2(db, schema, -1, &st, NULL) == SQLITE_OK &&
+	    sqlite3_step(st) == SQLITE_ROW)
+		ret = sqlite_get_text(st, 0);
+	sqlite3_finalize(st);
+	return ret;
+}
+
+/* What the migrations up to a version make; as schema_of. */
+static char *intended_schema(int64_t version)
+{
+	sqlite3 *db = NULL;
+	bool ok = sqlite3_open(":memory:", &db) == SQLITE_OK;
+	char *ret;
+
+	for (int64_t i = 0; ok && i < version; i++)
+		ok = sqlite3_exec(db, sqlite_migrations[i], NULL, NULL, NULL) == SQLITE_OK;
+	ret = ok ? schema_of(db) : NULL;
+	sqlite3_close(db);
+	return ret;
 }
 
 /* A flipped bit can leave a schema that SQLite takes, with another meaning: "INTEGER PRHMARY KEY"
  * is a type, and the key is gone. So its text is compared with the one the migrations make. */
 static int check_schema(struct sqlite_store *s, struct err *err)
 {
-	sqlite3 *intended = NULL;
 	int64_t version = 0;
-	bool ok;
+	char *ours, *intended;
+	int failed = 0;
 
 	if (sqlite_pragma(s, "PRAGMA user_version", &version, err) != 0)
 		return -1;
-	ok = sqlite3_open(":memory:", &intended) == SQLITE_OK;
-	for (int64_t i = 0; ok && i < version; i++)
-		ok = sqlite3_exec(intended, sqlite_migrations[i], NULL, NULL, NULL) == SQLITE_OK;
-	ok = ok && same_objects(s->db, intended);
-	sqlite3_close(intended);
-	return ok ? 0
-		  : err_set(err, ERR_STORE,
-			    "%s: is damaged: its schema is not the one of version %lld; restore a "
-			    "backup or move it away",
-			    s->path, (long long)version);
+	ours = schema_of(s->db);
+	intended = intended_schema(version);
+	if (!ours)
+		failed = sqlite_fail(s, "check", err);
+	else if (!intended || strcmp(ours, intended) != 0)
+		failed = err_set(err, ERR_STORE,
+				 "%s: is damaged: its schema is not the one of version %lld, or "
+				 "was changed by hand; restore a backup or move it away",
+				 s->path, (long long)version);
+	free(ours);
+	free(intended);
+	return failed;
 }
 
 int sqlite_check(struct sqlite_store *s, struct err *err)

@@ -368,6 +368,24 @@ static void a_schema_of_another_meaning_is_refused(void **state)
 	free(bytes);
 }
 
+static void a_schema_changed_by_hand_is_refused(void **state)
+{
+	struct world *w = *state;
+
+	fill(w);
+	sql_in_file(sqlite_world_path(w), "ANALYZE"); /* an operator may */
+	assert_false(open_damaged(w));
+	sql_in_file(sqlite_world_path(w), "CREATE TRIGGER theirs AFTER INSERT ON events"
+					  " BEGIN DELETE FROM routes; END");
+	expect_refusal(w, STORE_WRITE, "its schema is not the one of version 1");
+	sql_in_file(sqlite_world_path(w), "DROP TRIGGER theirs");
+	assert_false(open_damaged(w));
+	sql_in_file(sqlite_world_path(w), "PRAGMA writable_schema=ON;"
+					  "UPDATE sqlite_schema SET tbl_name = NULL"
+					  " WHERE name = 'events'");
+	assert_true(open_damaged(w));
+}
+
 static void a_lost_page_is_reported(void **state)
 {
 	struct world *w = *state;
@@ -404,6 +422,7 @@ int main(void)
 		IN_SQLITE_WORLD(a_damaged_header_never_starts_from_empty),
 		IN_SQLITE_WORLD(a_flipped_byte_never_starts_from_empty),
 		IN_SQLITE_WORLD(a_schema_of_another_meaning_is_refused),
+		IN_SQLITE_WORLD(a_schema_changed_by_hand_is_refused),
 		IN_SQLITE_WORLD(a_lost_page_is_reported),
 	};
 	return cmocka_run_group_tests_name("sqlite", tests, NULL, NULL);
