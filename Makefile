@@ -15,7 +15,7 @@ override CFLAGS  += -std=c11 -D_GNU_SOURCE -I. -I$O/gen $(WARNINGS) $(HARDEN) -f
 override LDFLAGS += $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pie -Wl,-z,relro,-z,now -pthread
 
 PKGS    = libcurl sqlite3 yaml-0.1 libcjson libcrypto libxxhash
-LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lnng
+LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lnng -lm
 
 # What may be missing is found by probe; without it X.c gives way to X_none.c, which says so.
 HAVE_MICROHTTPD := $(shell pkg-config --exists libmicrohttpd 2>/dev/null && echo yes)

@@ -263,14 +263,10 @@ void passage_keep(struct held *held, const struct recipient_write *w, uint16_t s
 		.sweep = sweep & 0x1fff,
 	};
 	if (w->r.number < held_count(held)) {
-		struct held_row *h = held_at(held, w->r.number);
-		if (h->gone != w->r.gone)
-			held_set_gone(held, w->r.number, w->r.gone);
-		row.key = h->key;
 		row.missed = w->r.gone ? MISSED_MAX : 0;
 		row.gone = w->r.gone;
-		row.sweep = sweep ? sweep & 0x1fff : h->sweep;
-		*h = row;
+		row.sweep = sweep ? sweep & 0x1fff : held_at(held, w->r.number)->sweep;
+		held_replace(held, w->r.number, &row);
 	} else {
 		row.key = hash128(w->r.id, strlen(w->r.id));
 		held_add(held, &row);

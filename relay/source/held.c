@@ -27,7 +27,8 @@ struct slots {
 struct held {
 	struct held_row **chunks;
 	size_t nchunks, cap;
-	uint32_t n, live;
+	uint32_t n;
+	struct planes planes;
 	struct slots index, older;
 	uint32_t moved; /* slots of `older` already in `index` */
 };
@@ -68,6 +69,7 @@ void held_free(struct held *h)
 	free(h->chunks);
 	free(h->index.v);
 	free(h->older.v);
+	planes_release(&h->planes);
 	free(h);
 }
 
@@ -141,6 +143,12 @@ struct held_row *held_at(struct held *h, uint32_t number)
 	return &h->chunks[p.chunk][p.offset];
 }
 
+/* What the API's list shows of a row: nothing once it is gone. */
+static uint64_t flags_of(const struct held_row *row)
+{
+	return row->gone ? 0 : row->states | UINT64_C(1) << FLAG_PRESENT;
+}
+
 uint32_t held_add(struct held *h, const struct held_row *row)
 {
 	/* One below what the index can number: a billion rows are 48 GB. */
@@ -154,8 +162,23 @@ uint32_t held_add(struct held *h, const struct held_row *row)
 	h->chunks[p.chunk][p.offset] = *row;
 	make_room(h);
 	put(&h->index, row->key, h->n);
-	h->live += !row->gone;
+	planes_set(&h->planes, h->n, 0, flags_of(row));
 	return h->n++;
+}
+
+void held_replace(struct held *h, uint32_t number, const struct held_row *row)
+{
+	struct held_row *old = held_at(h, number);
+	struct hash128 key = old->key;
+
+	planes_set(&h->planes, number, flags_of(old), flags_of(row));
+	*old = *row;
+	old->key = key;
+}
+
+const struct planes *held_planes(const struct held *h)
+{
+	return &h->planes;
 }
 
 uint32_t held_count(const struct held *h)
@@ -165,18 +188,15 @@ uint32_t held_count(const struct held *h)
 
 uint32_t held_live(const struct held *h)
 {
-	return h->live;
+	return planes_total(&h->planes, FLAG_PRESENT);
 }
 
 void held_set_gone(struct held *h, uint32_t number, bool gone)
 {
-	struct held_row *row = held_at(h, number);
+	struct held_row row = *held_at(h, number);
 
-	if (row->gone && !gone)
-		h->live++;
-	else if (!row->gone && gone)
-		h->live--;
-	row->gone = gone;
+	row.gone = gone;
+	held_replace(h, number, &row);
 }
 
 size_t held_bytes(const struct held *h)
@@ -185,6 +205,7 @@ size_t held_bytes(const struct held *h)
 
 	for (size_t i = 0; i < h->nchunks; i++)
 		bytes += chunk_rows(i) * sizeof(struct held_row);
+	bytes += planes_bytes(&h->planes);
 	return bytes + ((size_t)h->index.size + h->older.size) * sizeof *h->index.v;
 }
 

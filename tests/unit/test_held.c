@@ -180,7 +180,7 @@ static void bytes_a_row(void **state)
 		held_free(h);
 	}
 	struct held *one = filled(1);
-	assert_true(held_bytes(one) < 4096);
+	assert_true(held_bytes(one) < 5120);
 	held_free(one);
 }
 

@@ -70,7 +70,9 @@ static void take_rows(struct stage *t, struct source_page *p, struct page_result
 							  .sweep = p->sweep & 0x1fff});
 			result->added++;
 		} else if (held_at(held, number)->states != row->states) {
-			held_at(held, number)->states = row->states;
+			struct held_row known = *held_at(held, number);
+			known.states = row->states;
+			held_replace(held, number, &known);
 			result->changed++;
 		}
 	}
@@ -386,7 +388,9 @@ static void the_same_bytes_are_read_when_the_rows_changed(void **state)
 
 	(void)state;
 	settle(t);
-	held_at(bc_1(t)->held, 7)->states |= 64;
+	struct held_row seventh = *held_at(bc_1(t)->held, 7);
+	seventh.states |= 64;
+	held_replace(bc_1(t)->held, 7, &seventh);
 	t->counter = 1;
 	pass(t, 5000);
 	settle(t);

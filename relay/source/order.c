@@ -1,0 +1,387 @@
+/*
+ * Votes and runs. Invariant: each row below `placed` lies in exactly one run, and by_first lists
+ * the runs by their first row, so that a row's run is found by bisection.
+ */
+#include "relay/source/order.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/clock.h"
+#include "relay/base/mem.h"
+
+#define VOTES_MAX   2000 /* more are halved: the last 20 pages decide */
+#define VOTES_MIN   20	 /* fewer say nothing */
+#define DISSENT_MAX 0.01 /* of the votes for a key */
+#define BROKEN_MAX  0.05 /* rows that changed places, of a list that can still be searched */
+#define RUNS_MAX    65536
+
+const char *const order_names[] = {
+	[ORDER_UNKNOWN] = "not known yet", [ORDER_UPDATED] = "updated_at", [ORDER_CREATED] = "created_at",
+	[ORDER_ID] = "id",		   [ORDER_STABLE] = "stable",	   [ORDER_NONE] = "none",
+};
+
+void order_release(struct order *o)
+{
+	free(o->runs);
+	free(o->by_first);
+	free(o->next);
+	*o = (struct order){0};
+}
+
+/* ---- votes ---- */
+
+static void vote(struct votes *v, int sign)
+{
+	if (sign > 0)
+		v->up++;
+	else if (sign < 0)
+		v->down++;
+	if (v->up + v->down > VOTES_MAX) {
+		v->up /= 2;
+		v->down /= 2;
+	}
+}
+
+static int compare_times(int64_t a, int64_t b)
+{
+	if (a == DATE_NONE || b == DATE_NONE)
+		return 0;
+	return (b > a) - (b < a);
+}
+
+void order_vote(struct order *o, const struct row *v, size_t n)
+{
+	for (size_t i = 1; i < n; i++) {
+		vote(&o->created, compare_times(v[i - 1].created_ms, v[i].created_ms));
+		vote(&o->updated, compare_times(v[i - 1].updated_ms, v[i].updated_ms));
+		vote(&o->id, strcmp(v[i].id, v[i - 1].id));
+	}
+}
+
+static bool agrees(const struct votes *v)
+{
+	float most = v->up > v->down ? v->up : v->down, least = v->up + v->down - most;
+
+	return most >= VOTES_MIN && least <= DISSENT_MAX * most;
+}
+
+static bool is_shaken(const struct order *o)
+{
+	return o->broken > BROKEN_MAX * (o->kept + o->broken);
+}
+
+enum order_kind order_of(const struct order *o)
+{
+	bool known = o->kept + o->broken >= VOTES_MIN;
+
+	/* Where nothing has changed yet, updated_at is created_at. */
+	if (agrees(&o->created) && !(known && is_shaken(o)))
+		return ORDER_CREATED;
+	if (agrees(&o->updated))
+		return ORDER_UPDATED;
+	if (agrees(&o->id) && !(known && is_shaken(o)))
+		return ORDER_ID;
+	if (!known)
+		return ORDER_UNKNOWN;
+	return is_shaken(o) ? ORDER_NONE : ORDER_STABLE;
+}
+
+bool order_newest_first(const struct order *o)
+{
+	const struct votes *v = order_of(o) == ORDER_UPDATED ? &o->updated : &o->created;
+
+	return v->down >= v->up;
+}
+
+bool order_is_stable(const struct order *o)
+{
+	enum order_kind kind = order_of(o);
+
+	return kind != ORDER_UPDATED && kind != ORDER_NONE && !o->loose;
+}
+
+/* ---- runs ---- */
+
+/* The place in by_first of the last run that starts at or before number. */
+static size_t nth_by_first(const struct order *o, uint32_t number)
+{
+	size_t low = 0, high = o->nruns;
+
+	while (high - low > 1) {
+		size_t mid = low + (high - low) / 2;
+		if (o->runs[o->by_first[mid]].first <= number)
+			low = mid;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+static size_t run_of(const struct order *o, uint32_t number)
+{
+	return o->by_first[nth_by_first(o, number)];
+}
+
+bool order_is_before(const struct order *o, uint32_t a, uint32_t b)
+{
+	size_t x = run_of(o, a), y = run_of(o, b);
+
+	return x == y ? a < b : x < y;
+}
+
+/* Puts a run at place `at` of the list. */
+static void insert_run(struct order *o, size_t at, struct run run)
+{
+	size_t sorted = o->nruns ? nth_by_first(o, run.first) : 0;
+
+	if (o->nruns == o->cap) {
+		o->cap = o->cap ? o->cap * 2 : 4;
+		o->runs = xrealloc(o->runs, o->cap, sizeof *o->runs);
+		o->by_first = xrealloc(o->by_first, o->cap, sizeof *o->by_first);
+	}
+	for (size_t i = 0; i < o->nruns; i++)
+		o->by_first[i] += o->by_first[i] >= at;
+	memmove(o->runs + at + 1, o->runs + at, (o->nruns - at) * sizeof *o->runs);
+	o->runs[at] = run;
+	sorted += o->nruns && o->runs[o->by_first[sorted]].first < run.first;
+	memmove(o->by_first + sorted + 1, o->by_first + sorted,
+		(o->nruns - sorted) * sizeof *o->by_first);
+	o->by_first[sorted] = (uint32_t)at;
+	o->nruns++;
+}
+
+/* Cuts the run of `number` so that one starts there; returns its place. */
+static size_t cut_before(struct order *o, uint32_t number)
+{
+	size_t at = run_of(o, number);
+	struct run *r = &o->runs[at];
+
+	if (r->first == number)
+		return at;
+	struct run rest = {number, r->first + r->n - number};
+	r->n = number - r->first;
+	insert_run(o, at + 1, rest);
+	return at + 1;
+}
+
+/* Rows first … first + n - 1 are new, and stand behind a row. */
+static void place_behind(struct order *o, uint32_t row, uint32_t first, uint32_t n)
+{
+	size_t at = run_of(o, row);
+	const struct run *r = &o->runs[at];
+
+	if (row == r->first + r->n - 1) {
+		if (row + 1 == first) {
+			o->runs[at].n += n;
+			return;
+		}
+		insert_run(o, at + 1, (struct run){first, n});
+		return;
+	}
+	insert_run(o, cut_before(o, row + 1), (struct run){first, n});
+}
+
+static uint32_t last_row(const struct order *o)
+{
+	const struct run *last = &o->runs[o->nruns - 1];
+
+	return last->first + last->n - 1;
+}
+
+static void place(struct order *o, uint32_t behind, uint32_t before, bool front, struct run new)
+{
+	if (o->nruns >= RUNS_MAX) {
+		o->loose = true;
+		behind = last_row(o);
+	}
+	if (behind != NO_ROW) {
+		place_behind(o, behind, new.first, new.n);
+	} else if (before != NO_ROW) {
+		insert_run(o, cut_before(o, before), new);
+	} else if (front || !o->nruns) {
+		insert_run(o, 0, new);
+	} else {
+		o->loose = true;
+		insert_run(o, o->nruns, new);
+	}
+	o->placed = new.first + new.n;
+}
+
+static void note_places(struct order *o, bool kept)
+{
+	o->kept += kept;
+	o->broken += !kept;
+	if (o->kept + o->broken > VOTES_MAX) {
+		o->kept /= 2;
+		o->broken /= 2;
+	}
+}
+
+/* How many of the rows from `at` on are new, one behind another. */
+static uint32_t new_rows(const uint32_t *numbers, size_t n, size_t at)
+{
+	uint32_t k = 1;
+
+	while (at + k < n && numbers[at + k] == numbers[at] + k)
+		k++;
+	return k;
+}
+
+void order_place(struct order *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front)
+{
+	uint32_t prev = behind != NO_ROW && behind < o->placed ? behind : NO_ROW;
+
+	for (size_t i = 0; i < n;) {
+		if (numbers[i] == NO_ROW || numbers[i] > o->placed) {
+			i++; /* not held after all */
+		} else if (numbers[i] < o->placed) {
+			/* What lies before the page says nothing about changed places. */
+			if (i > 0 && prev != NO_ROW)
+				note_places(o, order_is_before(o, prev, numbers[i]));
+			prev = numbers[i++];
+		} else {
+			uint32_t k = new_rows(numbers, n, i);
+			uint32_t before = i + k < n && numbers[i + k] < o->placed ? numbers[i + k]
+										   : NO_ROW;
+			place(o, prev, before, front, (struct run){numbers[i], k});
+			i += k;
+			prev = numbers[i - 1];
+		}
+	}
+}
+
+void order_assume(struct order *o, uint32_t count)
+{
+	if (o->placed >= count)
+		return;
+	struct run rest = {o->placed, count - o->placed};
+	place(o, o->nruns ? last_row(o) : NO_ROW, NO_ROW, true, rest);
+}
+
+/* ---- sweeps ---- */
+
+void order_sweep_begins(struct order *o)
+{
+	o->nnext = 0;
+}
+
+void order_sweep_page(struct order *o, const uint32_t *numbers, size_t n)
+{
+	for (size_t i = 0; i < n; i++) {
+		struct run *r = o->nnext ? &o->next[o->nnext - 1] : NULL;
+		if (numbers[i] == NO_ROW)
+			continue;
+		if (r && r->first + r->n == numbers[i]) {
+			r->n++;
+			continue;
+		}
+		if (o->nnext == RUNS_MAX) /* it will not be used */
+			continue;
+		o->next = mem_grow(o->next, o->nnext, &o->next_cap, sizeof *o->next);
+		o->next[o->nnext++] = (struct run){numbers[i], 1};
+	}
+}
+
+struct mark { /* where a run starts, and its place in the list */
+	uint32_t first, place;
+};
+
+static int by_first(const void *a, const void *b)
+{
+	const struct mark *x = a, *y = b;
+
+	return (x->first > y->first) - (x->first < y->first);
+}
+
+static struct mark *marks(const struct run *v, size_t n)
+{
+	struct mark *m = xmalloc((n + 1) * sizeof *m);
+
+	for (size_t i = 0; i < n; i++)
+		m[i] = (struct mark){v[i].first, (uint32_t)i};
+	qsort(m, n, sizeof *m, by_first);
+	return m;
+}
+
+/* Adds runs of the rows below count that were not met; false when a row was met twice. */
+static bool add_rest(struct order *o, uint32_t count)
+{
+	size_t n = o->nnext;
+	struct mark *m = marks(o->next, n);
+	uint32_t next = 0;
+	bool good = true;
+
+	for (size_t i = 0; i <= n && good; i++) {
+		uint32_t first = i < n ? m[i].first : count;
+		good = first >= next;
+		if (first > next) {
+			o->next = mem_grow(o->next, o->nnext, &o->next_cap, sizeof *o->next);
+			o->next[o->nnext++] = (struct run){next, first - next};
+		}
+		next = i < n ? first + o->next[m[i].place].n : count;
+	}
+	free(m);
+	return good;
+}
+
+static void take_over(struct order *o, uint32_t count)
+{
+	struct mark *m = marks(o->next, o->nnext);
+
+	free(o->runs);
+	free(o->by_first);
+	o->runs = o->next;
+	o->nruns = o->nnext;
+	o->cap = o->nnext;
+	o->by_first = xmalloc(o->cap * sizeof *o->by_first);
+	for (size_t i = 0; i < o->nruns; i++)
+		o->by_first[i] = m[i].place;
+	free(m);
+	o->next = NULL;
+	o->placed = count;
+	o->loose = false;
+}
+
+void order_sweep_ends(struct order *o, bool complete, uint32_t count)
+{
+	if (complete && o->nnext > 0 && o->nnext < RUNS_MAX && add_rest(o, count))
+		take_over(o, count);
+	free(o->next);
+	o->next = NULL;
+	o->nnext = o->next_cap = 0;
+}
+
+/* ---- ranks ---- */
+
+void ranks_make(struct ranks *r, const struct order *o, const struct planes *p, unsigned flag)
+{
+	uint32_t before = 0;
+
+	r->order = o;
+	r->planes = p;
+	r->flag = flag;
+	if (r->cap < o->nruns) {
+		r->cap = o->nruns;
+		r->before = xrealloc(r->before, r->cap, sizeof *r->before);
+	}
+	for (size_t i = 0; i < o->nruns; i++) {
+		uint32_t first = o->runs[i].first;
+		r->before[i] = before;
+		before += planes_before(p, flag, first + o->runs[i].n) - planes_before(p, flag, first);
+	}
+}
+
+uint32_t ranks_of(const struct ranks *r, uint32_t number)
+{
+	size_t at = run_of(r->order, number);
+
+	return r->before[at] + planes_before(r->planes, r->flag, number) -
+	       planes_before(r->planes, r->flag, r->order->runs[at].first);
+}
+
+void ranks_release(struct ranks *r)
+{
+	free(r->before);
+	*r = (struct ranks){0};
+}

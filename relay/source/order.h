@@ -1,0 +1,88 @@
+/*
+ * order — how the API sorts a broadcast's list, learned from the rows as they are read. Pure.
+ *
+ * Two things are learned. By which key: neighbours on a page vote for created_at, updated_at and
+ * id, up and down; old votes fade, so that a list sorted anew is noticed. And where each held row
+ * stands: rows are numbered as they are met, so the list is a sequence of runs of consecutive
+ * numbers, a single one where nothing was inserted. A row met for the first time is placed behind
+ * the row it follows on the page. Neighbours that stand the other way round are counted: a list
+ * whose known rows keep their relative order is stable, whatever it is sorted by, and can be
+ * searched.
+ */
+#ifndef RELAY_ORDER_H
+#define RELAY_ORDER_H
+
+#include "relay/source/planes.h"
+#include "relay/source/snapshot.h"
+
+enum order_kind {
+	ORDER_UNKNOWN, /* too few rows were read */
+	ORDER_UPDATED, /* by updated_at: rows move when they change */
+	ORDER_CREATED,
+	ORDER_ID,
+	ORDER_STABLE, /* by nothing we know, but rows keep their places */
+	ORDER_NONE,   /* rows change places */
+};
+extern const char *const order_names[];
+
+struct votes {
+	float up, down;
+};
+
+struct run {
+	uint32_t first, n; /* rows first … first + n - 1, in list order */
+};
+
+struct order {
+	struct votes created, updated, id;
+	float kept, broken; /* neighbours that were known, in their places or not */
+	struct run *runs;   /* in list order */
+	uint32_t *by_first; /* places in `runs`, ascending by first */
+	size_t nruns, cap;
+	uint32_t placed; /* rows 0 … placed - 1 are in a run */
+	bool loose;	 /* some rows were placed without a neighbour, or there are too many runs */
+	/* the sweep under way writes down the list anew */
+	struct run *next;
+	size_t nnext, next_cap;
+};
+
+#define NO_ROW UINT32_MAX
+
+void order_release(struct order *o); /* {0} is a valid empty one */
+
+/* The rows of a page in its order, for the vote. */
+void order_vote(struct order *o, const struct row *v, size_t n);
+/* The same page by the numbers its rows are held under. `behind`: the row before it in the list,
+ * NO_ROW when that is not known; front: it is the list's first page. */
+void order_place(struct order *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front);
+/* Rows up to `count` that were placed by nothing (a restart): in the order of their numbers. */
+void order_assume(struct order *o, uint32_t count);
+
+/* A sweep writes the list down: begin, its pages one after another, end. Complete: what was written
+ * down replaces what was known; rows not met stand at the end. */
+void order_sweep_begins(struct order *o);
+void order_sweep_page(struct order *o, const uint32_t *numbers, size_t n);
+void order_sweep_ends(struct order *o, bool complete, uint32_t count);
+
+enum order_kind order_of(const struct order *o);
+bool order_newest_first(const struct order *o); /* ORDER_UPDATED, ORDER_CREATED */
+/* May rows be searched for by their place? While unknown too: the search finds out. */
+bool order_is_stable(const struct order *o);
+
+/* Does row a stand before row b? Both placed. */
+bool order_is_before(const struct order *o, uint32_t a, uint32_t b);
+
+/* Ranks among the rows with a flag, as held. Made for one flag and the planes as they are; reused
+ * memory. */
+struct ranks {
+	const struct order *order;
+	const struct planes *planes;
+	unsigned flag;
+	uint32_t *before; /* rows of earlier runs that have the flag */
+	size_t cap;
+};
+void ranks_make(struct ranks *r, const struct order *o, const struct planes *p, unsigned flag);
+uint32_t ranks_of(const struct ranks *r, uint32_t number);
+void ranks_release(struct ranks *r); /* {0} is a valid empty one */
+
+#endif
