@@ -203,7 +203,7 @@ static void add_progress(struct passage *x, struct batch *b)
 {
 	struct followed *f = x->page->broadcast;
 	bool done = f->record.baseline_done || x->page->last;
-	if (!x->page->sweep || f->record.baseline_done || f->writing)
+	if (!x->page->in_turn || f->record.baseline_done || f->writing)
 		return;
 	struct broadcast_record *w = batch_broadcast(b);
 	broadcast_record_copy(w, &f->record);
@@ -322,7 +322,7 @@ static void recall_done(void *arg, const struct recipient_record *v, size_t n,
 static void note_sweep(const struct source_page *p)
 {
 	struct followed *f = p->broadcast;
-	if (!p->sweep || p->sweep == f->last_sweep)
+	if (!p->in_turn || p->sweep == f->last_sweep)
 		return;
 	f->last_sweep = p->sweep;
 	if (p->asked_ms >= f->moved_ms && ++f->sweeps > READINGS_MAX)
@@ -340,7 +340,7 @@ void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
 	x->numbers = xcalloc(p->rows->n + 1, sizeof *x->numbers);
 	x->known = xcalloc(p->rows->n + 1, sizeof *x->known);
 	compare(x);
-	bool progress = p->sweep && !p->broadcast->record.baseline_done;
+	bool progress = p->in_turn && !p->broadcast->record.baseline_done;
 	if (x->nknown)
 		journal_recipients(in->env.journal, p->broadcast->record.number, x->known,
 				   x->nknown, recall_done, x);

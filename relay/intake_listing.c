@@ -243,14 +243,6 @@ static bool moved(const struct broadcast_record *r, const struct listing_row *ro
 	       text_differs(r->templates, row->templates) || r->gone;
 }
 
-/* By a status that is not asked for a broadcast leaves, but not before its rows were read once
- * more: one that failed has most to tell at the end. */
-static bool stays(const struct intake *in, const struct followed *f, const struct listing_row *row,
-		  int64_t now_wall_ms)
-{
-	return source_wants(in->options, row, f->moved_ms, now_wall_ms) || !f->caught_up;
-}
-
 static void update(struct intake *in, struct followed *f, const struct listing_row *row,
 		   const char *text, struct instant now)
 {
@@ -265,11 +257,16 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 		f->caught_up = false;
 		f->sweeps = 0;
 	}
-	bool wanted = stays(in, f, row, now.wall_ms);
+	/* By a status that is not asked for it leaves, but not before its rows were read once more: one
+	 * that failed has most to tell at the end. */
+	bool leaves = !source_wants(in->options, row, f->moved_ms, now.wall_ms);
+	bool wanted = !leaves || !f->caught_up;
 	if (wanted)
 		source_listed(in->source, f, row, change, now);
 	else if (!change)
 		let_rest(in, f);
+	if (wanted && leaves)
+		source_sweep(in->source, f);
 	if (!change)
 		return;
 	struct diff_place at = intake_place(in, &f->record, now.wall_ms);
@@ -328,8 +325,10 @@ static void note_round(struct intake *in, const struct source_listing *l, bool b
 	round->open = false;
 	struct followed *f;
 	for (size_t i = 0; (f = source_at(in->source, i)) != NULL; i++)
-		if (!strcmp(f->record.org, l->org) && f->listed_ms < round->began_ms)
+		if (!strcmp(f->record.org, l->org) && f->listed_ms < round->began_ms) {
 			f->absent = true;
+			source_sweep(in->source, f); /* is it gone? */
+		}
 }
 
 void intake_listing(struct intake *in, const struct source_listing *l, struct instant now)

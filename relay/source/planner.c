@@ -1,6 +1,6 @@
 /*
- * Chooses the next request: a list round that is due, else the page of the broadcast that waited
- * longest. Whatever is named here is not named again until it was answered.
+ * What was followed, listed and read becomes what the parts know. Whatever is named by planner_next
+ * is not named again until it was answered, and of a broadcast one thing at a time.
  */
 #include "relay/source/planner_parts.h"
 
@@ -10,25 +10,19 @@
 
 #include "relay/base/mem.h"
 
-#define LIST_SHARE  0.25 /* of the budget, at most */
-#define QUIET_EVERY 4	 /* of so many pages one goes to quiet broadcasts, if others compete */
+#define LIST_SHARE 0.25 /* of the budget, at most */
+#define HURRY_MS   60000 /* so long after a counter moved the list is read twice as often */
 
-struct planner {
-	struct round *rounds;
-	size_t nrounds;
-	struct followed **v; /* borrowed; in no order */
-	size_t n, cap;
-	struct pace pace;
-	double list_per_ms; /* list requests; 0: no limit */
-	unsigned turn;
-};
+#define SURPRISE_EVERY_MS 3600000 /* of one broadcast */
 
 struct planner *planner_new(const struct source_options *o)
 {
 	struct planner *p = xcalloc(1, sizeof *p);
 
-	p->pace = (struct pace){o->poll_every_ms, o->poll_every_max_ms};
-	p->list_per_ms = o->rate_limit * LIST_SHARE / 1000;
+	p->pace = (struct pace){o->poll_every_ms, o->poll_every_max_ms, o->full_sweep_every_ms};
+	p->chase_pace = (struct chase_pace){o->poll_every_ms, o->poll_every_max_ms, 0};
+	p->per_ms = o->rate_limit / 1000;
+	p->moved_ms = INT64_MIN;
 	p->rounds = xcalloc(o->orgs.n, sizeof *p->rounds);
 	for (; p->nrounds < o->orgs.n; p->nrounds++)
 		round_init(&p->rounds[p->nrounds], o->orgs.v[p->nrounds], INT64_MIN);
@@ -45,6 +39,7 @@ void planner_free(struct planner *p)
 		free(p->rounds[i].org);
 	free(p->rounds);
 	free(p->v);
+	ranks_release(&p->ranks);
 	free(p);
 }
 
@@ -66,16 +61,23 @@ static void detach(struct planner *p, const struct followed *b)
 
 void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms)
 {
-	b->sweep = xcalloc(1, sizeof *b->sweep);
-	sweep_init(b->sweep, b, &p->pace, now_mono_ms);
+	struct track *t = xcalloc(1, sizeof *t);
+
+	b->track = t;
+	chase_init(&t->chase, now_mono_ms);
+	order_assume(&t->chase.order, held_count(b->held));
+	sweep_init(&t->sweep, b, &p->pace, now_mono_ms);
+	t->retry.not_before_ms = INT64_MIN;
+	t->surprised_ms = INT64_MIN;
 	attach(p, b);
 }
 
 void planner_remove(struct planner *p, struct followed *b)
 {
 	detach(p, b);
-	free(b->sweep);
-	b->sweep = NULL;
+	chase_release(&b->track->chase);
+	free(b->track);
+	b->track = NULL;
 }
 
 void planner_move(struct planner *from, struct planner *to, struct followed *b)
@@ -84,18 +86,14 @@ void planner_move(struct planner *from, struct planner *to, struct followed *b)
 	attach(to, b);
 }
 
-void planner_listed(struct planner *p, struct followed *b, bool moved, bool live,
-		    int64_t now_mono_ms)
-{
-	sweep_listed(b->sweep, moved, live, &p->pace, now_mono_ms);
-}
-
 void planner_recovered(struct planner *p)
 {
 	for (size_t i = 0; i < p->nrounds; i++)
 		p->rounds[i].retry.not_before_ms = INT64_MIN;
-	for (size_t i = 0; i < p->n; i++)
-		p->v[i]->sweep->retry.not_before_ms = INT64_MIN;
+	for (size_t i = 0; i < p->n; i++) {
+		p->v[i]->track->retry.not_before_ms = INT64_MIN;
+		p->v[i]->track->sweep.retry.not_before_ms = INT64_MIN;
+	}
 }
 
 void planner_refused(struct planner *p, const char *org, bool list, bool refused)
@@ -107,143 +105,196 @@ void planner_refused(struct planner *p, const char *org, bool list, bool refused
 	}
 }
 
-static bool is_refused(const struct planner *p, const struct followed *b)
+bool planner_may_ask(const struct planner *p, const struct followed *b)
 {
 	for (size_t i = 0; i < p->nrounds; i++) {
 		const struct round *r = &p->rounds[i];
 		if (r->list_refused && r->rows_refused && strcmp(r->org, b->record.org) == 0)
-			return true;
+			return false;
 	}
-	return false;
+	return true;
 }
 
-static struct round *due_round(const struct planner *p, int64_t now_mono_ms)
-{
-	struct round *best = NULL;
+/* ---- the list ---- */
 
-	for (size_t i = 0; i < p->nrounds; i++) {
-		struct round *r = &p->rounds[i];
-		if (round_ready(r, now_mono_ms) && (!best || r->due_ms < best->due_ms))
-			best = r;
-	}
-	return best;
-}
-
-/* The one of the moved (or quiet) broadcasts that was asked for longest ago. */
-static struct followed *longest_unseen(const struct planner *p, bool moved, int64_t now_mono_ms)
-{
-	struct followed *best = NULL;
-
-	for (size_t i = 0; i < p->n; i++) {
-		const struct sweep *s = p->v[i]->sweep;
-		if (s->moved == moved && sweep_ready(s, now_mono_ms) &&
-		    (!best || s->asked_ms < best->sweep->asked_ms) && !is_refused(p, p->v[i]))
-			best = p->v[i];
-	}
-	return best;
-}
-
-static struct followed *due_broadcast(struct planner *p, int64_t now_mono_ms)
-{
-	struct followed *moved = longest_unseen(p, true, now_mono_ms);
-	struct followed *quiet = longest_unseen(p, false, now_mono_ms);
-
-	if (moved && quiet)
-		return ++p->turn % QUIET_EVERY == 0 ? quiet : moved;
-	return moved ? moved : quiet;
-}
-
-static int64_t next_moment(const struct planner *p)
-{
-	int64_t next = INT64_MAX;
-
-	for (size_t i = 0; i < p->nrounds; i++) {
-		int64_t at = round_ready_at(&p->rounds[i]);
-		next = at < next ? at : next;
-	}
-	for (size_t i = 0; i < p->n; i++) {
-		int64_t at = is_refused(p, p->v[i]) ? INT64_MAX : sweep_ready_at(p->v[i]->sweep);
-		next = at < next ? at : next;
-	}
-	return next;
-}
-
-void planner_next(struct planner *p, int64_t now_mono_ms, struct plan *ret)
-{
-	struct round *round = due_round(p, now_mono_ms);
-	if (round) {
-		round_plan(round, ret, now_mono_ms);
-		return;
-	}
-	struct followed *b = due_broadcast(p, now_mono_ms);
-	if (b) {
-		sweep_plan(b->sweep, b, ret, now_mono_ms);
-		return;
-	}
-	int64_t at = next_moment(p);
-	*ret = (struct plan){
-		.kind = PLAN_NOTHING,
-		.reason = "nothing is due",
-		.wait_ms = at == INT64_MAX ? INT64_MAX : at - now_mono_ms,
-	};
-}
-
-static struct round *round_of(const struct planner *p, const struct plan *plan)
+static struct round *round_of(const struct planner *p, const char *org)
 {
 	size_t i = 0;
 
-	while (i < p->nrounds && strcmp(p->rounds[i].org, plan->org) != 0)
+	while (i < p->nrounds && strcmp(p->rounds[i].org, org) != 0)
 		i++;
 	assert(i < p->nrounds);
 	return &p->rounds[i];
 }
 
 /* From the start of a round to the next, so that all rounds keep to their share of the budget. */
-static int64_t round_pause(const struct planner *p)
+static int64_t round_pause(const struct planner *p, int64_t now_mono_ms)
 {
+	bool hurry = p->moved_ms != INT64_MIN && now_mono_ms - p->moved_ms < HURRY_MS;
+	int64_t pause = hurry ? p->pace.every_ms / 2 : p->pace.every_ms;
 	unsigned pages = 0;
 
 	for (size_t i = 0; i < p->nrounds; i++)
 		pages += p->rounds[i].pages;
-	int64_t least = p->list_per_ms > 0 ? (int64_t)(pages / p->list_per_ms) : 0;
-	return least > p->pace.every_ms ? least : p->pace.every_ms;
+	int64_t least = p->per_ms > 0 ? (int64_t)(pages / (p->per_ms * LIST_SHARE)) : 0;
+	return least > pause ? least : pause;
+}
+
+void planner_listed(struct planner *p, struct followed *b, bool moved, bool live,
+		    const char *counters, int64_t now_mono_ms)
+{
+	struct track *t = b->track;
+
+	chase_listed(&t->chase, counters, planes_of(b), live, round_of(p, b->record.org)->asked_ms,
+		     now_mono_ms);
+	if (moved && live)
+		p->moved_ms = now_mono_ms;
+	sweep_listed(&t->sweep, moved && chase_is_blind(&t->chase), live, &p->pace, now_mono_ms);
+	p->chase_pace.live = 0;
+	for (size_t i = 0; i < p->n; i++)
+		p->chase_pace.live += p->v[i]->track->sweep.live;
+}
+
+void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms)
+{
+	struct sweep *s = &b->track->sweep;
+
+	(void)p;
+	if (!s->active && s->due_ms > now_mono_ms)
+		s->due_ms = now_mono_ms;
+}
+
+/* ---- answers ---- */
+
+void planner_saw(struct planner *p, struct followed *b, const struct row *v, size_t n)
+{
+	(void)p;
+	order_vote(&b->track->chase.order, v, n);
 }
 
 bool planner_is_behind(const struct planner *p, const struct plan *plan)
 {
 	if (plan->kind == PLAN_LIST)
-		return round_is_behind(round_of(p, plan));
-	return plan->kind == PLAN_PAGE && sweep_is_behind(plan->broadcast->sweep);
+		return round_is_behind(round_of(p, plan->org));
+	if (plan->kind == PLAN_PAGE && !plan->in_turn)
+		return plan->page > 1;
+	return plan->kind == PLAN_PAGE && sweep_is_behind(&plan->broadcast->track->sweep);
 }
 
 bool planner_completes(const struct planner *p, const struct plan *plan,
 		       const struct plan_answer *a)
 {
 	if (plan->kind == PLAN_LIST)
-		return round_completes(round_of(p, plan), a);
-	return sweep_completes(plan->broadcast->sweep, a);
+		return round_completes(round_of(p, plan->org), a);
+	return plan->in_turn && sweep_completes(&plan->broadcast->track->sweep, a);
+}
+
+/* More or less is there than can be. */
+static void heed_surprise(struct planner *p, struct followed *b, int64_t now_mono_ms)
+{
+	struct track *t = b->track;
+
+	if (!t->chase.surprised)
+		return;
+	t->chase.surprised = false;
+	if (t->surprised_ms != INT64_MIN && now_mono_ms - t->surprised_ms < SURPRISE_EVERY_MS)
+		return;
+	t->surprised_ms = now_mono_ms;
+	planner_sweep(p, b, now_mono_ms);
+}
+
+static void place_rows(struct followed *b, const struct plan *plan, const struct plan_answer *a)
+{
+	struct order *order = &b->track->chase.order;
+	struct sweep *s = &b->track->sweep;
+
+	order_place(order, a->numbers, a->n, plan->in_turn ? s->last : NO_ROW, plan->page == 1);
+	order_assume(order, held_count(b->held));
+	if (!plan->in_turn)
+		return;
+	if (plan->starts)
+		order_sweep_begins(order);
+	order_sweep_page(order, a->numbers, a->n);
+	s->last = a->n ? a->numbers[a->n - 1] : NO_ROW;
+}
+
+static bool is_steady(const struct track *t)
+{
+	for (unsigned i = 0; i < ASKS; i++)
+		if (t->sweep.listed[i] != t->chase.counts.v[i].listed)
+			return false;
+	return true;
+}
+
+static bool read_page(struct planner *p, const struct plan *plan, const struct plan_answer *a,
+		      int64_t now_mono_ms)
+{
+	struct followed *b = plan->broadcast;
+	struct track *t = b->track;
+	struct sweep *s = &t->sweep;
+	struct chase_page page = {a->numbers, a->n,  a->rows,
+				  a->changes, a->count, plan->asked_ms};
+
+	t->retry = (struct retry){.not_before_ms = INT64_MIN};
+	place_rows(b, plan, a);
+	chase_read(&t->chase, &plan->offer, &page, planes_of(b), &p->chase_pace, now_mono_ms);
+	heed_surprise(p, b, now_mono_ms);
+	if (!plan->in_turn) {
+		if (plan->sweep && s->active)
+			s->seen += a->fresh;
+		return false;
+	}
+	bool resumed = s->first > 1, blind = chase_is_blind(&t->chase);
+	bool complete = sweep_read(s, a, &p->pace, blind, held_live(b->held), now_mono_ms);
+	if (!s->active)
+		order_sweep_ends(&t->chase.order, complete && !resumed, held_count(b->held));
+	if (complete)
+		chase_swept(&t->chase, is_steady(t), planes_of(b), now_mono_ms);
+	return complete;
 }
 
 bool planner_read(struct planner *p, const struct plan *plan, const struct plan_answer *a,
 		  int64_t now_mono_ms)
 {
 	if (plan->kind == PLAN_LIST)
-		return round_read(round_of(p, plan), a, round_pause(p));
-	return sweep_read(plan->broadcast->sweep, a, &p->pace, now_mono_ms);
+		return round_read(round_of(p, plan->org), a, round_pause(p, now_mono_ms));
+	return read_page(p, plan, a, now_mono_ms);
+}
+
+static void fail_page(struct planner *p, const struct plan *plan, double random,
+		      int64_t now_mono_ms)
+{
+	struct track *t = plan->broadcast->track;
+
+	if (plan->in_turn) {
+		t->retry.asked = false;
+		t->sweep.last = NO_ROW;
+		sweep_failed(&t->sweep, &p->pace, chase_is_blind(&t->chase), random, now_mono_ms);
+		return;
+	}
+	retry_failed(&t->retry, random, now_mono_ms);
+	if (t->retry.failures < PASS_OVER_AFTER)
+		return;
+	t->retry.failures = 0;
+	chase_give_up(&t->chase, &plan->offer, now_mono_ms);
 }
 
 void planner_failed(struct planner *p, const struct plan *plan, double random, int64_t now_mono_ms)
 {
 	if (plan->kind == PLAN_LIST)
-		round_failed(round_of(p, plan), random, round_pause(p), now_mono_ms);
+		round_failed(round_of(p, plan->org), random, round_pause(p, now_mono_ms),
+			     now_mono_ms);
 	else
-		sweep_failed(plan->broadcast->sweep, &p->pace, random, now_mono_ms);
+		fail_page(p, plan, random, now_mono_ms);
 }
 
 void planner_unasked(struct planner *p, const struct plan *plan)
 {
-	if (plan->kind == PLAN_LIST)
-		round_of(p, plan)->retry.asked = false;
-	else
-		plan->broadcast->sweep->retry.asked = false;
+	if (plan->kind == PLAN_LIST) {
+		round_of(p, plan->org)->retry.asked = false;
+		return;
+	}
+	plan->broadcast->track->retry.asked = false;
+	if (plan->in_turn)
+		plan->broadcast->track->sweep.retry.asked = false;
 }

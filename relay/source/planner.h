@@ -2,24 +2,33 @@
  * planner — what to ask next. Pure: it is told what was listed and read, and names the next
  * request; no clock, no I/O.
  *
- * The list is read every poll_every, all its pages in one round; rounds are spaced out where they
- * would take more than a quarter of the budget. A broadcast whose list entry moved, or whose last
- * sweep found changes, is swept again after poll_every; a quiet one after a pause that doubles up
- * to poll_every_max. The longest unseen goes first, page by page in turn between broadcasts; where
- * quiet ones compete with moved ones they get every fourth page.
+ * In this order: the broadcast list, when it is due; failures that are due, those that wait longest
+ * first; then the offer that is worth most (chase.h), but for the share of sweeps.
+ *
+ * The list is read every poll_every, twice as often while counters of a live broadcast move, all
+ * its pages in one round; rounds are spaced out where they would take more than a quarter of the
+ * budget.
+ *
+ * A sweep reads all pages of one broadcast. The first makes its baseline and gets half of the
+ * requests for which something else competes. Then one every full_sweep_every, and one after a
+ * surprise, at most one an hour: they get 5 %, or what their pages need in that time, 20 % at most.
+ * Where there are neither counters nor counts only sweeps find changes: a broadcast whose list
+ * entry moved, or whose last sweep found changes, is swept again after poll_every; a quiet one
+ * after a pause that doubles up to poll_every_max.
  *
  * A sweep ends with the page that reaches pagination-count, but behind a full page one more is
- * looked at: the count may lag, or be of the page alone. It is complete when it saw as many
- * distinct recipients as the count says (none given, or a lower one: when no row came twice), the
- * count never fell while it ran, no row was unreadable, and it saw any row of those held, unless
- * the list counts none; rows that slid between pages make it incomplete, and it is repeated.
- * Guards: at most count / rows-a-page + 2 pages (100,000 where no count is given), a page equal to
- * the one before ends the sweep, and a page that fails again and again is passed over, as is one of
- * the list.
+ * looked at: the count may lag, or be of the page alone. It is complete when as many distinct
+ * recipients were seen as the count says, in its pages or others read meanwhile (none given, or a
+ * lower one: when no row came twice), the count never fell while it ran, no row was unreadable,
+ * and it saw any row of those held, unless the list counts none; rows that slid between pages make
+ * it incomplete, and it is repeated. Guards: at most count / rows-a-page + 2 pages (100,000 where
+ * no count is given), a page equal to the one before ends the sweep, and a page that fails again
+ * and again is passed over, as is one of the list.
  */
 #ifndef RELAY_PLANNER_H
 #define RELAY_PLANNER_H
 
+#include "relay/source/chase.h"
 #include "relay/source/source.h"
 
 struct planner;
@@ -34,10 +43,13 @@ struct plan {
 	enum plan_kind kind;
 	const char *org;	    /* PLAN_LIST */
 	struct followed *broadcast; /* PLAN_PAGE */
+	struct offer offer;	    /* its purpose, filter and page */
 	unsigned page;
-	uint16_t sweep; /* 1 … SWEEPS_MAX, then 1 again */
-	bool starts;	/* the sweep's first page, */
-	bool resumes;	/* of a first sweep that a restart cut short: what is held was seen in it */
+	int64_t asked_ms; /* mono */
+	uint16_t sweep;	  /* 1 … SWEEPS_MAX, then 1 again: the one that is under way; 0: none is */
+	bool in_turn;	  /* it is the sweep's own next page, */
+	bool starts;	  /* … its first one, */
+	bool resumes; /* of a first sweep that a restart cut short: what is held was seen in it */
 	const char *reason; /* for the log at debug */
 	int64_t wait_ms; /* PLAN_NOTHING: until there may be something; INT64_MAX: only answers */
 };
@@ -46,9 +58,14 @@ struct plan {
 void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms);
 void planner_remove(struct planner *p, struct followed *b); /* nothing of it may be asked */
 void planner_move(struct planner *from, struct planner *to, struct followed *b);
-/* The list shows it; live: its status does not say that all is over or still to begin. */
+/* The list shows it; live: its status does not say that all is over or still to begin. counters:
+ * JSON, or NULL. */
 void planner_listed(struct planner *p, struct followed *b, bool moved, bool live,
-		    int64_t now_mono_ms);
+		    const char *counters, int64_t now_mono_ms);
+/* All its rows are to be read once more, soon. */
+void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms);
+/* The rows of a page, in its order: how is the list sorted? */
+void planner_saw(struct planner *p, struct followed *b, const struct row *v, size_t n);
 /* After an outage: whatever backs off may be asked at once. */
 void planner_recovered(struct planner *p);
 
@@ -66,6 +83,8 @@ struct plan_answer {
 	size_t fresh;	/* of them first seen in this sweep (PLAN_LIST: not looked at) */
 	size_t changes; /* of them not as they were held */
 	uint64_t hash;	/* of the page's bytes */
+	const uint32_t *numbers; /* of the rows, in the page's order; planner_read only */
+	size_t n;
 };
 /* Is all that was counted on the pages before it? Then an API that refuses this one says only that
  * nothing is there. */

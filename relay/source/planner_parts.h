@@ -1,6 +1,7 @@
 /*
- * The planner's two halves: rounds over the broadcast list (planner_rounds.c) and sweeps over a
- * broadcast's recipients (planner_sweeps.c); planner.c chooses between them.
+ * The planner's parts: rounds over the broadcast list (planner_rounds.c), sweeps over a broadcast's
+ * recipients (planner_sweeps.c), the choice between them and what chase.h offers
+ * (planner_choice.c); planner.c takes in what comes of it.
  */
 #ifndef RELAY_PLANNER_PARTS_H
 #define RELAY_PLANNER_PARTS_H
@@ -22,7 +23,7 @@ void retry_failed(struct retry *r, double random, int64_t now_mono_ms);
 struct round {
 	char *org; /* owned */
 	struct retry retry;
-	int64_t due_ms, started_ms;
+	int64_t due_ms, started_ms, asked_ms;
 	unsigned page;	/* the next; 1: no round is under way */
 	unsigned pages; /* of the last round */
 	size_t rows, skipped;
@@ -58,10 +59,14 @@ struct sweep {
 	uint64_t hash;	     /* of the last page */
 	unsigned barren;     /* pages in a row without a fresh row */
 	unsigned incomplete; /* sweeps in a row */
+	bool confirms;	     /* it follows one in which rows were missing */
+	uint32_t last;	     /* the row read last */
+	int64_t listed[ASKS]; /* the list's counters when it began */
 	int64_t due_ms, interval_ms, started_ms, asked_ms;
+	int64_t completed_ms; /* mono, when the last complete one began; INT64_MIN: none did */
 };
 struct pace {
-	int64_t every_ms, most_ms;
+	int64_t every_ms, most_ms, full_ms;
 };
 void sweep_init(struct sweep *s, const struct followed *b, const struct pace *pace,
 		int64_t now_mono_ms);
@@ -70,10 +75,45 @@ int64_t sweep_ready_at(const struct sweep *s);
 void sweep_plan(struct sweep *s, const struct followed *b, struct plan *ret, int64_t now_mono_ms);
 bool sweep_is_behind(const struct sweep *s);
 bool sweep_completes(const struct sweep *s, const struct plan_answer *a);
-bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace *pace,
-		int64_t now_mono_ms);
-void sweep_failed(struct sweep *s, const struct pace *pace, double random, int64_t now_mono_ms);
+/* blind: only sweeps find changes. held: rows held now. */
+bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace *pace, bool blind,
+		size_t held, int64_t now_mono_ms);
+void sweep_failed(struct sweep *s, const struct pace *pace, bool blind, double random,
+		  int64_t now_mono_ms);
 void sweep_listed(struct sweep *s, bool moved, bool live, const struct pace *pace,
 		  int64_t now_mono_ms);
+
+/* A followed broadcast as the planner sees it. */
+struct track {
+	struct sweep sweep;
+	struct chase chase;
+	struct retry retry; /* of the chase's requests; asked: any request of it is under way */
+	int64_t surprised_ms; /* mono, the last time; INT64_MIN: never */
+	uint32_t spent[PURPOSES];
+	const char *reason; /* of the last plan; NULL: none yet */
+	struct offer last;
+};
+
+struct planner {
+	struct round *rounds;
+	size_t nrounds;
+	struct followed **v; /* borrowed; in no order */
+	size_t n, cap;
+	struct pace pace;
+	struct chase_pace chase_pace;
+	double per_ms;	     /* requests; 0: no limit */
+	struct ranks ranks;  /* scratch */
+	int64_t moved_ms;    /* mono, when a live broadcast's counters last moved; INT64_MIN: never */
+	double first_credit; /* requests that first sweeps (and those of the blind) have saved, … */
+	double full_credit;  /* … and full sweeps */
+	unsigned turn;
+};
+
+bool planner_may_ask(const struct planner *p, const struct followed *b); /* the key is good for it */
+
+static inline const struct planes *planes_of(const struct followed *b)
+{
+	return held_planes(b->held);
+}
 
 #endif

@@ -53,8 +53,11 @@ void round_plan(struct round *r, struct plan *ret, int64_t now_mono_ms)
 		r->steady = true;
 	}
 	r->retry.asked = true;
+	r->asked_ms = now_mono_ms;
 	*ret = (struct plan){
 		.kind = PLAN_LIST,
+		.offer = {.purpose = FOR_LIST, .page = r->page},
+		.asked_ms = now_mono_ms,
 		.org = r->org,
 		.page = r->page,
 		.starts = r->page == 1,

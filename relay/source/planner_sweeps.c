@@ -20,6 +20,8 @@ void sweep_init(struct sweep *s, const struct followed *b, const struct pace *pa
 		.moved = !b->record.baseline_done,
 		.baseline = !b->record.baseline_done,
 		.first = 1,
+		.last = NO_ROW,
+		.completed_ms = INT64_MIN,
 	};
 	if (!b->record.baseline_done && b->held && held_count(b->held) > 0)
 		s->first = b->record.baseline_page + 1;
@@ -60,7 +62,10 @@ static void begin(struct sweep *s, const struct followed *b, int64_t now_mono_ms
 	s->barren = 0;
 	s->count = -1;
 	s->hash = 0;
+	s->last = NO_ROW;
 	s->started_ms = now_mono_ms;
+	for (unsigned i = 0; i < ASKS; i++)
+		s->listed[i] = b->track->chase.counts.v[i].listed;
 }
 
 static const char *reason(const struct sweep *s)
@@ -69,7 +74,9 @@ static const char *reason(const struct sweep *s)
 		return s->first > 1 ? "first sweep, resumed" : "first sweep";
 	if (s->incomplete > 0)
 		return "sweep after an incomplete one";
-	return s->moved ? "sweep: it moves" : "sweep: it is quiet";
+	if (s->confirms)
+		return "sweep: rows were missing in the last one";
+	return s->moved ? "sweep: it moves" : "full sweep";
 }
 
 void sweep_plan(struct sweep *s, const struct followed *b, struct plan *ret, int64_t now_mono_ms)
@@ -83,8 +90,11 @@ void sweep_plan(struct sweep *s, const struct followed *b, struct plan *ret, int
 	*ret = (struct plan){
 		.kind = PLAN_PAGE,
 		.broadcast = (struct followed *)b,
+		.offer = {.purpose = FOR_SWEEP, .ask = ASK_ALL, .page = s->page},
 		.page = s->page,
+		.asked_ms = now_mono_ms,
 		.sweep = s->stamp,
+		.in_turn = true,
 		.starts = starts,
 		.resumes = starts && s->first > 1,
 		.reason = reason(s),
@@ -144,8 +154,24 @@ bool sweep_completes(const struct sweep *s, const struct plan_answer *a)
 	return !repeats(s, a) && s->doubled == 0 && a->rows == a->fresh;
 }
 
+/* Where the counts tell what changed: the next one proves that nothing was missed. */
+static void rest(struct sweep *s, bool complete, const struct pace *pace, size_t held,
+		 int64_t now_mono_ms)
+{
+	/* What is held but was not seen is believed to be gone when another one does not see it. */
+	s->confirms = complete && !s->confirms && held > s->seen;
+	s->moved = false;
+	if (s->confirms)
+		s->due_ms = now_mono_ms;
+	else if (complete)
+		s->due_ms = s->started_ms + pace->full_ms;
+	else
+		s->due_ms = now_mono_ms + pace->most_ms;
+}
+
 /* The sweep is over: when is the next? */
-static void finish(struct sweep *s, bool complete, const struct pace *pace, int64_t now_mono_ms)
+static void finish(struct sweep *s, bool complete, const struct pace *pace, bool blind, size_t held,
+		   int64_t now_mono_ms)
 {
 	bool moves = s->pending || s->changes > 0;
 
@@ -153,10 +179,16 @@ static void finish(struct sweep *s, bool complete, const struct pace *pace, int6
 	s->first = 1;
 	s->baseline = s->baseline && !complete;
 	s->incomplete = complete ? 0 : s->incomplete + 1;
+	if (complete)
+		s->completed_ms = s->started_ms;
 	bool backs_off = s->retry.failures > 0; /* which sets the pace */
 	if (s->incomplete > 0 && (s->incomplete <= REPEATS_AT_ONCE || backs_off)) {
 		s->moved = s->moved || moves;
 		s->due_ms = now_mono_ms;
+		return;
+	}
+	if (!blind) {
+		rest(s, complete, pace, held, now_mono_ms);
 		return;
 	}
 	s->moved = moves;
@@ -171,8 +203,8 @@ static void finish(struct sweep *s, bool complete, const struct pace *pace, int6
 	s->due_ms = now_mono_ms + s->interval_ms;
 }
 
-bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace *pace,
-		int64_t now_mono_ms)
+bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace *pace, bool blind,
+		size_t held, int64_t now_mono_ms)
 {
 	bool complete = sweep_completes(s, a), end = ends(s, a);
 
@@ -188,7 +220,7 @@ bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace 
 	s->count = count_of(s, a);
 	s->hash = a->hash;
 	if (end)
-		finish(s, complete, pace, now_mono_ms);
+		finish(s, complete, pace, blind, held, now_mono_ms);
 	else
 		s->page++;
 	return complete;
@@ -202,7 +234,8 @@ static bool goes_on(const struct sweep *s)
 	return s->retry.failures == PASS_OVER_AFTER;
 }
 
-void sweep_failed(struct sweep *s, const struct pace *pace, double random, int64_t now_mono_ms)
+void sweep_failed(struct sweep *s, const struct pace *pace, bool blind, double random,
+		  int64_t now_mono_ms)
 {
 	retry_failed(&s->retry, random, now_mono_ms);
 	if (s->retry.failures < PASS_OVER_AFTER)
@@ -212,7 +245,7 @@ void sweep_failed(struct sweep *s, const struct pace *pace, double random, int64
 	if (goes_on(s))
 		s->page++;
 	else
-		finish(s, false, pace, now_mono_ms);
+		finish(s, false, pace, blind, 0, now_mono_ms);
 }
 
 void sweep_listed(struct sweep *s, bool moved, bool live, const struct pace *pace,

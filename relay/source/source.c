@@ -9,6 +9,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/log.h"
 #include "relay/base/mem.h"
 
 uint64_t source_key(const char *org, const char *id)
@@ -172,7 +173,13 @@ void source_hand_over(struct source *from, struct source *to)
 void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,
 		   struct instant now)
 {
-	planner_listed(s->planner, b, moved, source_is_live(row->status), now.mono_ms);
+	planner_listed(s->planner, b, moved, source_is_live(row->status), row->counters,
+		       now.mono_ms);
+}
+
+void source_sweep(struct source *s, struct followed *b)
+{
+	planner_sweep(s->planner, b, s->now.mono_ms);
 }
 
 /* ---- what is asked ---- */
@@ -247,6 +254,7 @@ static void stamp_all(struct held *held, const struct plan *plan)
 
 static void ask_planned(struct source *s, const struct plan *plan)
 {
+	const char *filter[] = {ask_filters[plan->offer.ask], "true", NULL};
 	struct request r = {.kind = REQUEST_BROADCASTS, .org = plan->org, .page = plan->page};
 	struct ask *a = xcalloc(1, sizeof *a);
 
@@ -260,7 +268,12 @@ static void ask_planned(struct source *s, const struct plan *plan)
 		r.kind = REQUEST_RECIPIENTS;
 		r.org = plan->broadcast->record.org;
 		r.broadcast = plan->broadcast->record.id;
+		r.filter = filter[0] ? filter : NULL;
 	}
+	log_debug("asking", log_str("for", purpose_names[plan->offer.purpose]),
+		  log_str("broadcast", r.broadcast ? r.broadcast : "-"),
+		  log_str("filter", r.filter ? filter[0] : "-"), log_num("page", plan->page),
+		  log_str("why", plan->reason));
 	ask_client(a, &r);
 }
 

@@ -47,7 +47,7 @@ void source_options_release(struct source_options *o);
 struct followed {
 	struct broadcast_record record;
 	struct held *held;
-	struct sweep *sweep; /* the planner's */
+	struct track *track; /* the planner's */
 	bool writing;	     /* intake's: a commit of its record is under way */
 	bool passing;	     /* intake's: a page of it is under way there */
 	bool absent;	     /* intake's: the last complete list did not name it */
@@ -84,7 +84,8 @@ struct source_page {
 	const char *text; /* what rows' spans point into */
 	unsigned page;
 	int64_t count;	   /* pagination-count; -1 */
-	uint16_t sweep;	   /* stamp for held_row.sweep of what is seen; 0: not part of a sweep */
+	uint16_t sweep;	   /* stamp for held_row.sweep of what is seen; 0: no sweep is under way */
+	bool in_turn;	   /* it is that sweep's own next page */
 	bool unchanged;	   /* the page's bytes are those of the last time: rows is empty */
 	bool last;	   /* ends a complete sweep: unseen rows have missed it */
 	int64_t asked_ms;  /* wall, when it was asked for */
@@ -148,6 +149,9 @@ struct followed *source_at(const struct source *s, size_t i);
 /* The list says this broadcast's counters or times moved, or not: drives the interval. */
 void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,
 		   struct instant now);
+
+/* All its rows are read once more, soon. */
+void source_sweep(struct source *s, struct followed *b);
 
 struct page_result {
 	bool failed; /* the commit failed: the page is asked for again */

@@ -59,12 +59,14 @@ static void stamp(struct slot *slot, uint32_t number)
 {
 	struct held_row *row = held_at(slot->watch->followed.held, number);
 
+	row->missed = 0;
+	if (!slot->plan.sweep)
+		return;
 	if (row->sweep != slot->plan.sweep) {
 		slot->fresh[slot->nfresh++] = number;
 		slot->answer.fresh++;
 	}
 	row->sweep = slot->plan.sweep & 0x1fff;
-	row->missed = 0;
 }
 
 static void recognize(struct slot *slot, const struct page_memo *memo)
@@ -74,6 +76,8 @@ static void recognize(struct slot *slot, const struct page_memo *memo)
 	slot->answer.skipped = memo->skipped;
 	slot->rows.n = 0;
 	reserve(slot, memo->n);
+	memcpy(slot->page.numbers, memo->numbers, memo->n * sizeof *memo->numbers);
+	slot->answer.n = memo->n;
 	for (uint32_t i = 0; i < memo->n; i++)
 		stamp(slot, memo->numbers[i]);
 }
@@ -153,6 +157,7 @@ static struct slot *open_slot(struct ask *a, const struct answer *answer)
 		.page = a->plan.page,
 		.count = answer->count,
 		.sweep = a->plan.sweep,
+		.in_turn = a->plan.in_turn,
 		.asked_ms = a->asked.wall_ms,
 		.numbers = numbers,
 		.impl = slot,
@@ -179,6 +184,12 @@ static int read_rows(struct source *s, struct slot *slot, const struct answer *a
 	return 0;
 }
 
+/* Pages of the whole list are; those of filters change with every find. */
+static bool is_remembered(const struct slot *slot)
+{
+	return slot->plan.offer.ask == ASK_ALL;
+}
+
 void source_take_page(struct ask *a, const struct answer *answer)
 {
 	struct source *s = a->source;
@@ -191,8 +202,9 @@ void source_take_page(struct ask *a, const struct answer *answer)
 		return;
 	}
 	struct slot *slot = open_slot(a, answer);
-	const struct page_memo *memo =
-		pages_same(&w->pages, w->followed.held, slot->plan.page, slot->hash);
+	const struct page_memo *memo = NULL;
+	if (is_remembered(slot))
+		memo = pages_same(&w->pages, w->followed.held, slot->plan.page, slot->hash);
 	if (!memo && read_rows(s, slot, answer, &err) < 0) {
 		put_slot(s, slot);
 		err_wrap(&err, "page %u", a->plan.page);
@@ -208,6 +220,7 @@ void source_take_page(struct ask *a, const struct answer *answer)
 	} else {
 		s->stats.rows += slot->rows.n;
 		look_up_rows(slot);
+		planner_saw(s->planner, &w->followed, slot->rows.v, slot->rows.n);
 		tell_oddities(s, slot);
 	}
 	slot->page.last = planner_completes(s->planner, &slot->plan, &slot->answer);
@@ -215,21 +228,21 @@ void source_take_page(struct ask *a, const struct answer *answer)
 	s->env.page(s->env.arg, &slot->page);
 }
 
-/* Whether every row is held now, so that the page can be known again. */
-static bool rows_are_held(struct slot *slot)
+/* The numbers of the rows, now that they are held. False: some are not. */
+static bool number_rows(struct slot *slot)
 {
 	struct held *held = slot->watch->followed.held;
 	uint32_t *numbers = slot->page.numbers;
+	bool all = true;
 
 	for (size_t i = 0; i < slot->rows.n; i++) {
 		struct hash128 key = slot->rows.v[i].key;
 		if (numbers[i] >= held_count(held) ||
 		    !hash128_equal(held_at(held, numbers[i])->key, key))
 			numbers[i] = held_find(held, key);
-		if (numbers[i] == HELD_NONE)
-			return false;
+		all = all && numbers[i] != HELD_NONE;
 	}
-	return true;
+	return all;
 }
 
 static size_t pages_known(const struct source *s)
@@ -253,7 +266,7 @@ static void remember(const struct source *s, struct slot *slot)
 		.told = slot->told,
 	};
 
-	if (slot->page.unchanged || pages_known(s) >= PAGES_KEPT_MAX || !rows_are_held(slot))
+	if (slot->page.unchanged || !is_remembered(slot) || pages_known(s) >= PAGES_KEPT_MAX)
 		return;
 	pages_keep(&w->pages, w->followed.held, slot->plan.page, &memo);
 }
@@ -279,8 +292,14 @@ void source_page_done(struct source *s, struct source_page *p, const struct page
 		planner_failed(s->planner, &slot->plan, prng_unit(&s->random), s->now.mono_ms);
 	} else {
 		/* A first sweep finds nothing but new rows; that says nothing about movement. */
-		slot->answer.changes = r->changed + (slot->baseline ? 0 : r->added);
-		remember(s, slot);
+		bool first_sight = slot->baseline && slot->plan.in_turn;
+		slot->answer.changes = r->changed + (first_sight ? 0 : r->added);
+		if (!slot->page.unchanged) {
+			slot->answer.n = slot->rows.n;
+			if (number_rows(slot))
+				remember(s, slot);
+		}
+		slot->answer.numbers = slot->page.numbers;
 		if (planner_read(s->planner, &slot->plan, &slot->answer, s->now.mono_ms))
 			s->stats.sweeps++;
 	}

@@ -210,7 +210,7 @@ struct drive *drive_open(const struct drive_options *o)
 {
 	struct drive *d = xcalloc(1, sizeof *d);
 	struct err err = {0};
-	log_set_level(LOG_ERROR);
+	log_set_level(getenv("DRIVE_LOG") ? LOG_DEBUG : LOG_ERROR);
 	d->options = *o;
 	d->epoch_ms = d->now_ms = o->model.epoch_ms;
 	d->config = xasprintf("%s/relay.yaml", o->dir);

@@ -10,7 +10,7 @@
 #include <cmocka.h>
 
 #include "relay/base/random.h"
-#include "relay/source/planner.h"
+#include "relay/source/planner_parts.h"
 
 static char *orgs[] = {(char *)"c", (char *)"org_2"};
 
@@ -19,7 +19,8 @@ static struct source_options options(void)
 	return (struct source_options){.orgs = {orgs, 1},
 				       .rate_limit = 7.5,
 				       .poll_every_ms = 5000,
-				       .poll_every_max_ms = 300000};
+				       .poll_every_max_ms = 300000,
+				       .full_sweep_every_ms = 6 * 3600000};
 }
 
 static struct planner *planner(void)
@@ -29,11 +30,15 @@ static struct planner *planner(void)
 	return planner_new(&o);
 }
 
+/* Of an API that obeys no filter: only sweeps find changes. */
 static void follow(struct planner *p, struct followed *b, bool baseline_done)
 {
-	b->held = held_new();
+	if (!b->held)
+		b->held = held_new();
+	b->record.org = orgs[0];
 	b->record.baseline_done = baseline_done;
 	planner_add(p, b, 0);
+	b->track->chase.ignored = true;
 }
 
 static void unfollow(struct planner *p, struct followed *b)
@@ -264,12 +269,12 @@ static void quiet_ones_are_seen_ever_more_rarely(void **state)
 
 	(void)state;
 	follow(p, &b, true);
-	planner_listed(p, &b, false, true, 0);
+	planner_listed(p, &b, false, true, NULL, 0);
 	list(p, now);
 	for (int64_t pause = 10000; pause <= 640000; pause *= 2) {
 		assert_true(read_page(p, &b, 1, &whole, now));
 		int64_t due = now + (pause < 300000 ? pause : 300000);
-		while (b.sweep && now < due) {
+		while (b.track && now < due) {
 			struct plan plan = next(p, now);
 			if (plan.kind == PLAN_LIST)
 				planner_read(p, &plan, &(struct plan_answer){.count = 0}, now);
@@ -326,16 +331,16 @@ static void movement_sets_the_interval(void **state)
 		struct planner *p = planner();
 		struct followed b = {0};
 		follow(p, &b, true);
-		planner_listed(p, &b, cases[i].moved_before, cases[i].live, 0);
+		planner_listed(p, &b, cases[i].moved_before, cases[i].live, NULL, 0);
 		list(p, 0);
 		struct plan plan = next(p, 0);
 		if (cases[i].moved_during)
-			planner_listed(p, &b, true, cases[i].live, 0);
+			planner_listed(p, &b, true, cases[i].live, NULL, 0);
 		struct plan_answer a = {
 			.count = 5, .rows = 5, .fresh = 5, .changes = cases[i].changes};
 		assert_true(planner_read(p, &plan, &a, 0));
 		if (cases[i].moved_after)
-			planner_listed(p, &b, true, cases[i].live, 0);
+			planner_listed(p, &b, true, cases[i].live, NULL, 0);
 		if (ms_to_next_page(p, 0) != cases[i].pause)
 			fail_msg("%s: %lld ms", cases[i].name, (long long)ms_to_next_page(p, 0));
 		unfollow(p, &b);
@@ -406,7 +411,7 @@ static void a_first_sweep_is_resumed(void **state)
 	b.held = held_new();
 	for (uint64_t i = 0; i < 200; i++)
 		held_add(b.held, &(struct held_row){.key = {i, i}});
-	planner_add(p, &b, 0);
+	follow(p, &b, false);
 	list(p, 0);
 	struct plan plan = next(p, 0);
 	assert_int_equal(plan.page, 3);
@@ -414,7 +419,7 @@ static void a_first_sweep_is_resumed(void **state)
 	planner_unasked(p, &plan);
 	assert_false(read_page(p, &b, 3, &(struct page){350, 100, 100, 0, 0}, 0));
 	assert_true(read_page(p, &b, 4, &(struct page){350, 50, 50, 0, 0}, 0));
-	planner_listed(p, &b, true, true, 0);
+	planner_listed(p, &b, true, true, NULL, 0);
 	list(p, 5000);
 	plan = next(p, 5000);
 	assert_int_equal(plan.page, 1);
@@ -437,7 +442,7 @@ static void stamps_wrap(void **state)
 		assert_int_equal(plan.kind, PLAN_PAGE);
 		assert_int_equal(plan.sweep, i > SWEEPS_MAX ? i - SWEEPS_MAX : i);
 		planner_read(p, &plan, &(struct plan_answer){.count = 0}, now);
-		planner_listed(p, &b, true, true, now);
+		planner_listed(p, &b, true, true, NULL, now);
 	}
 	unfollow(p, &b);
 	planner_free(p);

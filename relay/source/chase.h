@@ -1,0 +1,109 @@
+/*
+ * chase — what of one broadcast to ask for next, so that each request brings as many changes as it
+ * can. Pure.
+ *
+ * counts says how many changes of which flag are due, order how the list is sorted, search where
+ * they may be. Each broadcast makes one offer at a time: a page of a filter, and what reading it is
+ * worth, which is the changes expected times how long they have waited. The planner takes the best.
+ *
+ *   failures    at once, by their own filters
+ *   newest      rows sorted by updated_at: from that end, until all that is due was met
+ *   search      rows that keep their places: where the counts say that something is missing
+ *   cycle       else, or when so much is due that it pays: the list with most changes a page, in turn
+ *   peek        where the list's counters are missing or lag: a page, for its own count
+ */
+#ifndef RELAY_CHASE_H
+#define RELAY_CHASE_H
+
+#include "relay/source/counts.h"
+#include "relay/source/search.h"
+
+enum purpose {
+	FOR_LIST,
+	FOR_FAILURES,
+	FOR_NEWEST,
+	FOR_SEARCH,
+	FOR_CYCLE,
+	FOR_PEEK,
+	FOR_SWEEP,
+	FOR_PROBE,
+	PURPOSES
+};
+extern const char *const purpose_names[PURPOSES];
+
+struct offer {
+	enum purpose purpose;
+	unsigned ask;	  /* the filter */
+	unsigned page;	  /* 0: there is no offer */
+	double finds;	  /* changes expected */
+	int64_t since_ms; /* mono: they wait since then */
+};
+
+#define SUSPECTS 8
+
+struct chase {
+	struct counts counts;
+	struct order order;
+	struct prior priors[ASKS];
+	struct search jobs[ASKS];
+	uint16_t active, lost, closed; /* bit per ask: its job runs; the last one ended so */
+	int64_t pause_until_ms[ASKS];
+	unsigned cycle[ASKS];	    /* the page read last */
+	float shared[ASKS][ASKS];   /* of the rows with the first flag, those that have the second */
+	int64_t shared_ms;	    /* when that was worked out */
+	float gain[ASKS];	    /* changes of any kind for each one looked for */
+	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
+	unsigned newest;	    /* the next page of it; 0: it does not run */
+	unsigned newest_missed;	    /* runs in a row that ended before all was met */
+	int64_t newest_ms, newest_every_ms; /* when it last began; the pause without counters */
+	uint32_t suspects[SUSPECTS]; /* held with a flag that they seem to have lost */
+	size_t nsuspects;
+	unsigned take;	/* rows of a full page: what the API gives, whatever it was asked for */
+	bool counted;	/* pages have counts */
+	bool ignored;	/* filters are not obeyed */
+	bool surprised; /* more or less is there than can be: a full sweep is wanted */
+	bool live;
+	int64_t since_ms;	     /* mono, when it was made */
+	struct offer offer, failure; /* the best, and the best for failures, worked out at … */
+	int64_t offered_ms;	     /* … this time; INT64_MIN: to be made anew */
+	int64_t later_ms;	     /* when there may be another; INT64_MAX: only a list says */
+	int64_t held_at_plan;	     /* of the flag that is asked for */
+};
+
+struct chase_pace {
+	int64_t every_ms, most_ms; /* poll_every, poll_every_max */
+	unsigned live;		   /* broadcasts that are */
+};
+
+void chase_init(struct chase *c, int64_t now_mono_ms);
+void chase_release(struct chase *c);
+
+/* Nothing to go by: no counters and no counts. Then only sweeps find changes. */
+bool chase_is_blind(const struct chase *c);
+
+void chase_listed(struct chase *c, const char *counters, const struct planes *held, bool live,
+		  int64_t asked_mono_ms, int64_t now_mono_ms);
+
+/* Works out what is best asked for now: c->offer, c->failure, c->later_ms. ranks: scratch memory. */
+void chase_offer(struct chase *c, const struct planes *held, const struct chase_pace *pace,
+		 struct ranks *ranks, int64_t now_mono_ms);
+double offer_worth(const struct offer *o, int64_t now_mono_ms); /* 0: there is none */
+void chase_plan(struct chase *c, const struct offer *o, const struct planes *held,
+		int64_t now_mono_ms);
+
+struct chase_page {
+	const uint32_t *numbers; /* of the rows, in the page's order; NO_ROW: not held */
+	size_t n;
+	size_t rows; /* unreadable and doubled ones included */
+	size_t changes;
+	int64_t count; /* -1 */
+	int64_t asked_mono_ms;
+};
+void chase_read(struct chase *c, const struct offer *o, const struct chase_page *page,
+		const struct planes *held, const struct chase_pace *pace, int64_t now_mono_ms);
+/* The page cannot be had: its job ends. */
+void chase_give_up(struct chase *c, const struct offer *o, int64_t now_mono_ms);
+/* A complete sweep ended. */
+void chase_swept(struct chase *c, bool steady, const struct planes *held, int64_t now_mono_ms);
+
+#endif

@@ -1,0 +1,76 @@
+/*
+ * counts — how many changes of a broadcast are still to be fetched, by flag. Pure.
+ *
+ *   due = rows the API counts with a flag − rows held with it − what remains for good
+ *
+ * The API counts twice: in the broadcast list (one request for a hundred broadcasts), and in
+ * pagination-count of each page of a filter, which outranks the list. What remains for good, the
+ * offset, is learned when all was read and a difference is left.
+ *
+ * The list's counters are hints. What was held before a list was asked for must be in its counters:
+ * where it is not, though they did not fall, they lag, and a due count of theirs comes late; then,
+ * and where there are none, the filters' own counts are asked for (peeks).
+ */
+#ifndef RELAY_COUNTS_H
+#define RELAY_COUNTS_H
+
+#include "relay/source/planes.h"
+
+/* The flags that can be asked for: the API's filters, by state number, and the whole list. */
+enum {
+	ASK_SKIPPED,
+	ASK_FAILED,
+	ASK_SENT,
+	ASK_DELIVERED,
+	ASK_COMPLAINED,
+	ASK_UNSUBSCRIBED,
+	ASK_OPENED,
+	ASK_PLAYED,
+	ASK_ALL,
+	ASKS
+};
+extern const char *const ask_filters[ASKS]; /* "is_skipped" …; NULL for ASK_ALL */
+unsigned ask_flag(unsigned ask);	    /* for planes */
+bool ask_is_failure(unsigned ask);
+
+struct count {
+	int64_t listed, paged; /* -1: never given */
+	int64_t paged_ms;      /* mono, when that page was asked for */
+	int64_t listed_offset, paged_offset;
+	int64_t held_before; /* rows held when the list was last asked for, */
+	int64_t held_paged;  /* … and right after that page */
+	int64_t due_since_ms; /* mono; INT64_MAX: nothing is due */
+	bool fell;	      /* the list's counter did: less than is held is no lag */
+};
+
+struct counts {
+	struct count v[ASKS];
+	int64_t listed_ms; /* mono, when the list was asked for; INT64_MIN: never */
+	unsigned behind;   /* lists in a row that lacked what was held */
+	unsigned level;	   /* … that lacked nothing, since */
+	int64_t ahead_ms;  /* since when more is held than is listed; INT64_MAX: it is not */
+	int64_t lag_ms;	   /* the longest time that took to end */
+};
+
+void counts_init(struct counts *c);
+/* The list is about to be asked for. */
+void counts_ask(struct counts *c, const struct planes *held);
+/* It came; counters: JSON object of its …_count members, or NULL. */
+void counts_listed(struct counts *c, const char *counters, const struct planes *held,
+		   int64_t asked_mono_ms, int64_t now_mono_ms);
+/* A page of a filter came, and its rows are held; count: pagination-count, -1: not given. */
+void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct planes *held,
+		  int64_t asked_mono_ms, int64_t now_mono_ms);
+/* No page can have what is still due: it remains for good. */
+void counts_settle(struct counts *c, unsigned ask, const struct planes *held, int64_t now_mono_ms);
+/* A complete sweep ended. steady: the list's counters are those of before it began. */
+void counts_swept(struct counts *c, bool steady, const struct planes *held, int64_t now_mono_ms);
+
+/* Rows of a filter that are not held (below 0: held and not there any more); 0: nothing is due, or
+ * nothing is known. */
+int64_t counts_due(const struct counts *c, unsigned ask, const struct planes *held);
+int64_t counts_total(const struct counts *c, unsigned ask, const struct planes *held);
+bool counts_are_listed(const struct counts *c); /* the list has counters */
+bool counts_lag(const struct counts *c);	/* … that are not to be relied on */
+
+#endif

@@ -1,0 +1,220 @@
+/*
+ * The choice of the next request: the list, failures, then the best of what is offered and the
+ * sweeps by their shares.
+ */
+#include "relay/source/planner_parts.h"
+
+#include <string.h>
+
+#define QUIET_EVERY	4    /* of so many pages one goes to quiet broadcasts, if others compete */
+#define FIRST_SHARE	0.5  /* of requests that compete: first sweeps */
+#define FULL_SHARE_MIN	0.05 /* … full ones, */
+#define FULL_SHARE_MAX	0.2  /* … at most: where they need more they come less often */
+#define CREDIT_MAX	10   /* requests that a share can save up */
+
+struct choice {
+	struct followed *b;
+	struct offer offer; /* page 0: the sweep's next page */
+};
+
+static struct round *due_round(const struct planner *p, int64_t now_mono_ms)
+{
+	struct round *best = NULL;
+
+	for (size_t i = 0; i < p->nrounds; i++) {
+		struct round *r = &p->rounds[i];
+		if (round_ready(r, now_mono_ms) && (!best || r->due_ms < best->due_ms))
+			best = r;
+	}
+	return best;
+}
+
+/* Nothing of it is under way, and it may be asked for. */
+static bool is_free(const struct planner *p, const struct followed *b)
+{
+	return !b->track->retry.asked && planner_may_ask(p, b);
+}
+
+/* Offers of all that are free, renewed. Fills the best of each kind. */
+static void look_at_offers(struct planner *p, int64_t now, struct choice *failure,
+			   struct choice *best)
+{
+	*failure = *best = (struct choice){0};
+	for (size_t i = 0; i < p->n; i++) {
+		struct followed *b = p->v[i];
+		struct chase *c = &b->track->chase;
+		if (!is_free(p, b) || b->track->retry.not_before_ms > now)
+			continue;
+		chase_offer(c, planes_of(b), &p->chase_pace, &p->ranks, now);
+		if (c->failure.page &&
+		    (!failure->b || c->failure.since_ms < failure->offer.since_ms))
+			*failure = (struct choice){b, c->failure};
+		if (offer_worth(&c->offer, now) > offer_worth(&best->offer, now))
+			*best = (struct choice){b, c->offer};
+	}
+}
+
+/* A sweep that nothing else can stand for: of the baseline, or where there are no counts. */
+static bool is_first(const struct followed *b)
+{
+	return b->track->sweep.baseline || chase_is_blind(&b->track->chase);
+}
+
+static bool may_sweep(const struct planner *p, const struct followed *b, int64_t now)
+{
+	return is_free(p, b) && sweep_ready(&b->track->sweep, now);
+}
+
+/* The one of the moved (or quiet) broadcasts that was asked for longest ago. */
+static struct followed *longest_unseen(const struct planner *p, bool moved, int64_t now)
+{
+	struct followed *best = NULL;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct sweep *s = &p->v[i]->track->sweep;
+		if (is_first(p->v[i]) && s->moved == moved && may_sweep(p, p->v[i], now) &&
+		    (!best || s->asked_ms < best->track->sweep.asked_ms))
+			best = p->v[i];
+	}
+	return best;
+}
+
+static struct followed *due_first(struct planner *p, int64_t now)
+{
+	struct followed *moved = longest_unseen(p, true, now);
+	struct followed *quiet = longest_unseen(p, false, now);
+
+	if (moved && quiet)
+		return ++p->turn % QUIET_EVERY == 0 ? quiet : moved;
+	return moved ? moved : quiet;
+}
+
+static struct followed *due_full(const struct planner *p, int64_t now)
+{
+	struct followed *best = NULL;
+
+	for (size_t i = 0; i < p->n; i++) {
+		const struct sweep *s = &p->v[i]->track->sweep;
+		if (!is_first(p->v[i]) && may_sweep(p, p->v[i], now) &&
+		    (!best || s->asked_ms < best->track->sweep.asked_ms))
+			best = p->v[i];
+	}
+	return best;
+}
+
+/* Of the budget, so that each broadcast is swept every full_sweep_every. */
+static double full_share(const struct planner *p)
+{
+	double pages = 0;
+
+	for (size_t i = 0; i < p->n; i++)
+		pages += 1 + held_live(p->v[i]->held) / p->v[i]->track->chase.take;
+	double share = p->per_ms > 0 ? pages / ((double)p->pace.full_ms * p->per_ms) : 0;
+	return share < FULL_SHARE_MIN ? FULL_SHARE_MIN
+				      : share > FULL_SHARE_MAX ? FULL_SHARE_MAX : share;
+}
+
+static void save(double *credit, double share)
+{
+	*credit = *credit + share > CREDIT_MAX ? CREDIT_MAX : *credit + share;
+}
+
+static bool spend(double *credit)
+{
+	if (*credit < 1)
+		return false;
+	*credit -= 1;
+	return true;
+}
+
+static struct choice choose(struct planner *p, int64_t now)
+{
+	struct choice failure, best;
+
+	look_at_offers(p, now, &failure, &best);
+	save(&p->first_credit, FIRST_SHARE);
+	save(&p->full_credit, full_share(p));
+	if (failure.b)
+		return failure;
+	struct followed *full = due_full(p, now), *first = due_first(p, now);
+	if (full && spend(&p->full_credit))
+		return (struct choice){.b = full};
+	if (first && (!best.b || spend(&p->first_credit)))
+		return (struct choice){.b = first};
+	if (best.b)
+		return best;
+	return (struct choice){.b = full};
+}
+
+static int64_t next_moment(const struct planner *p)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; i < p->nrounds; i++) {
+		int64_t at = round_ready_at(&p->rounds[i]);
+		next = at < next ? at : next;
+	}
+	for (size_t i = 0; i < p->n; i++) {
+		const struct track *t = p->v[i]->track;
+		if (!is_free(p, p->v[i]))
+			continue;
+		int64_t at = sweep_ready_at(&t->sweep), chase = t->chase.later_ms;
+		if (chase < t->retry.not_before_ms)
+			chase = t->retry.not_before_ms;
+		next = at < next ? at : next;
+		next = chase < next ? chase : next;
+	}
+	return next;
+}
+
+static void plan_list(struct planner *p, struct round *r, int64_t now, struct plan *ret)
+{
+	if (r->page == 1)
+		for (size_t i = 0; i < p->n; i++)
+			if (strcmp(p->v[i]->record.org, r->org) == 0)
+				counts_ask(&p->v[i]->track->chase.counts, planes_of(p->v[i]));
+	round_plan(r, ret, now);
+}
+
+static void plan_page(const struct choice *c, int64_t now, struct plan *ret)
+{
+	struct track *t = c->b->track;
+
+	if (!c->offer.page)
+		sweep_plan(&t->sweep, c->b, ret, now);
+	else
+		*ret = (struct plan){
+			.kind = PLAN_PAGE,
+			.broadcast = c->b,
+			.offer = c->offer,
+			.page = c->offer.page,
+			.asked_ms = now,
+			.sweep = t->sweep.active ? t->sweep.stamp : 0,
+			.reason = purpose_names[c->offer.purpose],
+		};
+	chase_plan(&t->chase, &ret->offer, planes_of(c->b), now);
+	t->retry.asked = true;
+	t->reason = ret->reason;
+	t->last = ret->offer;
+	t->spent[ret->offer.purpose]++;
+}
+
+void planner_next(struct planner *p, int64_t now_mono_ms, struct plan *ret)
+{
+	struct round *round = due_round(p, now_mono_ms);
+	if (round) {
+		plan_list(p, round, now_mono_ms, ret);
+		return;
+	}
+	struct choice choice = choose(p, now_mono_ms);
+	if (choice.b) {
+		plan_page(&choice, now_mono_ms, ret);
+		return;
+	}
+	int64_t at = next_moment(p);
+	*ret = (struct plan){
+		.kind = PLAN_NOTHING,
+		.reason = "nothing is due",
+		.wait_ms = at == INT64_MAX ? INT64_MAX : at <= now_mono_ms ? 1 : at - now_mono_ms,
+	};
+}
