@@ -123,7 +123,7 @@ static void answer(struct drive *d, size_t i)
 	finish(&p, &(struct http_reply){
 			   .failure = failure_of(&reply),
 			   .why = reply.ending == SIM_WHOLE ? NULL : "the connection broke",
-			   .status = reply.status,
+			   .status = reply.ending == SIM_RESET ? 0 : reply.status,
 			   .body = reply.body.data,
 			   .len = reply.body.len,
 			   .retry_after_ms = retry ? http_retry_after(retry, d->now_ms) : -1,
@@ -322,8 +322,7 @@ static FILE *write_ledger(struct drive *d)
 	return f;
 }
 
-/* Everything owed by the relay is in the file. */
-static void drain(struct drive *d)
+void drive_drain(struct drive *d)
 {
 	int64_t patience = clock_now().mono_ms + PATIENCE_S * 1000;
 	while (!relay_delivered(d->relay)) {
@@ -337,7 +336,7 @@ static void drain(struct drive *d)
 void drive_verify(struct drive *d)
 {
 	struct err err = {0};
-	drain(d);
+	drive_drain(d);
 	struct verify *v = verify_new(NULL);
 	FILE *ledger = write_ledger(d);
 	if (verify_events(v, d->events, &err) < 0 || verify_ledger(v, ledger, d->ledger, &err) < 0)

@@ -42,6 +42,9 @@ void drive_cut(struct drive *d);
 /* Requests begun in any 60 s window, at most, so far. */
 unsigned drive_peak_requests(const struct drive *d);
 
+/* Waits, without letting virtual time pass, until all that the relay owes is in the file. */
+void drive_drain(struct drive *d);
+
 /* Compares the ledger with events.ndjson; fails the test and prints what is wrong unless they
  * agree. */
 void drive_verify(struct drive *d);
