@@ -65,8 +65,12 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 	else if (what == SOURCE_TROUBLE && is_news(r, why))
 		log_warn("a request failed and will be repeated", log_str("broadcast", id),
 			 log_str("why", why));
-	if (what == SOURCE_UP)
+	if (what == SOURCE_DOWN)
+		relay_tell_down(r, why, (int)number);
+	if (what == SOURCE_UP) {
 		forget_news(r);
+		relay_tell_up(r);
+	}
 	if (what == SOURCE_GONE)
 		intake_broadcast_gone(r->intake, (struct followed *)b, relay_now(r).wall_ms);
 }
@@ -76,9 +80,8 @@ static void on_compose(void *arg, struct batch *b)
 	relay_add_destinations(arg, b);
 }
 
-static void on_committed(void *arg, const struct batch *b)
+void relay_committed(struct relay *r, const struct batch *b)
 {
-	struct relay *r = arg;
 	relay_destinations_committed(r, b);
 	if (r->refusing) {
 		r->refusing = false;
@@ -89,6 +92,11 @@ static void on_committed(void *arg, const struct batch *b)
 		delivery_committed(r->delivery, journal_latest(r->journal));
 	log_debug("committed", log_num("events", (int64_t)b->events.n),
 		  log_num("rows", (int64_t)b->nrecipients), log_num("routes", (int64_t)b->nroutes));
+}
+
+static void on_committed(void *arg, const struct batch *b)
+{
+	relay_committed(arg, b);
 }
 
 /* A full journal takes no new rows, but still verdicts: deliveries go on and make room. */
@@ -212,6 +220,7 @@ struct source *relay_open_source(struct relay *r, struct settings *s, struct err
 		.states = &r->states,
 		.statuses = &r->statuses,
 		.seed = r->env.seed,
+		.down = r->outage_ms != 0,
 		.page = on_page,
 		.listing = on_listing,
 		.notice = on_source_notice,
@@ -318,6 +327,8 @@ static int open_stages(struct relay *r, struct store_head *head, struct err *err
 	r->journal = journal_open(&r->settings->journal, r->mailbox, head, err);
 	if (!r->journal)
 		return -1;
+	memcpy(r->uuid, head->uuid, sizeof r->uuid);
+	r->outage_ms = head->outage_ms;
 	r->states = head->states;
 	r->statuses = head->statuses;
 	if (!r->states.n)

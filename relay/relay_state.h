@@ -46,12 +46,30 @@ struct relay {
 	bool refusing;		/* the journal refused the last commit of rows */
 	bool reload_again;	/* it was asked for while another waited */
 	bool stopping;
+	char uuid[37];	    /* the journal's */
+	int64_t outage_ms;  /* wall: since when the API gives nothing usable, as told; 0: it does */
+	uint64_t untold;    /* relay.* events that the journal refused */
 	char *last_trouble; /* what was logged last, so that repetition is not */
 	struct relay_loop loop;
 };
 
 struct instant relay_now(const struct relay *r);
 void relay_note_call(struct relay *r, int64_t started_us);
+
+/* A commit was reported: the destinations' records are held, delivery may look. */
+void relay_committed(struct relay *r, const struct batch *b);
+
+/* relay_tell.c: an event about the relay itself, committed by itself soon; all borrowed. */
+struct relay_word {
+	const char *type;	/* relay.… */
+	const char *subject;	/* what it is about, in the words of the type; NULL: none */
+	const struct buf *data; /* a JSON object */
+	uint32_t about;		/* the destination that does not get it; 0: none */
+};
+void relay_tell(struct relay *r, const struct relay_word *w);
+/* Once for each outage, whatever restarts and reloads there are in it. status 0: no answer. */
+void relay_tell_down(struct relay *r, const char *why, int status);
+void relay_tell_up(struct relay *r);
 
 /* relay_reload.c; also the last step of a start. Opens what the settings name, aside; on failure
  * nothing has changed. Then: makes it current, detaches the others, gives the rules to the router.

@@ -9,6 +9,8 @@
 
 #include "relay/base/mem.h"
 
+#define NOWHERE 0 /* destinations are numbered from 1 */
+
 struct known_rule {
 	struct rule_record record;
 	bool committed;
@@ -109,12 +111,19 @@ static void announce(struct batch *b, const struct known_rule *k)
 
 void router_route(struct router *r, struct batch *b, size_t first)
 {
+	router_route_but(r, b, first, NOWHERE);
+}
+
+void router_route_but(struct router *r, struct batch *b, size_t first, uint32_t but)
+{
 	for (size_t e = first; e < b->events.n; e++) {
 		size_t n = rules_route(r->rules, r->scratch, &b->events.v[e], r->hits);
 		for (size_t i = 0; i < n; i++) {
-			const struct known_rule *k = rule_in_force(r, r->hits[i].rule);
 			const struct router_destination *d =
 				&r->destinations[r->hits[i].destination];
+			if (d->number == but)
+				continue;
+			const struct known_rule *k = rule_in_force(r, r->hits[i].rule);
 			announce(b, k);
 			struct route *route = batch_route(b);
 			route->event = e;

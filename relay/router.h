@@ -28,6 +28,8 @@ void router_use(struct router *r, const struct rules *rules,
 /* Adds routes for the batch's events from the `first` on, and the rules' own records where the
  * journal may not have them yet. */
 void router_route(struct router *r, struct batch *b, size_t first);
+/* The same, but nothing to the destination of that number: the events are about it. 0: none. */
+void router_route_but(struct router *r, struct batch *b, size_t first, uint32_t but);
 /* The batch was committed: its rule records are held. */
 void router_committed(struct router *r, const struct batch *b);
 

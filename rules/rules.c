@@ -100,6 +100,8 @@ static void warn_of_type(const struct node *n, struct problems *p)
 					    "broadcast.clicked",
 					    "broadcast.template_failed",
 					    "broadcast.removed",
+					    "relay.source.down",
+					    "relay.source.up",
 					    NULL};
 	const char *type = node_string(n);
 	const char *near = type && !n->unset ? problem_nearest(type, types) : NULL;

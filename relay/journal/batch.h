@@ -102,6 +102,9 @@ struct batch {
 	struct destination_record *destinations;
 	struct rule_record *rules;
 	struct name_write *names;
+	/* With an event that says so: since when the API gives nothing usable, 0: it does again. */
+	bool tells_outage;
+	int64_t outage_ms;
 	size_t nrecipients, nbroadcasts, nroutes, nsettles, ndestinations, nrules, nnames;
 	size_t recipients_cap, broadcasts_cap, routes_cap, settles_cap, destinations_cap, rules_cap,
 		names_cap;

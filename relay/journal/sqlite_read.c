@@ -38,6 +38,9 @@ static int read_meta(struct sqlite_store *s, struct store_head *h, struct err *e
 	if (got >= 0)
 		got = get_meta(s, "since", &st, err);
 	h->since_ms = got > 0 ? sqlite3_column_int64(st, 0) : DATE_NONE;
+	if (got >= 0)
+		got = get_meta(s, "outage", &st, err);
+	h->outage_ms = got > 0 ? sqlite3_column_int64(st, 0) : 0;
 	sqlite3_reset(st);
 	return got < 0 ? -1 : 0;
 }

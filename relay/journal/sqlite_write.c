@@ -216,6 +216,17 @@ static int write_settle(struct sqlite_store *s, const struct settle *settle, str
 	return 0;
 }
 
+static int write_outage(struct sqlite_store *s, int64_t outage_ms, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_PUT_META, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_text(st, 1, "outage");
+	sqlite_bind_int(st, 2, outage_ms);
+	return sqlite_run(s, st, err);
+}
+
 static int write_small(struct sqlite_store *s, const struct batch *b, struct err *err)
 {
 	for (size_t i = 0; i < b->nnames; i++) {
@@ -234,7 +245,7 @@ static int write_small(struct sqlite_store *s, const struct batch *b, struct err
 		if (write_destination(s, &b->destinations[i], err) != 0)
 			return -1;
 	}
-	return 0;
+	return b->tells_outage ? write_outage(s, b->outage_ms, err) : 0;
 }
 
 int sqlite_write_batch(struct sqlite_store *s, struct batch *b, int64_t *next, struct err *err)

@@ -33,6 +33,7 @@ struct store_head {
 	char uuid[37];		/* of the journal, made at its creation */
 	int64_t created_ms;	/* by this machine's clock */
 	int64_t since_ms;	/* what `since: now` stands for; DATE_NONE: not yet set */
+	int64_t outage_ms;	/* as the last batch that tells it said; 0: none */
 	int64_t oldest, latest; /* sequences held; oldest 0: none; latest 0: none ever */
 	struct names states, statuses;
 	struct broadcast_record *broadcasts;

@@ -26,19 +26,31 @@ static void probe_later(struct health *h, double random, int64_t now_mono_ms)
 	h->probe_at_ms = now_mono_ms + wait;
 }
 
+static void fall(struct health *h)
+{
+	h->down = true;
+	h->list_alone = false;
+	h->probes = 0;
+}
+
 enum health_change health_failed(struct health *h, enum request_kind what, double random,
 				 int64_t now_mono_ms)
 {
-	bool falls;
+	bool falls = false;
 
 	h->failed++;
-	h->list_failed = h->list_failed || what == REQUEST_BROADCASTS;
-	falls = !h->down && h->failed >= FAILURES_MAX && (h->list_failed || h->doubt);
-	if (falls) {
-		h->down = true;
-		h->probes = 0;
+	*(what == REQUEST_BROADCASTS ? &h->list_failed : &h->other_failed) = true;
+	if (!h->down && h->failed >= FAILURES_MAX) {
+		falls = h->doubt || (h->list_failed && h->other_failed);
+		if (!falls && h->list_failed && !h->list_alone) {
+			h->list_alone = true;
+			h->probe_at_ms = now_mono_ms;
+			return HEALTH_SAME;
+		}
 	}
-	if (h->down || h->doubt)
+	if (falls)
+		fall(h);
+	if (!health_is_good(h))
 		probe_later(h, random, now_mono_ms);
 	return falls ? HEALTH_FELL : HEALTH_SAME;
 }
@@ -56,14 +68,14 @@ enum health_change health_no_key(struct health *h, enum request_kind what, int64
 	if (!h->down && what == h->refused)
 		return HEALTH_SAME; /* it was under way with the first */
 	h->down = h->no_key = true;
-	h->doubt = false;
+	h->doubt = h->list_alone = false;
 	probe_later(h, 0, now_mono_ms);
 	return was_down ? HEALTH_SAME : HEALTH_FELL;
 }
 
 bool health_is_good(const struct health *h)
 {
-	return !h->down && !h->doubt;
+	return !h->down && !h->doubt && !h->list_alone;
 }
 
 int64_t health_wait_ms(const struct health *h, int64_t now_mono_ms)
@@ -75,8 +87,12 @@ int64_t health_wait_ms(const struct health *h, int64_t now_mono_ms)
 
 enum request_kind health_probe(struct health *h)
 {
-	bool other_path =
-		h->doubt ? h->refused == REQUEST_BROADCASTS : h->no_key && h->probes % 2 == 0;
+	bool other_path = h->probes % 2 == 0;
+
+	if (h->doubt)
+		other_path = h->refused == REQUEST_BROADCASTS;
+	else if (h->list_alone)
+		other_path = true;
 
 	h->probing = true;
 	return other_path ? REQUEST_RECIPIENTS : REQUEST_BROADCASTS;

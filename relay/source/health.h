@@ -3,9 +3,10 @@
  *
  * One refused key proves nothing (the API also answers 401 for a path that keys may not use), so
  * another path is asked before the key is declared dead. Failures count as an outage when three
- * came in a row and the broadcast list is among them: one broken broadcast is not the API. While
- * in doubt or down only probes are asked: a dead key once a minute, else after 1 s doubling to
- * a minute.
+ * came in a row, of the broadcast list and of something else: one broken broadcast is not the API,
+ * nor is a list that cannot be read; when only the list failed, another path is asked. While in
+ * doubt or down only probes are asked, of the list and of another path in turn: a dead key once a
+ * minute, else after 1 s doubling to a minute.
  */
 #ifndef RELAY_HEALTH_H
 #define RELAY_HEALTH_H
@@ -20,7 +21,8 @@ struct health {
 	bool no_key;  /* … for a refused key */
 	bool doubt;   /* a path refused the key */
 	bool probing; /* a probe is under way */
-	bool list_failed;
+	bool list_failed, other_failed;
+	bool list_alone;	   /* it failed often enough; does anything else work? */
 	enum request_kind refused; /* the path in doubt */
 	unsigned failed;	   /* requests in a row */
 	unsigned probes;	   /* in a row */

@@ -31,6 +31,7 @@ struct source *source_open(const struct source_options *o, const struct source_e
 	s->now = now;
 	s->client = client;
 	s->planner = planner_new(o);
+	s->health.down = env->down;
 	s->random.state = env->seed;
 	budget_init(&s->budget, o->rate_limit, now.mono_ms);
 	return s;
@@ -164,6 +165,7 @@ void source_hand_over(struct source *from, struct source *to)
 		planner_move(from->planner, to->planner, &w->followed);
 		attach(to, w);
 	}
+	to->health.down = from->health.down; /* the new options are tried at once */
 	if (strcmp(from->options->base_url, to->options->base_url) == 0) {
 		to->budget.closed_until_ms = from->budget.closed_until_ms;
 		to->budget.refusals = from->budget.refusals;
@@ -227,15 +229,18 @@ static struct watch *any_watch(struct source *s, const char *org)
 static void ask_probe(struct source *s)
 {
 	struct request r = {.kind = health_probe(&s->health), .page = 1, .take = 1};
+	bool key = s->health.doubt || s->health.no_key;
 	struct ask *a = xcalloc(1, sizeof *a);
 
 	a->source = s;
 	r.org = org_to_try(s);
 	if (r.kind == REQUEST_RECIPIENTS) {
 		const struct watch *w = any_watch(s, r.org);
-		r.kind = w ? REQUEST_RECIPIENTS : REQUEST_ORGS;
+		r.kind = w ? REQUEST_RECIPIENTS : key ? REQUEST_ORGS : REQUEST_BROADCASTS;
 		r.broadcast = w ? w->followed.record.id : NULL;
 	}
+	if (r.kind == REQUEST_BROADCASTS)
+		r.take = TAKE; /* what it is asked for in good days: a smaller one may be sound */
 	ask_client(a, &r);
 }
 
@@ -333,6 +338,7 @@ void source_status(const struct source *s, struct source_status *ret)
 	*ret = s->stats;
 	ret->followed = s->n;
 	ret->down = s->health.down;
+	ret->failing_since_ms = s->failing_since_ms;
 	for (size_t i = 0; i < s->n; i++) {
 		ret->rows_held += held_live(s->v[i]->followed.held);
 		ret->held_bytes += held_bytes(s->v[i]->followed.held) + s->v[i]->pages.bytes;

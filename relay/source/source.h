@@ -119,6 +119,7 @@ struct source_env {
 	void *fetch_arg;
 	struct names *states, *statuses; /* borrowed; grow as pages are read */
 	uint64_t seed;			 /* for jitter */
+	bool down; /* as last told: the first answers say whether it still is */
 	void (*page)(void *arg, struct source_page *p);
 	/* Called for each list page. For each broadcast the owner calls source_follow or not. */
 	void (*listing)(void *arg, const struct source_listing *l);
@@ -171,6 +172,7 @@ struct source_status {
 	size_t followed, in_flight;
 	uint64_t rows_held, held_bytes;
 	bool down;
+	int64_t failing_since_ms; /* wall: the first of the failures in a row was asked; 0: none */
 };
 void source_status(const struct source *s, struct source_status *ret);
 

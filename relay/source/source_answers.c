@@ -31,6 +31,7 @@ void source_worked(struct source *s)
 	enum health_change change = health_worked(&s->health);
 
 	budget_accepted(&s->budget);
+	s->failing_since_ms = 0;
 	if (change == HEALTH_ROSE)
 		planner_recovered(s->planner);
 	tell_change(s, change, "", 0);
@@ -62,6 +63,14 @@ static void put_back(struct ask *a)
 	source_end_ask(a);
 }
 
+static void note_failure(const struct ask *a)
+{
+	struct source *s = a->source;
+
+	if (!s->failing_since_ms)
+		s->failing_since_ms = a->asked.wall_ms;
+}
+
 static void trouble(struct ask *a, const char *why, int status)
 {
 	struct source *s = a->source;
@@ -72,12 +81,21 @@ static void trouble(struct ask *a, const char *why, int status)
 		planner_failed(s->planner, &a->plan, prng_unit(&s->random), s->now.mono_ms);
 }
 
+/* Where the list is all that can be asked, it speaks for the other paths, too. */
+static enum request_kind path_of(const struct ask *a)
+{
+	bool last_resort = a->plan.kind == PLAN_NOTHING && a->source->health.list_alone;
+
+	return last_resort ? REQUEST_RECIPIENTS : a->what;
+}
+
 void source_fail(struct ask *a, const char *why, int status)
 {
 	struct source *s = a->source;
 
+	note_failure(a);
 	trouble(a, why, status);
-	tell_change(s, health_failed(&s->health, a->what, prng_unit(&s->random), s->now.mono_ms),
+	tell_change(s, health_failed(&s->health, path_of(a), prng_unit(&s->random), s->now.mono_ms),
 		    why, status);
 	source_end_ask(a);
 }
@@ -87,6 +105,7 @@ static void refuse_key(struct ask *a, const char *why, int status)
 	struct source *s = a->source;
 	struct err err = {0};
 
+	note_failure(a);
 	trouble(a, why, status);
 	err_set(&err, ERR_DENIED, "the API key is refused: %s", why);
 	/* What was under way when the doubt arose proves no more than what raised it. */
@@ -111,7 +130,8 @@ static void miss(struct ask *a, const char *why, int status)
 	struct source *s = a->source;
 	struct watch *w = a->watch;
 
-	if (a->plan.kind == PLAN_NOTHING) { /* the key was good enough to be told so */
+	bool key = s->health.doubt || s->health.no_key;
+	if (a->plan.kind == PLAN_NOTHING && key) { /* the key was good enough to be told so */
 		source_worked(s);
 		source_end_ask(a);
 		return;

@@ -50,6 +50,7 @@ struct source {
 	struct planner *planner;
 	struct budget budget;
 	struct health health;
+	int64_t failing_since_ms;
 	char *worked_org, *refused_org; /* of the last answers of that kind; owned; NULL: none */
 	struct prng random;
 	bool paused;

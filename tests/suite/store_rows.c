@@ -12,6 +12,7 @@ static void a_new_store_is_empty_and_has_an_identity(void **state)
 	assert_int_equal(strlen(h.uuid), 36);
 	assert_true(h.created_ms > 1600000000000);
 	assert_int_equal(h.since_ms, DATE_NONE);
+	assert_int_equal(h.outage_ms, 0);
 	assert_int_equal(h.oldest, 0);
 	assert_int_equal(h.latest, 0);
 	assert_int_equal(h.nbroadcasts + h.ndestinations + h.nrules + h.nexceptions, 0);
@@ -36,6 +37,23 @@ static void since_is_set_once(void **state)
 	PASS(w, w->store->type->head(w->store, &h, &w->err));
 	assert_int_equal(h.since_ms, 1234567890123);
 	store_head_release(&h);
+}
+
+static void an_outage_is_known_until_it_is_over(void **state)
+{
+	struct world *w = *state;
+
+	for (int64_t told = 1234567890123; told >= 0; told -= 1234567890123) {
+		struct batch *b = world_events(1);
+		struct store_head h;
+		b->tells_outage = true;
+		b->outage_ms = told;
+		world_commit(w, b, world_events(1), NULL);
+		world_reopen(w);
+		PASS(w, w->store->type->head(w->store, &h, &w->err));
+		assert_int_equal(h.outage_ms, told);
+		store_head_release(&h);
+	}
 }
 
 static void put_name(struct batch *b, char kind, uint8_t number, const char *name)
@@ -337,6 +355,7 @@ static void releasing_nothing_is_allowed(void **state)
 const struct CMUnitTest store_rows[] = {
 	cmocka_unit_test(a_new_store_is_empty_and_has_an_identity),
 	cmocka_unit_test(since_is_set_once),
+	cmocka_unit_test(an_outage_is_known_until_it_is_over),
 	cmocka_unit_test(names_and_rules_come_back),
 	cmocka_unit_test(broadcasts_come_back),
 	cmocka_unit_test(recipients_come_back_in_order),

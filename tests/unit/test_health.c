@@ -16,15 +16,18 @@ static const struct {
 	const char *name, *steps;
 } courses[] = {
 	{"three failures, the list among them", "fl- fr- frD* fr-* glU"},
-	{"three failures of the list", "fl- fl- flD* fl-* glU"},
+	{"three failures of the list, and no other path works", "fl- fl- fl-* frD* fl-* glU"},
+	{"a list that cannot be read is no outage", "fl- fl- fl-* gr- fl- fl- fl-* gr-"},
+	{"another failure of the list says no more", "fl- fl- fl-* fl-* gr-"},
 	{"recipients alone are no outage", "fr- fr- fr- fr- flD* glU"},
-	{"a success between", "fl- fl- gr- fl- fl- flD*"},
+	{"a success between", "fl- fl- gr- fl- fr- flD*"},
 	{"a key refused on two paths", "kr-* klD* kr-* kl-* glU gl-"},
 	{"refused twice on one path, both under way", "kr-* kr-* kr-* gl-"},
 	{"refused on one path only", "kl-* gr- kl-* gr-"},
 	{"refused by the list and the organizations", "kl-* koD*"},
 	{"in doubt, then unreachable", "kr-* fr-* fr-* frD* glU"},
-	{"unreachable, then refused", "fl- fl- flD* kl-* kr-* glU"},
+	{"unreachable, then refused", "fl- fr- flD* kl-* kr-* glU"},
+	{"the list alone, then refused", "fl- fl- fl-* kr-* klD* glU"},
 };
 
 static enum health_change apply(struct health *h, const char *step)
@@ -56,13 +59,14 @@ static void declares(void **state)
 static void fail_times(struct health *h, int n, int64_t now)
 {
 	for (int i = 0; i < n; i++)
-		health_failed(h, REQUEST_BROADCASTS, 0, now);
+		health_failed(h, i % 2 ? REQUEST_RECIPIENTS : REQUEST_BROADCASTS, 0, now);
 }
 
 static void probes_come_at_their_time(void **state)
 {
 	struct health h = {0};
 	int64_t now = 0;
+	unsigned turn = 0;
 
 	(void)state;
 	fail_times(&h, 3, now);
@@ -71,7 +75,8 @@ static void probes_come_at_their_time(void **state)
 		assert_int_equal(health_wait_ms(&h, now), expected);
 		now += expected;
 		assert_int_equal(health_wait_ms(&h, now), 0);
-		assert_int_equal(health_probe(&h), REQUEST_BROADCASTS);
+		assert_int_equal(health_probe(&h),
+				 turn++ % 2 ? REQUEST_RECIPIENTS : REQUEST_BROADCASTS);
 		assert_true(health_wait_ms(&h, now) == INT64_MAX);
 		health_probed(&h);
 		health_failed(&h, REQUEST_BROADCASTS, 0, now);

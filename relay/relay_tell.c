@@ -1,0 +1,129 @@
+/*
+ * relay.* events: what the relay has to say about itself, as events like any other. They are facts
+ * of the moment and not worth repeating work for: what the journal refuses is dropped and counted.
+ */
+#include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/json.h"
+#include "relay/base/log.h"
+#include "relay/base/mem.h"
+#include "relay/relay_state.h"
+
+/* "relay.source" of relay.source.down: down and up come in order. */
+static char *family(const char *type)
+{
+	const char *end = strrchr(type, '.');
+	return xstrndup(type, (size_t)(end - type));
+}
+
+/* The sequence is not known yet; no two of one type and subject are told in one millisecond. */
+static void make_id(char ret[EVENT_ID_SIZE], const struct relay *r, const struct relay_word *w,
+		    int64_t now_ms)
+{
+	char *now = xasprintf("%lld", (long long)now_ms);
+	const struct id_part parts[] = {ID_PART(r->uuid), ID_PART(w->type),
+					ID_PART(w->subject ? w->subject : ""), ID_PART(now)};
+	event_id(ret, parts, sizeof parts / sizeof *parts);
+	free(now);
+}
+
+static void make(struct event *ret, const struct relay *r, const struct relay_word *w)
+{
+	int64_t now_ms = relay_now(r).wall_ms;
+	char *source = xasprintf("urn:uuid:%s", r->uuid), *key = family(w->type);
+	char id[EVENT_ID_SIZE];
+	make_id(id, r, w, now_ms);
+	const struct event_head head = {
+		.id = id,
+		.type = w->type,
+		.source = source,
+		.subject = w->subject,
+		.partitionkey = w->subject ? w->subject : key,
+		.time_ms = DATE_NONE,
+		.recorded_ms = now_ms,
+	};
+	event_make(ret, &head, w->data->data, w->data->len);
+	free(source);
+	free(key);
+}
+
+static void told(void *arg, const struct batch *b, const struct err *err)
+{
+	struct relay *r = arg;
+	if (!err) {
+		router_committed(r->router, b);
+		relay_committed(r, b);
+		return;
+	}
+	r->untold++;
+	log_warn("an event about the relay itself is lost: the journal refused it",
+		 log_str("type", b->events.v[0].type), log_str("why", err->msg),
+		 log_num("lost", (int64_t)r->untold));
+}
+
+/* Takes nothing; the batch may carry what belongs with the event. */
+static void tell(struct relay *r, const struct relay_word *w, struct batch *b)
+{
+	make(batch_event(b), r, w);
+	router_route_but(r->router, b, 0, w->about);
+	relay_add_destinations(r, b);
+	journal_commit(r->journal, b, told, r);
+}
+
+void relay_tell(struct relay *r, const struct relay_word *w)
+{
+	tell(r, w, batch_new());
+}
+
+/* ---- outages of the API ---- */
+
+static void add_date(struct buf *data, const char *name, int64_t ms)
+{
+	char text[DATE_TEXT];
+	buf_addf(data, ",\"%s\":", name);
+	json_write_string(data, date_format(text, ms));
+}
+
+static void tell_outage(struct relay *r, const char *type, const struct buf *data)
+{
+	struct batch *b = batch_new();
+	b->tells_outage = true;
+	b->outage_ms = r->outage_ms;
+	tell(r, &(struct relay_word){.type = type, .data = data}, b);
+}
+
+void relay_tell_down(struct relay *r, const char *why, int status)
+{
+	struct source_status s;
+	struct buf data = BUF_INIT(EVENT_BODY_MAX);
+	if (r->outage_ms) /* it goes on: a restart or a reload looked at it anew */
+		return;
+	source_status(r->source, &s);
+	r->outage_ms = s.failing_since_ms ? s.failing_since_ms : relay_now(r).wall_ms;
+	buf_adds(&data, "{\"why\":");
+	json_write_string(&data, why);
+	buf_adds(&data, ",\"status\":");
+	if (status)
+		buf_addi(&data, status);
+	else
+		buf_adds(&data, "null");
+	add_date(&data, "since", r->outage_ms);
+	buf_addc(&data, '}');
+	tell_outage(r, "relay.source.down", &data);
+	buf_release(&data);
+}
+
+void relay_tell_up(struct relay *r)
+{
+	struct buf data = BUF_INIT(EVENT_BODY_MAX);
+	if (!r->outage_ms)
+		return;
+	int64_t down_ms = relay_now(r).wall_ms - r->outage_ms;
+	buf_addf(&data, "{\"down_ms\":%lld", (long long)(down_ms > 0 ? down_ms : 0));
+	add_date(&data, "since", r->outage_ms);
+	buf_addc(&data, '}');
+	r->outage_ms = 0;
+	tell_outage(r, "relay.source.up", &data);
+	buf_release(&data);
+}
