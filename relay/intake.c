@@ -41,6 +41,7 @@ void intake_use(struct intake *in, struct source *s, const struct source_options
 {
 	in->source = s;
 	in->options = o;
+	intake_use_filter(in);
 	intake_let_rest_unnamed(in);
 }
 
@@ -69,6 +70,7 @@ struct diff_place intake_place(const struct intake *in, const struct broadcast_r
 		.recorded_ms = recorded_ms,
 		.updates = in->options->updates,
 		.channels = in->options->channels,
+		.partial = in->options->state_filter,
 	};
 }
 

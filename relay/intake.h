@@ -42,9 +42,10 @@ void intake_use(struct intake *in, struct source *s, const struct source_options
 
 void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms);
 void intake_listing(struct intake *in, const struct source_listing *l, struct instant now);
-/* What the journal holds of a broadcast's rows, for comparing pages with; yours. NULL with err also
- * when a number is missing among them. */
-struct held *intake_load_rows(struct journal *j, const struct broadcast_record *b, struct err *err);
+/* What the journal holds of a broadcast's rows, for comparing the pages that o asks for with;
+ * yours. NULL with err also when a number is missing among them. */
+struct held *intake_load_rows(struct journal *j, const struct source_options *o,
+			      const struct broadcast_record *b, struct err *err);
 
 /* At the start: a broadcast that the journal holds but that is gone, or that the options do not
  * name. Copied. */

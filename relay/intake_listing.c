@@ -113,7 +113,8 @@ static void hold_row(void *arg, const struct recipient_record *record)
 	h->whole = h->whole && held_hold(h->held, record);
 }
 
-struct held *intake_load_rows(struct journal *j, const struct broadcast_record *b, struct err *err)
+struct held *intake_load_rows(struct journal *j, const struct source_options *o,
+			      const struct broadcast_record *b, struct err *err)
 {
 	struct holding h = {held_new(), true};
 	int failed = journal_load_recipients(j, b->number, hold_row, &h, err);
@@ -121,8 +122,10 @@ struct held *intake_load_rows(struct journal *j, const struct broadcast_record *
 		failed = err_set(err, ERR_STORE,
 				 "the journal is damaged: recipients of broadcast %s are missing",
 				 b->id);
-	if (!failed)
+	if (!failed) {
+		intake_filter_rows(o, h.held);
 		return h.held;
+	}
 	held_free(h.held);
 	return NULL;
 }
@@ -134,7 +137,7 @@ static void wake(struct intake *in, struct resting *r, const struct broadcast_re
 {
 	struct broadcast_record record = {0};
 	struct err err = {0};
-	struct held *held = intake_load_rows(in->env.journal, &r->record, &err);
+	struct held *held = intake_load_rows(in->env.journal, in->options, &r->record, &err);
 	if (!held) {
 		in->env.failed(in->env.arg, &err);
 		return;

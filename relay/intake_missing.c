@@ -9,6 +9,24 @@
 #define SLICE	   20000 /* held rows looked at in one go: about 1 ms */
 #define REMOVE_MAX 200	 /* removals in one commit, which take some 2 ms */
 
+void intake_filter_rows(const struct source_options *o, struct held *held)
+{
+	for (uint32_t i = 0, n = held_count(held); i < n; i++) {
+		struct held_row *row = held_at(held, i);
+		if (o->filter.n)
+			row->missed = NOT_SHOWN;
+		else if (row->missed == NOT_SHOWN)
+			row->missed = 0;
+	}
+}
+
+void intake_use_filter(struct intake *in)
+{
+	struct followed *f;
+	for (size_t i = 0; (f = source_at(in->source, i)) != NULL; i++)
+		intake_filter_rows(in->options, f->held);
+}
+
 static void removed(void *arg, const struct batch *b, const struct err *err)
 {
 	struct passage *x = arg;
@@ -50,7 +68,8 @@ void passage_look_for_missing(void *arg)
 	struct passage *x = arg;
 	struct held *held = x->page->broadcast->held;
 	uint32_t count = held_count(held);
-	if (!x->page->last || x->scanned >= count || x->in->halted) {
+	bool looks = x->page->last && !x->in->options->state_filter;
+	if (!looks || x->scanned >= count || x->in->halted) {
 		passage_end(x);
 		return;
 	}
@@ -59,7 +78,7 @@ void passage_look_for_missing(void *arg)
 		x->missing = xcalloc(REMOVE_MAX, sizeof *x->missing);
 	for (; x->scanned < end && x->nmissing < REMOVE_MAX; x->scanned++) {
 		struct held_row *h = held_at(held, x->scanned);
-		if (h->gone || h->sweep == (x->page->sweep & 0x1fff))
+		if (h->gone || h->missed == NOT_SHOWN || h->sweep == (x->page->sweep & 0x1fff))
 			continue;
 		h->sweep =
 			x->page->sweep & 0x1fff; /* a sweep counts once, also when it is repeated */

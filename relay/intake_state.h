@@ -8,6 +8,7 @@
 #include "relay/intake.h"
 
 #define MISSED_MAX 2 /* complete sweeps without a row until it counts as removed */
+#define NOT_SHOWN  3 /* held_row.missed: not seen by the filter in force; cannot be missed by it */
 
 /* A broadcast that is not followed now: it is gone, or it asks for no attention any more. When the
  * list brings it back, it goes on under its number with the rows it had. */
@@ -64,6 +65,10 @@ void passage_keep(struct held *held, const struct recipient_write *w, uint16_t s
 
 /* intake_missing.c: the last step of a passage; ends it. */
 void passage_look_for_missing(void *arg);
+/* What is held was seen by another filter, or by one before a restart: with a filter in force, what
+ * it has not shown yet cannot be missed. */
+void intake_use_filter(struct intake *in);
+void intake_filter_rows(const struct source_options *o, struct held *held);
 
 /* intake_listing.c */
 void intake_listing_release(struct intake *in);

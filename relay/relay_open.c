@@ -237,7 +237,7 @@ static int follow_again(struct relay *r, struct store_head *head, struct err *er
 			intake_remember(r->intake, b);
 			continue;
 		}
-		struct held *held = intake_load_rows(r->journal, b, err);
+		struct held *held = intake_load_rows(r->journal, &r->settings->source, b, err);
 		if (!held)
 			return -1;
 		struct broadcast_record taken = *b;

@@ -27,6 +27,7 @@
 struct client {
 	char *base_url, *ca_file, *proxy;
 	int timeout_ms;
+	char **filter;	     /* source.filter: name, value, …, NULL */
 	char *authorization; /* the header; NULL: no key */
 	client_fetch *fetch;
 	void *fetch_arg;
@@ -40,6 +41,22 @@ struct asked {
 	client_done *done;
 	void *arg;
 };
+
+static char **copy_filter(const char *const *filter, size_t n)
+{
+	char **copy = xcalloc(n + 1, sizeof *copy);
+
+	for (size_t i = 0; i < n; i++)
+		copy[i] = xstrdup(filter[i]);
+	return copy;
+}
+
+static void free_filter(char **filter)
+{
+	for (char **f = filter; *f; f++)
+		free(*f);
+	free(filter);
+}
 
 struct client *client_open(const struct source_options *o, client_fetch *fetch, void *fetch_arg,
 			   struct err *err)
@@ -55,6 +72,7 @@ struct client *client_open(const struct source_options *o, client_fetch *fetch, 
 	c->timeout_ms = (int)o->timeout_ms;
 	if (o->api_key && *o->api_key)
 		c->authorization = xasprintf(BEARER "%s", o->api_key);
+	c->filter = copy_filter((const char *const *)o->filter.v, o->filter.n);
 	c->fetch = fetch;
 	c->fetch_arg = fetch_arg;
 	return c;
@@ -67,6 +85,7 @@ void client_close(struct client *c)
 	assert(c->under_way == 0);
 	if (c->authorization)
 		explicit_bzero(c->authorization, strlen(c->authorization));
+	free_filter(c->filter);
 	free(c->authorization);
 	free(c->base_url);
 	free(c->ca_file);
@@ -92,13 +111,22 @@ static void add_number(struct buf *url, const char *name, unsigned value)
 	add_parameter(url, name, text);
 }
 
-static void write_url(struct buf *url, const char *base, const struct request *r)
+static bool has_name(char *const *filter, const char *name)
 {
-	buf_adds(url, base);
+	while (*filter && strcmp(*filter, name) != 0)
+		filter += 2;
+	return *filter != NULL;
+}
+
+static void write_url(struct buf *url, const struct client *c, const struct request *r)
+{
+	bool rows = r->kind == REQUEST_RECIPIENTS;
+
+	buf_adds(url, c->base_url);
 	buf_adds(url, "/orgs/");
 	http_escape(url, r->org);
 	buf_adds(url, r->kind == REQUEST_ORGS ? "/orgs" : "/broadcasts");
-	if (r->kind == REQUEST_RECIPIENTS) {
+	if (rows) {
 		buf_addc(url, '/');
 		http_escape(url, r->broadcast);
 		buf_adds(url, "/recipients");
@@ -107,20 +135,20 @@ static void write_url(struct buf *url, const char *base, const struct request *r
 		add_number(url, "page", r->page);
 	if (r->take)
 		add_number(url, "take", r->take);
-	for (const char *const *f = r->filter; f && f[0] && f[1]; f += 2)
+	for (char *const *f = c->filter; rows && *f; f += 2)
 		add_parameter(url, f[0], f[1]);
+	for (const char *const *f = r->filter; f && f[0] && f[1]; f += 2)
+		if (!rows || !has_name(c->filter, f[0]))
+			add_parameter(url, f[0], f[1]);
 }
 
-static char **copy_filter(const char *const *filter)
+static size_t filter_len(const char *const *filter)
 {
 	size_t n = 0;
 
 	while (filter && filter[n])
 		n++;
-	char **copy = xcalloc(n + 1, sizeof *copy);
-	for (size_t i = 0; i < n; i++)
-		copy[i] = xstrdup(filter[i]);
-	return copy;
+	return n;
 }
 
 static struct asked *asked_new(struct client *c, const struct request *r)
@@ -131,7 +159,7 @@ static struct asked *asked_new(struct client *c, const struct request *r)
 	a->request = *r;
 	a->request.org = xstrdup(r->org);
 	a->request.broadcast = xstrdup(r->broadcast);
-	a->filter = copy_filter(r->filter);
+	a->filter = copy_filter(r->filter, filter_len(r->filter));
 	a->request.filter = (const char *const *)a->filter;
 	return a;
 }
@@ -140,9 +168,7 @@ static void asked_free(struct asked *a)
 {
 	free((char *)a->request.org);
 	free((char *)a->request.broadcast);
-	for (char **f = a->filter; *f; f++)
-		free(*f);
-	free(a->filter);
+	free_filter(a->filter);
 	free(a);
 }
 
@@ -156,7 +182,7 @@ int client_ask(struct client *c, const struct request *r, client_done *done, voi
 	struct buf url = BUF_INIT(URL_MAX);
 	int ret = -1;
 
-	write_url(&url, c->base_url, r);
+	write_url(&url, c, r);
 	if (url.full) {
 		buf_release(&url);
 		return err_set(err, ERR_LIMIT, "the URL is longer than %d bytes", URL_MAX);

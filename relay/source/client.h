@@ -21,7 +21,9 @@ struct request {
 	enum request_kind kind;
 	const char *org, *broadcast; /* ids; percent-encoded by the client */
 	unsigned page, take;
-	const char *const *filter; /* "name", "value", …, NULL; or NULL */
+	/* "name", "value", …, NULL; or NULL. Of REQUEST_RECIPIENTS it comes on top of
+	 * source.filter, which wins where both have a name. */
+	const char *const *filter;
 };
 
 enum answer_kind {

@@ -199,7 +199,8 @@ static void find_changes(struct look *l)
 		append(l, PROCESSED);
 	if (!before)
 		return;
-	find_reverted(l);
+	if (!l->at->partial)
+		find_reverted(l);
 	if (l->at->updates && fingerprints_differ(l))
 		append(l, UPDATED);
 }

@@ -25,6 +25,7 @@ struct diff_place { /* where and when; borrowed */
 	int64_t recorded_ms;
 	bool updates;  /* make recipient.updated */
 	bool channels; /* contact.channels is collected */
+	bool partial;  /* rows are shown by their state: what fell is not told as reverted */
 };
 
 /*

@@ -23,6 +23,7 @@ struct source_options {
 	char *api_key;		       /* optional on loopback */
 	struct strings orgs;	       /* [c] */
 	const struct node *broadcasts; /* {status: […]}, a list of ids, or `all` */
+	const struct node *filter_map; /* parameters of the recipients endpoint, or NULL */
 	char *since;		       /* now | all | RFC 3339 */
 	double rate_limit;	       /* requests per second; preset 450/min; 0/s: none */
 	int64_t poll_every_ms, poll_every_max_ms; /* 5s, 5m */
@@ -37,6 +38,9 @@ struct source_options {
 	int64_t since_ms;
 	struct strings statuses, ids; /* of `broadcasts`; both empty: all */
 	bool channels;
+	struct strings filter; /* name, value, name, value …; goes with every recipients request */
+	bool scope_filter;     /* it names people or channels: list counters count others as well */
+	bool state_filter;     /* it names states: a row that is not shown is not gone */
 };
 extern const struct option source_option_table[];
 void source_options_check(struct source_options *o, const struct node *at, struct problems *p);

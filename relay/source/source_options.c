@@ -13,6 +13,7 @@
 #include "relay/base/http.h"
 #include "relay/base/mem.h"
 #include "relay/source/listing.h"
+#include "relay/source/source_filter.h"
 
 #define API_LIMIT_PER_S (500 / 60.0) /* the documented 500 a minute, for each IP address */
 #define POLL_MIN_MS	100	     /* below it is a busy loop, even against a simulator */
@@ -42,6 +43,11 @@ const struct option source_option_table[] = {
 	 .offset = FIELD(broadcasts),
 	 .help = "what to follow: {status: [SENDING, …]}, a list of broadcast ids, or all; default "
 		 "{status: [SENDING, SENT, ACTIVE]}"},
+	{.name = "filter",
+	 .type = OPT_NODE,
+	 .offset = FIELD(filter_map),
+	 .help = "which recipients: {integration_id: twilio, is_failed: true, …}; also status, "
+		 "contact_id, user_id, username, email and any is_X"},
 	{.name = "since",
 	 .type = OPT_STRING,
 	 .offset = FIELD(since),
@@ -115,7 +121,7 @@ static const struct node *place(const struct node *at, const char *key)
 	return n ? n : at;
 }
 
-static void append(struct strings *list, const char *text)
+void source_strings_add(struct strings *list, const char *text)
 {
 	list->v = xrealloc(list->v, list->n + 1, sizeof *list->v);
 	list->v[list->n++] = xstrdup(text);
@@ -215,7 +221,7 @@ static void read_statuses(struct source_options *o, const struct node *list, str
 		}
 		if (strpbrk(text, "abcdefghijklmnopqrstuvwxyz"))
 			problem_warn(p, word, "the API writes statuses in capitals");
-		append(&o->statuses, text);
+		source_strings_add(&o->statuses, text);
 	}
 }
 
@@ -226,7 +232,7 @@ static void read_ids(struct source_options *o, const struct node *list, struct p
 	for (size_t i = 0; i < list->n && i < IDS_MAX; i++) {
 		const char *text = node_string(list->items[i]);
 		if (text && *text && strlen(text) <= ID_MAX)
-			append(&o->ids, text);
+			source_strings_add(&o->ids, text);
 		else
 			problem_at(p, list->items[i], "a broadcast id of 1 to %d bytes is expected",
 				   ID_MAX);
@@ -238,9 +244,9 @@ static void read_broadcasts(struct source_options *o, struct problems *p)
 	const struct node *n = o->broadcasts;
 
 	if (!n || node_is_null(n)) {
-		append(&o->statuses, "SENDING");
-		append(&o->statuses, "SENT");
-		append(&o->statuses, "ACTIVE");
+		source_strings_add(&o->statuses, "SENDING");
+		source_strings_add(&o->statuses, "SENT");
+		source_strings_add(&o->statuses, "ACTIVE");
 	} else if (n->kind == NODE_LIST) {
 		read_ids(o, n, p);
 	} else if (n->kind == NODE_MAP) {
@@ -288,6 +294,7 @@ void source_options_check(struct source_options *o, const struct node *at, struc
 	check_url(o, at, p);
 	check_orgs(o, at, p);
 	read_broadcasts(o, p);
+	source_filter_read(o, p);
 	check_since(o, at, p);
 	check_collect(o, at, p);
 	if (o->poll_every_max_ms < o->poll_every_ms)
@@ -303,6 +310,7 @@ void source_options_release(struct source_options *o)
 		return;
 	strings_release(&o->statuses);
 	strings_release(&o->ids);
+	strings_release(&o->filter);
 	options_release(source_option_table, o);
 	*o = (struct source_options){0};
 }

@@ -62,12 +62,12 @@ void scene_end(struct drive *d, int64_t ms)
 	drive_verify(d);
 }
 
-char *scene_recipient(struct drive *d, unsigned n)
+char *scene_recipient(struct drive *d, unsigned n, const char *filter)
 {
 	struct sim_reply reply;
 	struct err err = {0};
 	char query[64];
-	snprintf(query, sizeof query, "page=%u&take=1", n + 1);
+	snprintf(query, sizeof query, "page=%u&take=1%s", n + 1, filter ? filter : "");
 	model_request(drive_model(d), drive_now_ms(d),
 		      &(struct sim_request){"GET", "/orgs/c/broadcasts/bc_1/recipients", query,
 					    "Bearer k", "test", drive_now_ms(d)},

@@ -23,8 +23,9 @@ void scene_finish(struct scene *s);
 
 /* Nothing changes any more: so much later all that is owed must be there, and nothing else. */
 void scene_end(struct drive *d, int64_t ms);
-/* The n-th recipient of bc_1's list as the API shows it now; yours. */
-char *scene_recipient(struct drive *d, unsigned n);
+/* The n-th recipient of bc_1's list as the API shows it now, also with a filter ("&is_failed=true";
+ * NULL: none); yours. */
+char *scene_recipient(struct drive *d, unsigned n, const char *filter);
 /* How many lines of events.ndjson have all three texts. */
 int scene_count(const struct scene *s, const char *type, const char *id, const char *more);
 /* Replaces the API's faults (examples/invent-sim/fault.h). */

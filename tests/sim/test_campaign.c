@@ -50,7 +50,7 @@ static void removed_reverted_and_risen_again(void **state)
 	struct scene s = scene_new(300);
 	struct drive *d = scene_begin(&s);
 	drive_run(d, 20 * MINUTE_MS);
-	char *gone = scene_recipient(d, 3), *back = scene_recipient(d, 40);
+	char *gone = scene_recipient(d, 3, NULL), *back = scene_recipient(d, 40, NULL);
 	model_change(drive_model(d), "bc_1", back, SIM_COMPLAINED, true);
 	drive_run(d, 15 * MINUTE_MS);
 	assert_true(model_change(drive_model(d), "bc_1", back, SIM_COMPLAINED, false));
@@ -174,7 +174,7 @@ static void woken_by_a_moved_counter(void **state)
 	drive_restart(d);
 	drive_run(d, 12 * 60 * MINUTE_MS);
 	assert_int_equal(scene_followed(d), 0);
-	char *late = scene_recipient(d, 40);
+	char *late = scene_recipient(d, 40, NULL);
 	assert_true(model_change(drive_model(d), "bc_1", late, SIM_COMPLAINED, true));
 	drive_run(d, 30 * MINUTE_MS);
 	assert_int_equal(scene_followed(d), 1);

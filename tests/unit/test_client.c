@@ -93,6 +93,38 @@ static void writes_urls(void **state)
 	}
 }
 
+/* What the configuration asks for goes with every request for recipients, and wins. */
+static void a_filter_goes_with_recipients(void **state)
+{
+	static const char *const more[] = {"is_failed", "true", "email", "c@d", NULL};
+	static char *filter[] = {(char *)"integration_id", (char *)"twilio", (char *)"email",
+				 (char *)"a+b@x.org"};
+	struct source_options o = {.base_url = base_url, .filter = {filter, 4}};
+	static const struct {
+		struct request r;
+		const char *query;
+	} cases[] = {
+		{{.kind = REQUEST_RECIPIENTS, .org = "c", .broadcast = "b", .page = 3},
+		 "/recipients?page=3&integration_id=twilio&email=a%2Bb%40x.org"},
+		{{.kind = REQUEST_RECIPIENTS, .org = "c", .broadcast = "b", .filter = more},
+		 "/recipients?integration_id=twilio&email=a%2Bb%40x.org&is_failed=true"},
+		{{.kind = REQUEST_BROADCASTS, .org = "c", .page = 1}, "/broadcasts?page=1"},
+		{{.kind = REQUEST_ORGS, .org = "c"}, "/orgs"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct fake_api api = {0};
+		struct got got = {0};
+		struct err err = {0};
+		struct client *c = client_open(&o, fake_fetch, &api, &err);
+		assert_int_equal(client_ask(c, &cases[i].r, keep, &got, &err), 0);
+		assert_string_equal(strrchr(api.v[0].url, '/'), cases[i].query);
+		fake_answer(&api, &(struct fake_reply){.status = 200, .body = "[]"});
+		client_close(c);
+	}
+}
+
 static void sends_headers(void **state)
 {
 	struct fake_api api = {0};
@@ -270,6 +302,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(writes_urls),
+		cmocka_unit_test(a_filter_goes_with_recipients),
 		cmocka_unit_test(sends_headers),
 		cmocka_unit_test(judges_replies),
 		cmocka_unit_test(excerpts_are_short_escaped_and_without_the_key),

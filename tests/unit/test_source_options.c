@@ -4,6 +4,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -107,6 +108,28 @@ static void mistakes_have_a_place(void **state)
 		{"source: {api_key: k, collect: [contact.name]}", "all that can be collected"},
 		{"source: {api_key: k, poll_every: 10m}", "shorter than poll_every"},
 		{"source: {api_key: k, poll_every: 1ms}", "poll_every"},
+		{"source: {api_key: k, filter: {}}", NULL},
+		{"source:\n  api_key: k\n  filter:\n", NULL},
+		{"source: {api_key: k, filter: {is_failed: true, is_x9_y: false, status: SENT}}",
+		 NULL},
+		{"source: {api_key: k, filter: {email: 12, user_id: 'true', contact_id: c}}", NULL},
+		{"source: {api_key: k, filter: [is_failed]}", "map of at most"},
+		{"source:\n  api_key: k\n  filter:\n    integration_idd: x",
+		 "relay.yaml:4:5: source.filter.integration_idd: unknown key; did you mean "
+		 "\"integration_id\"?"},
+		{"source: {api_key: k, filter: {phone: 1}}", "unknown key"},
+		{"source: {api_key: k, filter: {is_A: true}}", "unknown key"},
+		{"source: {api_key: k, filter: {is_: true}}", "unknown key"},
+		{"source: {api_key: k, filter: {is_abcdefghijklmnopqrstuvwxyz0123456: true}}",
+		 "unknown key"},
+		{"source:\n  api_key: k\n  filter: {is_failed: yes}",
+		 "relay.yaml:3:23: source.filter.is_failed: true or false"},
+		{"source: {api_key: k, filter: {is_failed: [true]}}", "true or false"},
+		{"source: {api_key: k, filter: {is_failed: }}", "true or false"},
+		{"source: {api_key: k, filter: {email: ''}}", "1 to 256 bytes"},
+		{"source: {api_key: k, filter: {email: }}", "1 to 256 bytes"},
+		{"source: {api_key: k, filter: {email: {a: b}}}", "1 to 256 bytes"},
+		{"source: {api_key: k, filter: {status: [SENDING]}}", "such as SENDING"},
 		{"source: {api_key: k, rate_limits: 1/s}", "rate_limit"},
 	};
 
@@ -124,8 +147,13 @@ static void mistakes_have_a_place(void **state)
 
 static void warnings_are_given(void **state)
 {
-	static const char *const texts[] = {"source: {api_key: k, rate_limit: 600/min}",
-					    "source: {api_key: k, broadcasts: {status: [sent]}}"};
+	static const char *const texts[] = {
+		"source: {api_key: k, rate_limit: 600/min}",
+		"source: {api_key: k, broadcasts: {status: [sent]}}",
+		"source: {api_key: k, filter: {is_failed: true, email: a}}", /* not all is told */
+	};
+	static const char *const silent[] = {
+		"source: {api_key: k, filter: {status: ALL, integration_id: twilio}}"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof texts / sizeof *texts; i++) {
@@ -133,6 +161,12 @@ static void warnings_are_given(void **state)
 		read_text(&r, texts[i]);
 		assert_int_equal(r.problems.n, 0);
 		assert_int_equal(r.problems.nwarnings, 1);
+		release(&r);
+	}
+	for (size_t i = 0; i < sizeof silent / sizeof *silent; i++) {
+		struct read r;
+		read_text(&r, silent[i]);
+		assert_int_equal(r.problems.n + r.problems.nwarnings, 0);
 		release(&r);
 	}
 }
@@ -156,6 +190,48 @@ static void derived_members(void **state)
 	assert_int_equal(r.o.since_kind, SINCE_ALL);
 	assert_int_equal(r.o.statuses.n + r.o.ids.n, 0);
 	release(&r);
+}
+
+static void filters(void **state)
+{
+	static const struct {
+		const char *text;
+		const char *names[7];
+		bool scope, state;
+		unsigned warnings;
+	} cases[] = {
+		{"{}", {NULL}, false, false, 0},
+		{"{status: ALL}", {"status", "ALL"}, false, false, 0},
+		{"{status: PROCESSED}", {"status", "PROCESSED"}, false, true, 1},
+		{"{status: HELD}", {"status", "HELD"}, false, true, 2},
+		{"{is_failed: true}", {"is_failed", "true"}, false, true, 1},
+		{"{is_bounced: 'false'}", {"is_bounced", "false"}, false, true, 2},
+		{"{email: a@b}", {"email", "a@b"}, true, false, 0},
+		{"{is_sent: false, contact_id: 5, username: u}",
+		 {"is_sent", "false", "contact_id", "5", "username", "u"},
+		 true,
+		 true,
+		 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct read r;
+		char text[256];
+		size_t n = 0;
+		snprintf(text, sizeof text, "source: {api_key: k, filter: %s}", cases[i].text);
+		read_text(&r, text);
+		assert_int_equal(r.problems.n, 0);
+		for (; cases[i].names[n]; n++) {
+			assert_true(n < r.o.filter.n);
+			assert_string_equal(r.o.filter.v[n], cases[i].names[n]);
+		}
+		assert_int_equal(r.o.filter.n, n);
+		assert_int_equal(r.o.scope_filter, cases[i].scope);
+		assert_int_equal(r.o.state_filter, cases[i].state);
+		assert_int_equal(r.problems.nwarnings, cases[i].warnings);
+		release(&r);
+	}
 }
 
 static void wants(void **state)
@@ -211,6 +287,7 @@ int main(void)
 		cmocka_unit_test(mistakes_have_a_place),
 		cmocka_unit_test(warnings_are_given),
 		cmocka_unit_test(derived_members),
+		cmocka_unit_test(filters),
 		cmocka_unit_test(wants),
 	};
 
