@@ -161,10 +161,11 @@ static void compare(struct passage *x)
 	struct held *held = p->broadcast->held;
 	uint32_t next = held_count(held);
 	for (size_t i = 0; i < p->rows->n; i++) {
-		const struct row *r = &p->rows->v[i];
+		struct row *r = &p->rows->v[i];
 		uint32_t number = held_find(held, r->key);
 		if (number != HELD_NONE) {
 			struct held_row *h = held_at(held, number);
+			r->states |= h->states & r->odd;
 			if (p->sweep)
 				h->sweep = p->sweep & 0x1fff;
 			h->missed = 0;

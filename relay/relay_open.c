@@ -62,6 +62,9 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 			 log_num("rows", number));
 	else if (what == SOURCE_NEW_NAME)
 		log_warn("the API has grown a name; it is taken in", log_str("name", why));
+	else if (what == SOURCE_ODD_FLAG)
+		log_warn("a flag has values that are no booleans; they change nothing",
+			 log_str("broadcast", id), log_str("name", why));
 	else if (what == SOURCE_TROUBLE && is_news(r, why))
 		log_warn("a request failed and will be repeated", log_str("broadcast", id),
 			 log_str("why", why));

@@ -105,15 +105,16 @@ static bool state_name_ok(const char *name)
 
 static bool may_be_flag(const struct json *v)
 {
-	return v && (json_type(v) == JSON_BOOL || json_type(v) == JSON_NULL);
+	return json_type(v) == JSON_BOOL || json_type(v) == JSON_NULL;
 }
 
-/* The number of is_X, new or not; -1: there is no such flag. */
+/* The number of is_X, new or not; -1: there is no such flag. A null makes none yet: it may become a
+ * text as well. */
 static int state_of(struct reader *r, const char *name, const struct json *flag)
 {
 	int known = names_find(r->states, name);
 
-	if (known >= 0 || !may_be_flag(flag) || !state_name_ok(name))
+	if (known >= 0 || !flag || json_type(flag) != JSON_BOOL || !state_name_ok(name))
 		return known;
 	return names_number(r->states, name, STATES_MAX);
 }
@@ -252,7 +253,8 @@ static void finish_row(struct reader *r, const char *const text[TEXTS], struct r
 		row->error_message ? hash64(row->error_message, strlen(row->error_message)) : 0;
 }
 
-/* False: a flag that is none. */
+/* False: a flag of the API's nine that is none. Of others, which only look like flags now and then,
+ * no row is lost. */
 static bool take_member(struct member m, const struct json *v, const char *text[TEXTS],
 			struct row *row)
 {
@@ -260,7 +262,9 @@ static bool take_member(struct member m, const struct json *v, const char *text[
 		text[m.meaning] = json_string(v);
 	} else if (m.meaning == FLAG) {
 		row->states |= (uint64_t)json_bool(v, false) << m.state;
-		return may_be_flag(v);
+		if (m.state < STATES_KNOWN)
+			return may_be_flag(v);
+		row->odd |= (uint64_t)!may_be_flag(v) << m.state;
 	} else if (m.meaning == FLAG_AT) {
 		row->at[m.state] = date_of(json_string(v));
 	} else if (m.meaning == CONTACT && json_type(v) == JSON_OBJECT) {
@@ -326,6 +330,8 @@ static void read_rows(struct reader *r, const struct json *page)
 			s->skipped[skip]++;
 		else if (!take(r, &row))
 			s->doubled++;
+		else
+			s->odd |= row.odd;
 	}
 }
 
@@ -333,6 +339,7 @@ static void clear(struct snapshot *s)
 {
 	s->n = s->doubled = 0;
 	s->new_states = s->new_statuses = 0;
+	s->odd = 0;
 	memset(s->skipped, 0, sizeof s->skipped);
 }
 

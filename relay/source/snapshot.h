@@ -24,6 +24,7 @@ struct row {
 	const char *id;
 	struct hash128 key; /* hash128 of the id */
 	uint64_t states;
+	uint64_t odd; /* states the API grew whose value here is no boolean: as they were held */
 	int64_t at[STATES_MAX]; /* DATE_NONE: null, absent, no date, or one up to 1970-01-01 */
 	uint8_t status;
 	int64_t created_ms, updated_ms;			 /* DATE_NONE: not given */
@@ -53,6 +54,7 @@ struct snapshot {
 	size_t doubled; /* … and counted here */
 	size_t skipped[SKIP_KINDS];
 	uint32_t new_states, new_statuses; /* names first seen on this page */
+	uint64_t odd;			   /* of all rows */
 };
 
 /* Of the rows skipped as no objects, so many were made null by json_mend. */

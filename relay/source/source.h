@@ -114,6 +114,8 @@ enum source_notice {
 	SOURCE_UP,
 	SOURCE_SKIPPED,	 /* rows of a page left out; why says the kind, number how many */
 	SOURCE_NEW_NAME, /* an unknown state or status; why names it */
+	SOURCE_ODD_FLAG, /* a state that the API grew has a value that is no boolean; why names it
+			  */
 	SOURCE_TROUBLE,	 /* one request failed and will be repeated */
 	SOURCE_GONE,	 /* a broadcast was 404 twice; the followed one */
 };

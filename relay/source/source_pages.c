@@ -122,7 +122,17 @@ static void tell_names(const struct source *s, const struct watch *w, const stru
 	}
 }
 
-static void tell_oddities(const struct source *s, struct slot *slot)
+static void tell_odd_flags(struct source *s, const struct watch *w, uint64_t odd)
+{
+	uint64_t fresh = odd & ~s->odd_told;
+
+	s->odd_told |= odd;
+	for (unsigned i = 0; i < s->env.states->n && i < STATES_MAX; i++)
+		if (fresh >> i & 1)
+			source_tell(s, SOURCE_ODD_FLAG, w, s->env.states->v[i], i);
+}
+
+static void tell_oddities(struct source *s, struct slot *slot)
 {
 	const struct snapshot *rows = &slot->rows;
 	uint16_t told = pages_told(&slot->watch->pages, slot->plan.page);
@@ -138,6 +148,7 @@ static void tell_oddities(const struct source *s, struct slot *slot)
 	}
 	tell_names(s, slot->watch, s->env.states, rows->new_states);
 	tell_names(s, slot->watch, s->env.statuses, rows->new_statuses);
+	tell_odd_flags(s, slot->watch, rows->odd);
 }
 
 static struct slot *open_slot(struct ask *a, const struct answer *answer)

@@ -59,6 +59,7 @@ struct source {
 	struct slot *slots; /* those in use, and at most one that is not */
 	size_t pages;	    /* slots in use */
 	struct listing listing;
+	uint64_t odd_told; /* states whose odd values were told of */
 	struct source_status stats;
 };
 

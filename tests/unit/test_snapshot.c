@@ -233,7 +233,8 @@ static void reads_each_pair(void **state)
 		const char *at;
 	} cases[] = {
 		{"\"is_a\":true", "a", true, NULL},
-		{"\"is_b\":null", "b", false, NULL},
+		{"\"is_b\":null", NULL, false, NULL},
+		{"\"is_b\":false", "b", false, NULL},
 		{"\"is_c\":false,\"is_c_at\":null", "c", false, NULL},
 		{"\"is_d_at\":\"2026-01-01\",\"is_d\":true", "d", true, "2026-01-01"},
 		{"\"is_d\":true,\"is_d_at\":\"2026-01-02\"", "d", true, "2026-01-02"},
@@ -241,6 +242,7 @@ static void reads_each_pair(void **state)
 		{"\"is_looked_at\":true,\"is_looked_at_at\":\"2026-01-01\"", "looked_at", true,
 		 "2026-01-01"},
 		{"\"is_looked_at\":null", "looked_at", false, NULL},
+		{"\"is_n_at\":null,\"is_n\":null", NULL, false, NULL},
 		{"\"is_sent_at\":true", "sent", false, NULL},
 		{"\"is_f\":\"yes\"", NULL, false, NULL},
 		{"\"is_F\":true", NULL, false, NULL},
@@ -275,6 +277,30 @@ static void reads_each_pair(void **state)
 		assert_true(row->at[number] == (cases[i].at ? date(cases[i].at) : DATE_NONE));
 	}
 	assert_int_equal(names_find(&r->states, "sent_at"), -1);
+}
+
+/* What looked like a flag and is none in some row costs no row, and is told apart from false. */
+static void odd_flags_are_marked(void **state)
+{
+	struct reading *r = *state;
+
+	assert_int_equal(
+		read_text(r, "[{\"id\":\"a\",\"is_tier\":\"gold\"},{\"id\":\"b\",\"is_tier\":null},"
+			     "{\"id\":\"c\",\"is_tier\":true},{\"id\":\"d\",\"is_tier\":1,"
+			     "\"is_sent\":true},{\"id\":\"e\",\"is_tier\":null},"
+			     "{\"id\":\"f\",\"is_tier\":false}]"),
+		0);
+	assert_int_equal(r->s.n, 6);
+	assert_int_equal(r->s.new_states, 1);
+	uint64_t tier = UINT64_C(1) << names_find(&r->states, "tier");
+	assert_true(r->s.odd == tier);
+	for (size_t i = 0; i < r->s.n; i++)
+		assert_true(r->s.v[i].odd == (i == 3 ? tier : 0));
+	assert_true(r->s.v[2].states == tier && r->s.v[3].states == 1u << SENT);
+	assert_int_equal(read_text(r, "[{\"id\":\"a\",\"is_tier\":\"gold\"}]"), 0);
+	assert_true(r->s.n == 1 && r->s.odd == tier);
+	assert_int_equal(read_text(r, "[{\"id\":\"a\",\"is_tier\":true}]"), 0);
+	assert_true(r->s.odd == 0);
 }
 
 static void ignores_names_beyond_the_ceiling(void **state)
@@ -426,6 +452,7 @@ int main(void)
 		TEST(skips_and_counts_bad_rows),
 		TEST(refuses_what_is_no_page),
 		TEST(reads_each_pair),
+		TEST(odd_flags_are_marked),
 		TEST(ignores_names_beyond_the_ceiling),
 		TEST(numbers_statuses_to_the_ceiling),
 		TEST(keeps_a_thousand_rows),

@@ -816,6 +816,24 @@ static void skipped_rows_are_told_once_and_end_no_sweep(void **state)
 	close_stage(t);
 }
 
+static void odd_flags_are_told_once_and_cost_no_row(void **state)
+{
+	struct stage *t = open_stage(5);
+
+	(void)state;
+	t->row[1] = "{\"id\":\"r1\",\"is_tier\":false}";
+	t->row[3] = "{\"id\":\"r3\",\"is_tier\":\"gold\"}";
+	run_for(t, 60000);
+	t->row[2] = "{\"id\":\"r2\",\"is_tier\":1}";
+	t->counter++;
+	run_for(t, 60000);
+	assert_int_equal(count_notices(t, SOURCE_ODD_FLAG, "tier"), 1);
+	assert_int_equal(count_notices(t, SOURCE_SKIPPED, ""), 0);
+	assert_int_equal(t->added, 5);
+	assert_true(t->lasts > 0);
+	close_stage(t);
+}
+
 static void a_lost_request_is_trouble(void **state)
 {
 	struct stage *t = open_stage(5);
@@ -1140,6 +1158,7 @@ int main(void)
 		cmocka_unit_test(bad_lists_are_told_and_repeated),
 		cmocka_unit_test(a_bad_entry_hides_no_other),
 		cmocka_unit_test(skipped_rows_are_told_once_and_end_no_sweep),
+		cmocka_unit_test(odd_flags_are_told_once_and_cost_no_row),
 		cmocka_unit_test(a_lost_request_is_trouble),
 		cmocka_unit_test(an_outage_is_told_once),
 		cmocka_unit_test(one_broken_broadcast_is_no_outage),
