@@ -131,7 +131,9 @@ static void write_url(struct buf *url, const struct client *c, const struct requ
 		http_escape(url, r->broadcast);
 		buf_adds(url, "/recipients");
 	}
-	if (r->page)
+	if (r->next)
+		add_parameter(url, "next", r->next);
+	else if (r->page)
 		add_number(url, "page", r->page);
 	if (r->take)
 		add_number(url, "take", r->take);
@@ -159,6 +161,7 @@ static struct asked *asked_new(struct client *c, const struct request *r)
 	a->request = *r;
 	a->request.org = xstrdup(r->org);
 	a->request.broadcast = xstrdup(r->broadcast);
+	a->request.next = xstrdup(r->next);
 	a->filter = copy_filter(r->filter, filter_len(r->filter));
 	a->request.filter = (const char *const *)a->filter;
 	return a;
@@ -168,6 +171,7 @@ static void asked_free(struct asked *a)
 {
 	free((char *)a->request.org);
 	free((char *)a->request.broadcast);
+	free((char *)a->request.next);
 	free_filter(a->filter);
 	free(a);
 }
@@ -313,6 +317,7 @@ static void judge(const struct client *c, const struct http_reply *reply, struct
 		ret->body = reply->body;
 		ret->len = reply->len;
 		ret->count = header_number(reply, "pagination-count");
+		ret->next = http_header(reply, "pagination-next");
 	}
 	ret->why = ret->kind == ANSWER_PAGE ? NULL : why->data;
 }

@@ -21,6 +21,8 @@ struct request {
 	enum request_kind kind;
 	const char *org, *broadcast; /* ids; percent-encoded by the client */
 	unsigned page, take;
+	const char *next; /* what an answer called this page, asked for instead of its number; NULL:
+			     none */
 	/* "name", "value", …, NULL; or NULL. Of REQUEST_RECIPIENTS it comes on top of
 	 * source.filter, which wins where both have a name. */
 	const char *const *filter;
@@ -42,10 +44,12 @@ struct answer {
 			     body escaped */
 	const char *body; /* ANSWER_PAGE; ends with the call */
 	size_t len;
-	int64_t count;	 /* pagination-count; -1: not given */
-	int64_t took_ms; /* from the question to the end of the answer */
-	int64_t date_ms; /* the API's clock; DATE_NONE: not given */
-	int64_t wait_ms; /* ANSWER_LATER: -1 when it did not say */
+	const char *next; /* pagination-next: a token for the following page, or NULL; ends with the
+			     call */
+	int64_t count;	  /* pagination-count; -1: not given */
+	int64_t took_ms;  /* from the question to the end of the answer */
+	int64_t date_ms;  /* the API's clock; DATE_NONE: not given */
+	int64_t wait_ms;  /* ANSWER_LATER: -1 when it did not say */
 	int status;
 };
 

@@ -73,6 +73,7 @@ void source_close(struct source *s)
 	free(s->worked_org);
 	free(s->refused_org);
 	listing_release(&s->listing);
+	tokens_release(&s->tokens);
 	planner_free(s->planner);
 	client_close(s->client);
 	free(s);
@@ -186,12 +187,14 @@ void source_sweep(struct source *s, struct followed *b)
 
 /* ---- what is asked ---- */
 
-static void ask_client(struct ask *a, const struct request *r)
+static void ask_client(struct ask *a, struct request *r)
 {
 	struct source *s = a->source;
 	struct err err = {0};
 
 	a->what = r->kind;
+	a->list = tokens_list(r);
+	r->next = tokens_find(&s->tokens, a->list, r->page);
 	a->asked = s->now;
 	s->stats.requests++;
 	s->stats.in_flight++;

@@ -269,6 +269,19 @@ static void take_end(struct ask *a, const struct answer *answer)
 	take_page(a, &nothing);
 }
 
+/* False: the token is refused; the page is asked for once more, by its number. */
+static bool take_token(const struct ask *a, const struct request *r, const struct answer *answer)
+{
+	struct tokens *tokens = &a->source->tokens;
+	bool refused = r->next && answer->kind == ANSWER_REFUSED;
+
+	if (refused)
+		tokens_keep(tokens, a->list, r->page, NULL);
+	else if (answer->kind == ANSWER_PAGE)
+		tokens_keep(tokens, a->list, r->page + 1, answer->next);
+	return !refused;
+}
+
 void source_answered(void *arg, const struct request *r, const struct answer *answer)
 {
 	struct ask *a = arg;
@@ -279,6 +292,10 @@ void source_answered(void *arg, const struct request *r, const struct answer *an
 	advance(s, a, answer->took_ms);
 	if (a->plan.kind == PLAN_NOTHING)
 		health_probed(&s->health);
+	if (!take_token(a, r, answer)) {
+		put_back(a);
+		return;
+	}
 	if (is_the_end(a, answer->kind)) {
 		take_end(a, answer);
 		return;

@@ -11,6 +11,7 @@
 #include "relay/source/listing.h"
 #include "relay/source/pages.h"
 #include "relay/source/planner.h"
+#include "relay/source/tokens.h"
 
 #define UNDER_WAY_MAX  8      /* requests and pages: 430 a minute at a latency of 1 s */
 #define PAGES_KEPT_MAX 100000 /* of all broadcasts: 10 million rows, 46 MB */
@@ -59,6 +60,7 @@ struct source {
 	struct slot *slots; /* those in use, and at most one that is not */
 	size_t pages;	    /* slots in use */
 	struct listing listing;
+	struct tokens tokens;
 	uint64_t odd_told; /* states whose odd values were told of */
 	struct source_status stats;
 };
@@ -70,6 +72,7 @@ struct ask {
 	enum request_kind what;
 	struct watch *watch; /* REQUEST_RECIPIENTS of a plan */
 	struct instant asked;
+	uint64_t list; /* of tokens */
 };
 
 client_done source_answered;			       /* arg: the ask, which it frees */

@@ -29,6 +29,18 @@ static void owed_is_delivered(void **state)
 	}
 }
 
+/* An API that names its next pages gives the same. */
+static void pages_are_followed_by_their_names(void **state)
+{
+	(void)state;
+	struct scene s = scene_new(600);
+	s.o.model.next_tokens = true;
+	struct drive *d = scene_begin(&s);
+	drive_run(d, 15 * MINUTE_MS);
+	scene_end(d, 20 * MINUTE_MS);
+	scene_finish(&s);
+}
+
 static void restarts_lose_nothing(void **state)
 {
 	struct prng random = {42};
@@ -277,6 +289,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(owed_is_delivered),
+		cmocka_unit_test(pages_are_followed_by_their_names),
 		cmocka_unit_test(restarts_lose_nothing),
 		cmocka_unit_test(removed_reverted_and_risen_again),
 		cmocka_unit_test(ended_while_a_broadcast_comes_back),

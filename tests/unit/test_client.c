@@ -72,6 +72,8 @@ static void writes_urls(void **state)
 		  .filter = filter},
 		 "/orgs/o%2F..%2Fp/broadcasts/a%20b%3Fc%23d%25e%C3%A9/recipients?page=1&take=1"
 		 "&is_failed=true&email=a%2Bb%40x.org"},
+		{{.kind = REQUEST_BROADCASTS, .org = "c", .page = 2, .take = 100, .next = "a b&c="},
+		 "/orgs/c/broadcasts?next=a%20b%26c%3D&take=100"},
 		{{.kind = REQUEST_ORGS, .org = "c"}, "/orgs/c/orgs"},
 	};
 

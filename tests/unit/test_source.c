@@ -42,6 +42,8 @@ struct stage {
 	bool countless;
 	unsigned more;	     /* broadcasts: bc_1 and so many; the list is paged like the rows */
 	int behind;	     /* status of a page behind the last one; 0: an empty list */
+	bool tokens;	     /* pages of rows have tokens, and only a token leads to a second … */
+	bool stale;	     /* … but all are refused, and page numbers lead there */
 	const char *refused; /* 401 for URLs with this in them; NULL: none */
 
 	/* what the owner got */
@@ -225,20 +227,29 @@ static bool answer_behind(struct stage *t, unsigned n)
 static void answer_page(struct stage *t)
 {
 	struct buf body = BUF_INIT(1 << 20);
-	char headers[64] = "";
-	unsigned take = fake_number(&t->api, "take");
+	char headers[128] = "";
+	unsigned take = fake_number(&t->api, "take"), page = fake_number(&t->api, "page");
+	const char *token = strstr(t->api.v[0].url, "next=");
 
 	if (t->page.status || t->page.failure) {
 		fake_answer(&t->api, &t->page);
 		return;
 	}
-	if (answer_behind(t, t->rows))
+	if (token && t->stale) {
+		fake_answer(&t->api, &(struct fake_reply){.status = 400});
+		return;
+	}
+	if (t->tokens && !t->stale)
+		page = token ? (unsigned)strtoul(token + strlen("next=t%25"), NULL, 10) : 1;
+	else if (answer_behind(t, t->rows))
 		return;
 	buf_addc(&body, '[');
-	write_rows(t, &body, fake_number(&t->api, "page"), take);
+	write_rows(t, &body, page, take);
 	buf_addc(&body, ']');
 	if (!t->countless)
 		snprintf(headers, sizeof headers, "pagination-count: %u\n", t->rows);
+	if (t->tokens && page * take < t->rows)
+		snprintf(headers + strlen(headers), 64, "pagination-next: t%%%u\n", page + 1);
 	fake_answer(&t->api,
 		    &(struct fake_reply){.status = 200, .body = body.data, .headers = headers});
 	buf_release(&body);
@@ -359,6 +370,23 @@ static void follows_a_broadcast(void **state)
 	assert_null(source_at(t->source, 1));
 	close_stage(t);
 	source_close(NULL);
+}
+
+/* Where the API names the next page, that is what is asked for; a name that it refuses costs one
+ * request, and the number goes on. */
+static void tokens_lead_to_pages(void **state)
+{
+	(void)state;
+	for (int stale = 0; stale < 2; stale++) {
+		struct stage *t = open_stage(250);
+		t->tokens = true;
+		t->stale = stale;
+		run_for(t, 60000);
+		assert_int_equal(t->added, 250);
+		assert_true(t->lasts > 0);
+		assert_int_equal(count_notices(t, SOURCE_TROUBLE, ""), 0);
+		close_stage(t);
+	}
 }
 
 static void unchanged_pages_are_not_parsed(void **state)
@@ -1138,6 +1166,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(follows_a_broadcast),
+		cmocka_unit_test(tokens_lead_to_pages),
 		cmocka_unit_test(unchanged_pages_are_not_parsed),
 		cmocka_unit_test(the_same_bytes_are_read_when_the_rows_changed),
 		cmocka_unit_test(works_without_counts),
