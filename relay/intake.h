@@ -40,6 +40,9 @@ void intake_free(struct intake *in); /* after the journal is closed; NULL is all
  * options no longer name is let rest. Borrowed. */
 void intake_use(struct intake *in, struct source *s, const struct source_options *o);
 
+/* Ends following what its options, or the organizations it polls, do not name any more. */
+void intake_let_rest_unnamed(struct intake *in);
+
 void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms);
 void intake_listing(struct intake *in, const struct source_listing *l, struct instant now);
 /* What the journal holds of a broadcast's rows, for comparing the pages that o asks for with;

@@ -97,7 +97,9 @@ void intake_let_rest_unnamed(struct intake *in)
 	struct followed *f;
 	while ((f = source_at(in->source, i)) != NULL) {
 		/* where one is let rest, another one takes its place */
-		if (source_names(in->options, f->record.org, f->record.id) || !let_rest(in, f))
+		bool named = source_polls(in->source, f->record.org) &&
+			     source_names(in->options, f->record.org, f->record.id);
+		if (named || !let_rest(in, f))
 			i++;
 	}
 }

@@ -72,8 +72,6 @@ void intake_filter_rows(const struct source_options *o, struct held *held);
 
 /* intake_listing.c */
 void intake_listing_release(struct intake *in);
-/* Ends following what the options do not name. */
-void intake_let_rest_unnamed(struct intake *in);
 
 struct diff_place intake_place(const struct intake *in, const struct broadcast_record *b,
 			       int64_t recorded_ms);

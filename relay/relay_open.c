@@ -65,6 +65,12 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 	else if (what == SOURCE_ODD_FLAG)
 		log_warn("a flag has values that are no booleans; they change nothing",
 			 log_str("broadcast", id), log_str("name", why));
+	else if (what == SOURCE_ORG_FOUND)
+		log_info("an organization was found; its broadcasts are followed",
+			 log_str("org", why));
+	else if (what == SOURCE_ORG_GONE)
+		log_info("an organization is not listed any more; its broadcasts rest",
+			 log_str("org", why));
 	else if (what == SOURCE_TROUBLE && is_news(r, why))
 		log_warn("a request failed and will be repeated", log_str("broadcast", id),
 			 log_str("why", why));
@@ -76,6 +82,12 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 	}
 	if (what == SOURCE_GONE)
 		intake_broadcast_gone(r->intake, (struct followed *)b, relay_now(r).wall_ms);
+}
+
+static void on_orgs(void *arg)
+{
+	struct relay *r = arg;
+	intake_let_rest_unnamed(r->intake);
 }
 
 static void on_compose(void *arg, struct batch *b)
@@ -226,6 +238,7 @@ struct source *relay_open_source(struct relay *r, struct settings *s, struct err
 		.down = r->outage_ms != 0,
 		.page = on_page,
 		.listing = on_listing,
+		.orgs = on_orgs,
 		.notice = on_source_notice,
 		.arg = r,
 	};

@@ -15,6 +15,42 @@
 
 #define SURPRISE_EVERY_MS 3600000 /* of one broadcast */
 
+static struct round *find_round(const struct planner *p, const char *org)
+{
+	for (size_t i = 0; i < p->nrounds; i++)
+		if (strcmp(p->rounds[i].org, org) == 0)
+			return &p->rounds[i];
+	return NULL;
+}
+
+void planner_add_org(struct planner *p, const char *org, int64_t now_mono_ms)
+{
+	struct round *r = find_round(p, org);
+
+	if (r) { /* it was leaving */
+		r->leaves = false;
+		return;
+	}
+	p->rounds = mem_grow(p->rounds, p->nrounds, &p->rounds_cap, sizeof *p->rounds);
+	round_init(&p->rounds[p->nrounds++], org, now_mono_ms);
+}
+
+static void end_round(struct planner *p, struct round *r)
+{
+	if (!r->leaves || r->retry.asked)
+		return;
+	free(r->org);
+	*r = p->rounds[--p->nrounds];
+}
+
+void planner_remove_org(struct planner *p, const char *org)
+{
+	struct round *r = find_round(p, org);
+
+	r->leaves = true;
+	end_round(p, r);
+}
+
 struct planner *planner_new(const struct source_options *o)
 {
 	struct planner *p = xcalloc(1, sizeof *p);
@@ -23,9 +59,8 @@ struct planner *planner_new(const struct source_options *o)
 	p->chase_pace = (struct chase_pace){o->poll_every_ms, o->poll_every_max_ms, 0};
 	p->per_ms = o->rate_limit / 1000;
 	p->moved_ms = INT64_MIN;
-	p->rounds = xcalloc(o->orgs.n, sizeof *p->rounds);
-	for (; p->nrounds < o->orgs.n; p->nrounds++)
-		round_init(&p->rounds[p->nrounds], o->orgs.v[p->nrounds], INT64_MIN);
+	for (size_t i = 0; i < o->orgs.n; i++)
+		planner_add_org(p, o->orgs.v[i], INT64_MIN);
 	return p;
 }
 
@@ -117,14 +152,13 @@ bool planner_may_ask(const struct planner *p, const struct followed *b)
 
 /* ---- the list ---- */
 
-static struct round *round_of(const struct planner *p, const char *org)
+/* Of a plan that is not answered yet. */
+static struct round *round_of(const struct planner *p, const struct plan *plan)
 {
-	size_t i = 0;
+	struct round *r = find_round(p, plan->org);
 
-	while (i < p->nrounds && strcmp(p->rounds[i].org, org) != 0)
-		i++;
-	assert(i < p->nrounds);
-	return &p->rounds[i];
+	assert(r);
+	return r;
 }
 
 /* From the start of a round to the next, so that all rounds keep to their share of the budget. */
@@ -143,9 +177,10 @@ static int64_t round_pause(const struct planner *p, int64_t now_mono_ms)
 void planner_listed(struct planner *p, struct followed *b, bool moved, bool live,
 		    const char *counters, int64_t now_mono_ms)
 {
+	const struct round *r = find_round(p, b->record.org);
 	struct track *t = b->track;
 
-	chase_listed(&t->chase, counters, planes_of(b), live, round_of(p, b->record.org)->asked_ms,
+	chase_listed(&t->chase, counters, planes_of(b), live, r ? r->asked_ms : now_mono_ms,
 		     now_mono_ms);
 	if (moved && live)
 		p->moved_ms = now_mono_ms;
@@ -175,7 +210,7 @@ void planner_saw(struct planner *p, struct followed *b, const struct row *v, siz
 bool planner_is_behind(const struct planner *p, const struct plan *plan)
 {
 	if (plan->kind == PLAN_LIST)
-		return round_is_behind(round_of(p, plan->org));
+		return round_is_behind(round_of(p, plan));
 	if (plan->kind == PLAN_PAGE && !plan->in_turn)
 		return plan->page > 1;
 	return plan->kind == PLAN_PAGE && sweep_is_behind(&plan->broadcast->track->sweep);
@@ -185,7 +220,7 @@ bool planner_completes(const struct planner *p, const struct plan *plan,
 		       const struct plan_answer *a)
 {
 	if (plan->kind == PLAN_LIST)
-		return round_completes(round_of(p, plan->org), a);
+		return round_completes(round_of(p, plan), a);
 	return plan->in_turn && sweep_completes(&plan->broadcast->track->sweep, a);
 }
 
@@ -256,9 +291,12 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 bool planner_read(struct planner *p, const struct plan *plan, const struct plan_answer *a,
 		  int64_t now_mono_ms)
 {
-	if (plan->kind == PLAN_LIST)
-		return round_read(round_of(p, plan->org), a, round_pause(p, now_mono_ms));
-	return read_page(p, plan, a, now_mono_ms);
+	if (plan->kind != PLAN_LIST)
+		return read_page(p, plan, a, now_mono_ms);
+	struct round *r = round_of(p, plan);
+	bool complete = round_read(r, a, round_pause(p, now_mono_ms));
+	end_round(p, r);
+	return complete;
 }
 
 static void fail_page(struct planner *p, const struct plan *plan, double random,
@@ -281,20 +319,24 @@ static void fail_page(struct planner *p, const struct plan *plan, double random,
 
 void planner_failed(struct planner *p, const struct plan *plan, double random, int64_t now_mono_ms)
 {
-	if (plan->kind == PLAN_LIST)
-		round_failed(round_of(p, plan->org), random, round_pause(p, now_mono_ms),
-			     now_mono_ms);
-	else
+	if (plan->kind != PLAN_LIST) {
 		fail_page(p, plan, random, now_mono_ms);
+		return;
+	}
+	struct round *r = round_of(p, plan);
+	round_failed(r, random, round_pause(p, now_mono_ms), now_mono_ms);
+	end_round(p, r);
 }
 
 void planner_unasked(struct planner *p, const struct plan *plan)
 {
-	if (plan->kind == PLAN_LIST) {
-		round_of(p, plan->org)->retry.asked = false;
+	if (plan->kind != PLAN_LIST) {
+		plan->broadcast->track->retry.asked = false;
+		if (plan->in_turn)
+			plan->broadcast->track->sweep.retry.asked = false;
 		return;
 	}
-	plan->broadcast->track->retry.asked = false;
-	if (plan->in_turn)
-		plan->broadcast->track->sweep.retry.asked = false;
+	struct round *r = round_of(p, plan);
+	r->retry.asked = false;
+	end_round(p, r);
 }

@@ -54,6 +54,10 @@ struct plan {
 	int64_t wait_ms; /* PLAN_NOTHING: until there may be something; INT64_MAX: only answers */
 };
 
+/* One more organization whose list is read, or one less. */
+void planner_add_org(struct planner *p, const char *org, int64_t now_mono_ms);
+void planner_remove_org(struct planner *p, const char *org);
+
 /* Starts with a sweep: the first, resumed behind record.baseline_page, or one more. */
 void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms);
 void planner_remove(struct planner *p, struct followed *b); /* nothing of it may be asked */

@@ -31,6 +31,7 @@ struct round {
 	uint64_t hash;			 /* of the last page */
 	bool steady;			 /* the count was the same on all pages */
 	bool list_refused, rows_refused; /* to the key, when last asked for */
+	bool leaves;			 /* it ends with the answer to what is asked */
 };
 void round_init(struct round *r, const char *org, int64_t now_mono_ms);
 bool round_ready(const struct round *r, int64_t now_mono_ms);
@@ -96,7 +97,7 @@ struct track {
 
 struct planner {
 	struct round *rounds;
-	size_t nrounds;
+	size_t nrounds, rounds_cap;
 	struct followed **v; /* borrowed; in no order */
 	size_t n, cap;
 	struct pace pace;

@@ -33,7 +33,7 @@ int64_t round_ready_at(const struct round *r)
 {
 	int64_t due = r->page > 1 ? INT64_MIN : r->due_ms;
 
-	if (r->retry.asked)
+	if (r->retry.asked || r->leaves)
 		return INT64_MAX;
 	return due > r->retry.not_before_ms ? due : r->retry.not_before_ms;
 }

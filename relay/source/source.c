@@ -32,6 +32,8 @@ struct source *source_open(const struct source_options *o, const struct source_e
 	s->client = client;
 	s->planner = planner_new(o);
 	s->health.down = env->down;
+	s->orgs.told = xcalloc(o->orgs.n, sizeof *s->orgs.told);
+	s->orgs.due_ms = now.mono_ms;
 	s->random.state = env->seed;
 	budget_init(&s->budget, o->rate_limit, now.mono_ms);
 	return s;
@@ -74,6 +76,7 @@ void source_close(struct source *s)
 	free(s->refused_org);
 	listing_release(&s->listing);
 	tokens_release(&s->tokens);
+	source_orgs_release(&s->orgs);
 	planner_free(s->planner);
 	client_close(s->client);
 	free(s);
@@ -137,6 +140,8 @@ struct followed *source_follow(struct source *s, struct broadcast_record *record
 	w->followed.held = held ? held : held_new();
 	*record = (struct broadcast_record){0};
 	attach(s, w);
+	if (s->options->sub_orgs)
+		source_orgs_add(s, w->followed.record.org);
 	planner_add(s->planner, &w->followed, s->now.mono_ms);
 	return &w->followed;
 }
@@ -161,6 +166,8 @@ void source_use(struct source *s, const struct source_options *o)
 void source_hand_over(struct source *from, struct source *to)
 {
 	assert(!source_busy(from));
+	for (size_t i = 0; to->options->sub_orgs && i < from->orgs.n; i++)
+		source_orgs_add(to, from->orgs.v[i].id);
 	while (from->n > 0) {
 		struct watch *w = from->v[--from->n];
 		planner_move(from->planner, to->planner, &w->followed);
@@ -285,6 +292,16 @@ static void ask_planned(struct source *s, const struct plan *plan)
 	ask_client(a, &r);
 }
 
+static void ask_orgs(struct source *s)
+{
+	struct ask *a = xcalloc(1, sizeof *a);
+	struct request r;
+
+	a->source = s;
+	source_orgs_plan(s, a, &r);
+	ask_client(a, &r);
+}
+
 /* Asks one thing; or says how long there is nothing to ask. */
 static int64_t ask_next(struct source *s)
 {
@@ -292,22 +309,25 @@ static int64_t ask_next(struct source *s)
 	bool good = health_is_good(&s->health);
 	int64_t wait = good ? 0 : health_wait_ms(&s->health, now);
 	int64_t closed = budget_wait_ms(&s->budget, now);
+	int64_t orgs = good ? source_orgs_wait_ms(s) : INT64_MAX;
 	struct plan plan;
 
 	if (s->stats.in_flight + s->pages >= UNDER_WAY_MAX)
 		return INT64_MAX;
 	if (wait > 0 || closed > 0)
 		return wait > closed ? wait : closed;
-	if (good) {
+	if (good && orgs > 0) {
 		planner_next(s->planner, now, &plan);
 		if (plan.kind == PLAN_NOTHING)
-			return plan.wait_ms;
+			return plan.wait_ms < orgs ? plan.wait_ms : orgs;
 	}
 	budget_take(&s->budget, now);
-	if (good)
-		ask_planned(s, &plan);
-	else
+	if (!good)
 		ask_probe(s);
+	else if (orgs <= 0)
+		ask_orgs(s);
+	else
+		ask_planned(s, &plan);
 	return 0;
 }
 

@@ -16,12 +16,15 @@
 #include "relay/source/diff.h"
 #include "relay/source/held.h"
 
+#define ORGS_MAX 1000 /* each costs a list request a round */
+
 /* source: */
 enum source_since { SINCE_NOW, SINCE_ALL, SINCE_TIME };
 struct source_options {
 	char *base_url;		       /* https://api.useinvent.com */
 	char *api_key;		       /* optional on loopback */
 	struct strings orgs;	       /* [c] */
+	bool sub_orgs;		       /* follow those the API lists beneath them as well */
 	const struct node *broadcasts; /* {status: […]}, a list of ids, or `all` */
 	const struct node *filter_map; /* parameters of the recipients endpoint, or NULL */
 	char *since;		       /* now | all | RFC 3339 */
@@ -73,8 +76,9 @@ bool source_wants(const struct source_options *o, const struct listing_row *row,
 /* A broadcast's, to find it quickly among thousands. Pure. */
 uint64_t source_key(const char *org, const char *id);
 
-/* Is its organization one of the configuration's, and is it one of the broadcasts, where these are
- * named? What is followed may have been so under another configuration. Pure. */
+/* Is its organization one of the configuration's (with sub_orgs, any may be), and is it one of the
+ * broadcasts, where these are named? What is followed may have been so under another configuration.
+ * Pure. */
 bool source_names(const struct source_options *o, const char *org, const char *broadcast);
 
 /* Is there more to come by this status? Not by those that the API documents as ended or not begun;
@@ -112,12 +116,14 @@ struct source_listing {
 enum source_notice {
 	SOURCE_DOWN, /* nothing usable comes any more; why */
 	SOURCE_UP,
-	SOURCE_SKIPPED,	 /* rows of a page left out; why says the kind, number how many */
-	SOURCE_NEW_NAME, /* an unknown state or status; why names it */
-	SOURCE_ODD_FLAG, /* a state that the API grew has a value that is no boolean; why names it
-			  */
-	SOURCE_TROUBLE,	 /* one request failed and will be repeated */
-	SOURCE_GONE,	 /* a broadcast was 404 twice; the followed one */
+	SOURCE_SKIPPED,	  /* rows of a page left out; why says the kind, number how many */
+	SOURCE_NEW_NAME,  /* an unknown state or status; why names it */
+	SOURCE_ODD_FLAG,  /* a state that the API grew has a value that is no boolean; why names it
+			   */
+	SOURCE_TROUBLE,	  /* one request failed and will be repeated */
+	SOURCE_ORG_FOUND, /* a sub-organization; why names it; its list is polled from now on … */
+	SOURCE_ORG_GONE,  /* … or not any more */
+	SOURCE_GONE,	  /* a broadcast was 404 twice; the followed one */
 };
 
 struct source_env {
@@ -129,6 +135,8 @@ struct source_env {
 	void (*page)(void *arg, struct source_page *p);
 	/* Called for each list page. For each broadcast the owner calls source_follow or not. */
 	void (*listing)(void *arg, const struct source_listing *l);
+	/* Which organizations are polled was looked at anew; NULL: nobody wants to know. */
+	void (*orgs)(void *arg);
 	void (*notice)(void *arg, enum source_notice what, const struct followed *b,
 		       const char *why, int64_t number);
 	void *arg;
@@ -150,6 +158,8 @@ struct followed *source_follow(struct source *s, struct broadcast_record *record
 /* Stops following; what is under way of it ends first, then it is freed. */
 void source_unfollow(struct source *s, struct followed *b);
 struct followed *source_find(const struct source *s, const char *org, const char *id);
+/* Is the list of this organization asked for? */
+bool source_polls(const struct source *s, const char *org);
 /* All of them, for status: the i-th, or NULL. */
 struct followed *source_at(const struct source *s, size_t i);
 

@@ -114,13 +114,16 @@ static void refuse_key(struct ask *a, const char *why, int status)
 	source_end_ask(a);
 }
 
-static void come_later(struct ask *a, const struct answer *answer)
+void source_refused(struct source *s, const struct watch *w, const struct answer *answer)
 {
-	struct source *s = a->source;
-
 	s->stats.refusals++;
 	budget_refused(&s->budget, s->now.mono_ms, answer->wait_ms, prng_unit(&s->random));
-	source_tell(s, SOURCE_TROUBLE, a->watch, answer->why, answer->status);
+	source_tell(s, SOURCE_TROUBLE, w, answer->why, answer->status);
+}
+
+static void come_later(struct ask *a, const struct answer *answer)
+{
+	source_refused(a->source, a->watch, answer);
 	put_back(a);
 }
 
@@ -197,7 +200,8 @@ static void take_listing(struct ask *a, const struct answer *answer)
 		.date_ms = answer->date_ms,
 		.complete = planner_completes(s->planner, &a->plan, &told),
 	};
-	s->env.listing(s->env.arg, &listing);
+	if (source_polls(s, a->plan.org))
+		s->env.listing(s->env.arg, &listing);
 	planner_read(s->planner, &a->plan, &told, s->now.mono_ms);
 	buf_release(&text);
 	source_end_ask(a);
@@ -208,6 +212,10 @@ static void take_listing(struct ask *a, const struct answer *answer)
 void source_not_asked(struct ask *a, const char *why)
 {
 	a->source->stats.in_flight--;
+	if (a->orgs) {
+		source_orgs_answered(a, &(struct answer){.kind = ANSWER_BROKEN, .why = why});
+		return;
+	}
 	if (a->plan.kind == PLAN_NOTHING)
 		health_probed(&a->source->health);
 	source_fail(a, why, 0);
@@ -288,8 +296,12 @@ void source_answered(void *arg, const struct request *r, const struct answer *an
 	struct source *s = a->source;
 
 	s->stats.in_flight--;
-	note_org(s, r, answer->kind);
 	advance(s, a, answer->took_ms);
+	if (a->orgs) {
+		source_orgs_answered(a, answer);
+		return;
+	}
+	note_org(s, r, answer->kind);
 	if (a->plan.kind == PLAN_NOTHING)
 		health_probed(&s->health);
 	if (!take_token(a, r, answer)) {

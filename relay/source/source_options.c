@@ -18,7 +18,6 @@
 #define API_LIMIT_PER_S (500 / 60.0) /* the documented 500 a minute, for each IP address */
 #define POLL_MIN_MS	100	     /* below it is a busy loop, even against a simulator */
 #define DAY_MS		(INT64_C(24) * 3600 * 1000)
-#define ORGS_MAX	1000 /* each costs a list request a round */
 #define IDS_MAX		10000
 
 #define FIELD(name) offsetof(struct source_options, name)
@@ -38,6 +37,11 @@ const struct option source_option_table[] = {
 	 .offset = FIELD(orgs),
 	 .preset = "c",
 	 .help = "organization ids; c is the key's own"},
+	{.name = "sub_orgs",
+	 .type = OPT_BOOL,
+	 .offset = FIELD(sub_orgs),
+	 .preset = "false",
+	 .help = "follow the organizations that the API lists beneath those as well"},
 	{.name = "broadcasts",
 	 .type = OPT_NODE,
 	 .offset = FIELD(broadcasts),
@@ -326,7 +330,8 @@ static bool contains(const struct strings *list, const char *text)
 
 bool source_names(const struct source_options *o, const char *org, const char *broadcast)
 {
-	return contains(&o->orgs, org) && (o->ids.n == 0 || contains(&o->ids, broadcast));
+	return (o->sub_orgs || contains(&o->orgs, org)) &&
+	       (o->ids.n == 0 || contains(&o->ids, broadcast));
 }
 
 bool source_is_live(const char *status)

@@ -11,6 +11,7 @@
 #include "relay/source/listing.h"
 #include "relay/source/pages.h"
 #include "relay/source/planner.h"
+#include "relay/source/source_orgs.h"
 #include "relay/source/tokens.h"
 
 #define UNDER_WAY_MAX  8      /* requests and pages: 430 a minute at a latency of 1 s */
@@ -49,6 +50,7 @@ struct source {
 	struct instant now;
 	struct client *client;
 	struct planner *planner;
+	struct source_orgs orgs;
 	struct budget budget;
 	struct health health;
 	int64_t failing_since_ms;
@@ -69,6 +71,7 @@ struct source {
 struct ask {
 	struct source *source;
 	struct plan plan; /* PLAN_NOTHING: a probe */
+	bool orgs;	  /* not even that: of source_orgs */
 	enum request_kind what;
 	struct watch *watch; /* REQUEST_RECIPIENTS of a plan */
 	struct instant asked;
@@ -81,6 +84,8 @@ void source_take_page(struct ask *a, const struct answer *answer);
 
 void source_worked(struct source *s); /* something usable came */
 void source_fail(struct ask *a, const char *why, int status);
+/* The whole API says wait; w: what was asked of, or NULL. */
+void source_refused(struct source *s, const struct watch *w, const struct answer *answer);
 void source_end_ask(struct ask *a); /* frees it; its broadcast may be asked for again */
 void source_tell(const struct source *s, enum source_notice what, const struct watch *w,
 		 const char *why, int64_t number);

@@ -285,6 +285,51 @@ static void organizations_come_and_go(void **state)
 	scene_finish(&s);
 }
 
+/* Those the API lists beneath the configured one are followed like it, through restarts and
+ * reloads, whether or not the API lists them at that moment. */
+static void sub_organizations_are_found(void **state)
+{
+	static const char with[] = "  since: all\n  sub_orgs: true\n",
+			  other[] = "  since: all\n  sub_orgs: true\n  poll_every: 6s\n",
+			  without[] = "  since: all\n";
+	static const char *const subs[] = {"org_2", "org_3", NULL};
+	static const char *const refused[] = {"401,on=orgs"}, *const none[] = {"empty,on=orgs"};
+	struct sim_broadcast v[] = {
+		{.recipients = 100},
+		{.recipients = 100, .org = "org_2"},
+		{.recipients = 100, .org = "org_3", .start_ms = 20 * MINUTE_MS}};
+	(void)state;
+	struct scene s = scene_new(0);
+	s.o.model.broadcasts = v;
+	s.o.model.nbroadcasts = 3;
+	s.o.model.sub_orgs = subs;
+	s.o.source = with;
+	struct drive *d = scene_begin(&s);
+	drive_run(d, 2 * MINUTE_MS);
+	assert_int_equal(scene_followed(d), 2);
+	scene_faults(d, refused, 1);
+	drive_restart(d);
+	drive_run(d, 2 * MINUTE_MS);
+	assert_int_equal(scene_followed(d), 2);
+	drive_reload(d, other);
+	drive_run(d, 2 * MINUTE_MS);
+	assert_int_equal(scene_followed(d), 2);
+	scene_faults(d, none, 1);
+	drive_run(d, 25 * MINUTE_MS);
+	assert_int_equal(scene_followed(d), 1);
+	scene_faults(d, NULL, 0);
+	drive_run(d, 11 * MINUTE_MS);
+	assert_int_equal(scene_followed(d), 3);
+	drive_reload(d, without);
+	drive_run(d, MINUTE_MS);
+	assert_int_equal(scene_followed(d), 1);
+	drive_reload(d, with);
+	drive_run(d, 20 * MINUTE_MS);
+	scene_end(d, 20 * MINUTE_MS);
+	assert_int_equal(scene_count(&s, "recipient.added", "\"org_id\":\"org_3\"", ""), 100);
+	scene_finish(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -302,6 +347,7 @@ int main(void)
 		cmocka_unit_test(the_last_status_is_told),
 		cmocka_unit_test(the_last_rows_are_told),
 		cmocka_unit_test(organizations_come_and_go),
+		cmocka_unit_test(sub_organizations_are_found),
 	};
 	return cmocka_run_group_tests_name("campaign", tests, NULL, NULL);
 }
