@@ -249,7 +249,7 @@ static bool moved(const struct broadcast_record *r, const struct listing_row *ro
 }
 
 static void update(struct intake *in, struct followed *f, const struct listing_row *row,
-		   const char *text, struct instant now)
+		   const struct source_listing *l, struct instant now)
 {
 	bool change = moved(&f->record, row);
 	f->listed_ms = now.mono_ms;
@@ -267,7 +267,7 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 	bool leaves = !source_wants(in->options, row, f->moved_ms, now.wall_ms);
 	bool wanted = !leaves || !f->caught_up;
 	if (wanted)
-		source_listed(in->source, f, row, change, now);
+		source_listed(in->source, f, row, change, l->date_ms, now);
 	else if (!change)
 		let_rest(in, f);
 	if (wanted && leaves)
@@ -277,7 +277,7 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 	struct diff_place at = intake_place(in, &f->record, now.wall_ms);
 	struct batch *b = batch_new();
 	struct broadcast_record *w = batch_broadcast(b);
-	diff_broadcast(&at, &f->record, row, text, &b->events, w);
+	diff_broadcast(&at, &f->record, row, l->text, &b->events, w);
 	submit(in, f, (struct entry){.rests = !wanted}, b);
 }
 
@@ -346,7 +346,7 @@ void intake_listing(struct intake *in, const struct source_listing *l, struct in
 	for (size_t i = 0; i < l->n; i++) {
 		struct followed *f = source_find(in->source, l->org, l->v[i].id);
 		if (f)
-			update(in, f, &l->v[i], l->text, now);
+			update(in, f, &l->v[i], l, now);
 		else if (arrives(in, l->org, &l->v[i], now.wall_ms))
 			arrive(in, l->org, &l->v[i], l->text, now.wall_ms);
 	}

@@ -4,6 +4,9 @@
  */
 #include "relay/source/budget.h"
 
+#include <string.h>
+
+#define RING		60	/* seconds of `taken` */
 #define BURST_MAX	20	/* requests; more would only let a burst meet the API's own limit */
 #define BURST_SHARE	0.05	/* of the limit, so that small limits keep most of it as rate */
 #define BACKOFF_MIN_MS	1000	/* after a 429 without a usable Retry-After */
@@ -47,10 +50,47 @@ static double tokens_at(const struct budget *b, int64_t now_mono_ms)
 	return tokens < b->burst ? tokens : b->burst;
 }
 
+/* The ring's place of a second. */
+static uint32_t *second(struct budget *b, int64_t s)
+{
+	int64_t place = s % RING;
+
+	return &b->taken[place < 0 ? place + RING : place];
+}
+
+static void note_taken(struct budget *b, int64_t now_mono_ms)
+{
+	int64_t now_s = now_mono_ms / 1000;
+
+	if (now_s - b->taken_s >= RING)
+		memset(b->taken, 0, sizeof b->taken);
+	else
+		for (int64_t s = b->taken_s + 1; s <= now_s; s++)
+			*second(b, s) = 0;
+	if (now_s > b->taken_s)
+		b->taken_s = now_s;
+	(*second(b, b->taken_s))++;
+}
+
+uint32_t budget_last_minute(const struct budget *b, int64_t now_mono_ms)
+{
+	uint32_t sum = 0;
+
+	for (int64_t s = now_mono_ms / 1000 - RING + 1; s <= b->taken_s; s++)
+		sum += *second((struct budget *)b, s);
+	return sum;
+}
+
+double budget_left(const struct budget *b, int64_t now_mono_ms)
+{
+	return tokens_at(b, now_mono_ms);
+}
+
 bool budget_take(struct budget *b, int64_t now_mono_ms)
 {
 	if (budget_wait_ms(b, now_mono_ms) > 0)
 		return false;
+	note_taken(b, now_mono_ms);
 	if (unlimited(b))
 		return true;
 	b->tokens = tokens_at(b, now_mono_ms) - 1;

@@ -15,7 +15,8 @@
 #define PEEK_MIN_MS	7000  /* at failures, of each live broadcast … */
 #define PEEK_EACH_MS	286   /* … times the live ones: half of the budget */
 #define PEEK_OTHER_MS	15000 /* at other flags, when they move */
-#define PAUSE_MS	30000 /* of a filter whose job failed */
+#define PAUSE_MS	30000 /* of a filter whose job failed, */
+#define CLOSED_PAUSE_MS 2000  /* … or ended without finding all */
 #define SHARED_EVERY_MS 60000
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
 #define NEWEST_EVERY_MS 8000  /* without counters, while rows change */
@@ -60,11 +61,13 @@ bool chase_is_blind(const struct chase *c)
 	return c->ignored || (!has_hints(c) && !c->counted);
 }
 
-void chase_listed(struct chase *c, const char *counters, const struct planes *held, bool live,
-		  int64_t asked_mono_ms, int64_t now_mono_ms)
+void chase_listed(struct chase *c, const struct chase_entry *e, const struct planes *held,
+		  int64_t now_mono_ms)
 {
-	counts_listed(&c->counts, counters, held, asked_mono_ms, now_mono_ms);
-	c->live = live;
+	counts_listed(&c->counts, e->counters, held, e->asked_ms, now_mono_ms);
+	if (has_hints(c))
+		counts_known(&c->counts, held, e->date_ms);
+	c->live = e->live;
 	c->offered_ms = INT64_MIN;
 	if (counts_due(&c->counts, ASK_ALL, held) < 0)
 		c->surprised = true;
@@ -129,6 +132,7 @@ static void job_closed(struct chase *c, unsigned ask, const struct planes *held,
 		c->closed &= (uint16_t) ~(1u << ask);
 	} else {
 		c->closed |= (uint16_t)(1u << ask);
+		c->pause_until_ms[ask] = now + CLOSED_PAUSE_MS;
 	}
 }
 
@@ -151,6 +155,7 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 		int64_t due = counts_due(&c->counts, ask, held);
 		enum search_way way = way_of(c);
 		if (!runs(c, ask) || job->way != way || job->read == 0) {
+			c->surprised = c->surprised || (due < 0 && way != SEARCH_RANKS);
 			if (due == 0 || (due < 0 && way != SEARCH_RANKS))
 				return false;
 			search_begin(job, way, ask_flag(ask), planes_total(held, ask_flag(ask)) + due,
@@ -173,6 +178,8 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 			c->closed &= (uint16_t) ~(1u << ask);
 		} else {
 			job_closed(c, ask, held, now);
+			later(c, c->pause_until_ms[ask]);
+			return false;
 		}
 	}
 	return false;
@@ -337,7 +344,7 @@ static bool offer_suspect(struct chase *c, const struct planes *held, struct ran
 		return false;
 	uint32_t row = c->suspects[c->nsuspects - 1];
 	ranks_make(ranks, &c->order, held, FLAG_PRESENT);
-	c->offer = (struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now};
+	c->failure = (struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now};
 	return true;
 }
 
@@ -395,9 +402,9 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 	c->later_ms = INT64_MAX;
 	if (chase_is_blind(c))
 		return;
-	offer_failures(c, held, ranks, now_mono_ms);
 	if (offer_suspect(c, held, ranks, now_mono_ms))
 		return;
+	offer_failures(c, held, ranks, now_mono_ms);
 	if (kind == ORDER_UPDATED)
 		offer_newest(c, held, now_mono_ms);
 	else if (kind != ORDER_NONE)

@@ -81,8 +81,14 @@ void chase_release(struct chase *c);
 /* Nothing to go by: no counters and no counts. Then only sweeps find changes. */
 bool chase_is_blind(const struct chase *c);
 
-void chase_listed(struct chase *c, const char *counters, const struct planes *held, bool live,
-		  int64_t asked_mono_ms, int64_t now_mono_ms);
+struct chase_entry {
+	const char *counters; /* JSON, or NULL */
+	bool live;
+	int64_t asked_ms; /* mono, */
+	int64_t date_ms;  /* … and wall, of the reply */
+};
+void chase_listed(struct chase *c, const struct chase_entry *e, const struct planes *held,
+		  int64_t now_mono_ms);
 
 /* Works out what is best asked for now: c->offer, c->failure, c->later_ms. ranks: scratch memory. */
 void chase_offer(struct chase *c, const struct planes *held, const struct chase_pace *pace,

@@ -16,6 +16,7 @@
 #define TAKE	     100
 
 enum request_kind { REQUEST_BROADCASTS, REQUEST_RECIPIENTS, REQUEST_ORGS };
+#define REQUEST_KINDS (REQUEST_ORGS + 1)
 
 struct request {
 	enum request_kind kind;
@@ -37,6 +38,7 @@ enum answer_kind {
 	ANSWER_REFUSED, /* other 4xx: asking again will not help */
 	ANSWER_ABORTED, /* ended by us: says nothing about the API */
 };
+#define ANSWER_KINDS (ANSWER_ABORTED + 1)
 
 struct answer {
 	enum answer_kind kind;

@@ -4,6 +4,8 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/clock.h"
+
 #define BEHIND_MIN 2  /* lists in a row, before counters are said to lag */
 #define LEVEL_MIN  10 /* … that agree, before they are believed again */
 
@@ -40,6 +42,7 @@ void counts_init(struct counts *c)
 		c->v[i] = (struct count){.listed = -1,
 					 .paged = -1,
 					 .paged_ms = INT64_MIN,
+					 .known_ms = DATE_NONE,
 					 .due_since_ms = INT64_MAX};
 }
 
@@ -168,6 +171,20 @@ void counts_listed(struct counts *c, const char *counters, const struct planes *
 	c->listed_ms = asked_mono_ms;
 	note_lag(c, behind, found, now_mono_ms);
 	note_due(c, held, now_mono_ms);
+}
+
+void counts_known(struct counts *c, const struct planes *held, int64_t date_ms)
+{
+	for (unsigned i = 0; i < ASKS; i++)
+		if (c->v[i].listed >= 0 && counts_due(c, i, held) == 0 && date_ms > c->v[i].known_ms)
+			c->v[i].known_ms = date_ms;
+}
+
+void counts_all_known(struct counts *c, int64_t date_ms)
+{
+	for (unsigned i = 0; i < ASKS; i++)
+		if (date_ms > c->v[i].known_ms)
+			c->v[i].known_ms = date_ms;
 }
 
 void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct planes *held,

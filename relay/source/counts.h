@@ -40,6 +40,7 @@ struct count {
 	int64_t held_before; /* rows held when the list was last asked for, */
 	int64_t held_paged;  /* … and right after that page */
 	int64_t due_since_ms; /* mono; INT64_MAX: nothing is due */
+	int64_t known_ms;     /* wall, by the API's clock: no older change is unseen; DATE_NONE */
 	bool fell;	      /* the list's counter did: less than is held is no lag */
 };
 
@@ -58,6 +59,10 @@ void counts_ask(struct counts *c, const struct planes *held);
 /* It came; counters: JSON object of its …_count members, or NULL. */
 void counts_listed(struct counts *c, const char *counters, const struct planes *held,
 		   int64_t asked_mono_ms, int64_t now_mono_ms);
+/* The list of that date is right: of what nothing is due, all is known until then. */
+void counts_known(struct counts *c, const struct planes *held, int64_t date_ms);
+/* All was read by a sweep that began then. */
+void counts_all_known(struct counts *c, int64_t date_ms);
 /* A page of a filter came, and its rows are held; count: pagination-count, -1: not given. */
 void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct planes *held,
 		  int64_t asked_mono_ms, int64_t now_mono_ms);

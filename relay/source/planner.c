@@ -174,22 +174,6 @@ static int64_t round_pause(const struct planner *p, int64_t now_mono_ms)
 	return least > pause ? least : pause;
 }
 
-void planner_listed(struct planner *p, struct followed *b, bool moved, bool live,
-		    const char *counters, int64_t now_mono_ms)
-{
-	const struct round *r = find_round(p, b->record.org);
-	struct track *t = b->track;
-
-	chase_listed(&t->chase, counters, planes_of(b), live, r ? r->asked_ms : now_mono_ms,
-		     now_mono_ms);
-	if (moved && live)
-		p->moved_ms = now_mono_ms;
-	sweep_listed(&t->sweep, moved && chase_is_blind(&t->chase), live, &p->pace, now_mono_ms);
-	p->chase_pace.live = 0;
-	for (size_t i = 0; i < p->n; i++)
-		p->chase_pace.live += p->v[i]->track->sweep.live;
-}
-
 void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms)
 {
 	struct sweep *s = &b->track->sweep;
@@ -197,6 +181,43 @@ void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms)
 	(void)p;
 	if (!s->active && s->due_ms > now_mono_ms)
 		s->due_ms = now_mono_ms;
+}
+
+/* More or less is there than can be. */
+static void heed_surprise(struct planner *p, struct followed *b, int64_t now_mono_ms)
+{
+	struct track *t = b->track;
+
+	if (!t->chase.surprised)
+		return;
+	t->chase.surprised = false;
+	if (t->surprised_ms != INT64_MIN && now_mono_ms - t->surprised_ms < SURPRISE_EVERY_MS)
+		return;
+	t->surprised_ms = now_mono_ms;
+	planner_sweep(p, b, now_mono_ms);
+}
+
+void planner_listed(struct planner *p, struct followed *b, const struct planner_entry *entry,
+		    int64_t now_mono_ms)
+{
+	const struct round *r = find_round(p, b->record.org);
+	struct track *t = b->track;
+	struct chase_entry listed = {
+		.counters = entry->counters,
+		.live = entry->live,
+		.asked_ms = r ? r->asked_ms : now_mono_ms,
+		.date_ms = entry->date_ms,
+	};
+
+	chase_listed(&t->chase, &listed, planes_of(b), now_mono_ms);
+	heed_surprise(p, b, now_mono_ms);
+	if (entry->moved && entry->live)
+		p->moved_ms = now_mono_ms;
+	sweep_listed(&t->sweep, entry->moved && chase_is_blind(&t->chase), entry->live, &p->pace,
+		     now_mono_ms);
+	p->chase_pace.live = 0;
+	for (size_t i = 0; i < p->n; i++)
+		p->chase_pace.live += p->v[i]->track->sweep.live;
 }
 
 /* ---- answers ---- */
@@ -222,20 +243,6 @@ bool planner_completes(const struct planner *p, const struct plan *plan,
 	if (plan->kind == PLAN_LIST)
 		return round_completes(round_of(p, plan), a);
 	return plan->in_turn && sweep_completes(&plan->broadcast->track->sweep, a);
-}
-
-/* More or less is there than can be. */
-static void heed_surprise(struct planner *p, struct followed *b, int64_t now_mono_ms)
-{
-	struct track *t = b->track;
-
-	if (!t->chase.surprised)
-		return;
-	t->chase.surprised = false;
-	if (t->surprised_ms != INT64_MIN && now_mono_ms - t->surprised_ms < SURPRISE_EVERY_MS)
-		return;
-	t->surprised_ms = now_mono_ms;
-	planner_sweep(p, b, now_mono_ms);
 }
 
 static void place_rows(struct followed *b, const struct plan *plan, const struct plan_answer *a)

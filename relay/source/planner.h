@@ -62,10 +62,15 @@ void planner_remove_org(struct planner *p, const char *org);
 void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms);
 void planner_remove(struct planner *p, struct followed *b); /* nothing of it may be asked */
 void planner_move(struct planner *from, struct planner *to, struct followed *b);
-/* The list shows it; live: its status does not say that all is over or still to begin. counters:
- * JSON, or NULL. */
-void planner_listed(struct planner *p, struct followed *b, bool moved, bool live,
-		    const char *counters, int64_t now_mono_ms);
+struct planner_entry {
+	bool moved;	      /* it is not as the list showed it before */
+	bool live;	      /* its status does not say that all is over or still to begin */
+	const char *counters; /* JSON, or NULL */
+	int64_t date_ms;      /* wall, of the reply */
+};
+/* The list shows it. */
+void planner_listed(struct planner *p, struct followed *b, const struct planner_entry *entry,
+		    int64_t now_mono_ms);
 /* All its rows are to be read once more, soon. */
 void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms);
 /* The rows of a page, in its order: how is the list sorted? */

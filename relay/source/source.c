@@ -181,10 +181,16 @@ void source_hand_over(struct source *from, struct source *to)
 }
 
 void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,
-		   struct instant now)
+		   int64_t date_ms, struct instant now)
 {
-	planner_listed(s->planner, b, moved, source_is_live(row->status), row->counters,
-		       now.mono_ms);
+	struct planner_entry entry = {
+		.moved = moved,
+		.live = source_is_live(row->status),
+		.counters = row->counters,
+		.date_ms = date_ms == DATE_NONE ? now.wall_ms : date_ms,
+	};
+
+	planner_listed(s->planner, b, &entry, now.mono_ms);
 }
 
 void source_sweep(struct source *s, struct followed *b)

@@ -13,6 +13,7 @@
 
 #include "relay/base/clock.h"
 #include "relay/source/client.h"
+#include "relay/source/delays.h"
 #include "relay/source/diff.h"
 #include "relay/source/held.h"
 
@@ -61,6 +62,7 @@ struct followed {
 	bool caught_up; /* intake's: its rows were read once more after its status last changed */
 	uint8_t sweeps; /* intake's: begun since then, … */
 	uint16_t last_sweep; /* … each of which is another one than this */
+	struct delays delays; /* intake's */
 	int64_t listed_ms;   /* intake's: mono, when the list named it last */
 	int64_t moved_ms;    /* intake's: wall, when its list entry was last seen to change; 0 */
 };
@@ -163,9 +165,10 @@ bool source_polls(const struct source *s, const char *org);
 /* All of them, for status: the i-th, or NULL. */
 struct followed *source_at(const struct source *s, size_t i);
 
-/* The list says this broadcast's counters or times moved, or not: drives the interval. */
+/* The list shows this broadcast; moved: its counters or times did. date_ms: of the reply, by the
+ * API's clock; DATE_NONE: not given. */
 void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,
-		   struct instant now);
+		   int64_t date_ms, struct instant now);
 
 /* All its rows are read once more, soon. */
 void source_sweep(struct source *s, struct followed *b);

@@ -296,6 +296,7 @@ void source_answered(void *arg, const struct request *r, const struct answer *an
 	struct source *s = a->source;
 
 	s->stats.in_flight--;
+	s->answers[r->kind][answer->kind]++;
 	advance(s, a, answer->took_ms);
 	if (a->orgs) {
 		source_orgs_answered(a, answer);

@@ -311,8 +311,10 @@ void source_page_done(struct source *s, struct source_page *p, const struct page
 				remember(s, slot);
 		}
 		slot->answer.numbers = slot->page.numbers;
-		if (planner_read(s->planner, &slot->plan, &slot->answer, s->now.mono_ms))
+		if (planner_read(s->planner, &slot->plan, &slot->answer, s->now.mono_ms)) {
 			s->stats.sweeps++;
+			report_swept(w, s->now);
+		}
 	}
 	put_slot(s, slot);
 }

@@ -11,6 +11,7 @@
 #include "relay/source/listing.h"
 #include "relay/source/pages.h"
 #include "relay/source/planner.h"
+#include "relay/source/report.h"
 #include "relay/source/source_orgs.h"
 #include "relay/source/tokens.h"
 
@@ -25,6 +26,7 @@ struct watch {
 	unsigned missing; /* 404 in a row */
 	bool busy;	  /* a request or a page of it is under way */
 	bool dropped;	  /* unfollowed meanwhile: freed when that has ended */
+	struct watch_log log;
 };
 
 /* A page between its answer and source_page_done. */
@@ -65,6 +67,7 @@ struct source {
 	struct tokens tokens;
 	uint64_t odd_told; /* states whose odd values were told of */
 	struct source_status stats;
+	uint64_t answers[REQUEST_KINDS][ANSWER_KINDS];
 };
 
 /* A request under way. */
@@ -89,6 +92,9 @@ void source_refused(struct source *s, const struct watch *w, const struct answer
 void source_end_ask(struct ask *a); /* frees it; its broadcast may be asked for again */
 void source_tell(const struct source *s, enum source_notice what, const struct watch *w,
 		 const char *why, int64_t number);
+
+/* report.c: a complete sweep of it has ended. */
+void report_swept(struct watch *w, struct instant now);
 
 void watch_free(struct watch *w);
 void slot_free(struct slot *slot);

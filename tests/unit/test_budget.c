@@ -183,6 +183,37 @@ static void a_refusal_empties_the_bucket(void **state)
 	assert_in_range(taken, 7, 8); /* what the rate gave in that second, not the burst */
 }
 
+static void the_last_minute_is_counted(void **state)
+{
+	static const struct {
+		int64_t at_ms;
+		unsigned takes;
+		uint32_t then;
+	} cases[] = {{500, 3, 3},   {500, 0, 3},   {30999, 2, 5},  {59999, 1, 6},   {60000, 0, 3},
+		     {90999, 0, 1}, {91000, 0, 1}, {119999, 0, 0}, {10000000, 4, 4}};
+	struct budget b;
+
+	(void)state;
+	budget_init(&b, 0, 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		for (unsigned k = 0; k < cases[i].takes; k++)
+			assert_true(budget_take(&b, cases[i].at_ms));
+		assert_int_equal(budget_last_minute(&b, cases[i].at_ms), cases[i].then);
+	}
+}
+
+static void what_is_left_is_told(void **state)
+{
+	struct budget b;
+
+	(void)state;
+	budget_init(&b, 7.5, 0);
+	assert_int_equal((int)budget_left(&b, 0), 0);
+	assert_int_equal((int)budget_left(&b, 100000), 20);
+	assert_true(budget_take(&b, 100000));
+	assert_int_equal((int)budget_left(&b, 100000), 19);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -195,6 +226,8 @@ int main(void)
 		cmocka_unit_test(backoff_ends_at_a_minute_and_forgets),
 		cmocka_unit_test(refusals_together_count_once),
 		cmocka_unit_test(a_refusal_empties_the_bucket),
+		cmocka_unit_test(the_last_minute_is_counted),
+		cmocka_unit_test(what_is_left_is_told),
 	};
 
 	return cmocka_run_group_tests_name("unit", tests, NULL, NULL);

@@ -1,0 +1,20 @@
+/*
+ * delays — how long it took from a change in the API to the event about it: a histogram whose old
+ * entries fade, for status. Pure.
+ */
+#ifndef RELAY_DELAYS_H
+#define RELAY_DELAYS_H
+
+#include <stdint.h>
+
+#define DELAY_BUCKETS 40 /* two for each doubling, from 250 ms */
+
+struct delays {
+	uint32_t n[DELAY_BUCKETS], all;
+};
+
+void delays_note(struct delays *d, int64_t ms); /* below 0: a clock that is ahead; counts as 0 */
+/* The upper edge of the bucket that holds the share's last entry; -1: nothing was noted. */
+int64_t delays_percentile(const struct delays *d, double share);
+
+#endif

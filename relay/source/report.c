@@ -1,0 +1,135 @@
+/* Reads what the other files of the source keep. Invariant: no list is walked but the one of
+ * followed broadcasts, so that a report of one costs the same whatever it holds. */
+#include "relay/source/report.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "relay/source/planner_parts.h"
+#include "relay/source/source_state.h"
+
+const char *const request_names[REQUEST_KINDS] = {
+	[REQUEST_BROADCASTS] = "broadcasts",
+	[REQUEST_RECIPIENTS] = "recipients",
+	[REQUEST_ORGS] = "orgs",
+};
+
+const char *const answer_names[ANSWER_KINDS] = {
+	[ANSWER_PAGE] = "page",	      [ANSWER_LATER] = "later",	    [ANSWER_BROKEN] = "broken",
+	[ANSWER_NO_KEY] = "no_key",   [ANSWER_MISSING] = "missing", [ANSWER_REFUSED] = "refused",
+	[ANSWER_ABORTED] = "aborted",
+};
+
+void report_swept(struct watch *w, struct instant now)
+{
+	struct track *t = w->followed.track;
+
+	w->log.swept_ms = now.wall_ms;
+	counts_all_known(&t->chase.counts, now.wall_ms - (now.mono_ms - t->sweep.completed_ms));
+}
+
+static int64_t date_or_none(int64_t ms)
+{
+	return ms ? ms : DATE_NONE;
+}
+
+static int64_t until_next(const struct source *s, const struct watch *w)
+{
+	const struct track *t = w->followed.track;
+	int64_t at = sweep_ready_at(&t->sweep);
+
+	if (t->chase.offer.page || t->chase.failure.page)
+		return 0;
+	at = t->chase.later_ms < at ? t->chase.later_ms : at;
+
+	return w->busy || at <= s->now.mono_ms ? 0 : at - s->now.mono_ms;
+}
+
+static void write_order(char *ret, size_t size, const struct order *o)
+{
+	enum order_kind kind = order_of(o);
+	bool directed = kind == ORDER_UPDATED || kind == ORDER_CREATED;
+
+	snprintf(ret, size, "%s%s", order_names[kind],
+		 !directed		 ? ""
+		 : order_newest_first(o) ? ", newest first"
+					 : ", oldest first");
+}
+
+static void write_due(struct broadcast_report *ret, const struct followed *b)
+{
+	const struct counts *c = &b->track->chase.counts;
+
+	for (unsigned ask = 0; ask < ASKS; ask++)
+		ret->due[ret->ndue++] = (struct due){
+			.state = ask == ASK_ALL ? "recipient" : ask_filters[ask] + strlen("is_"),
+			.rows = counts_due(c, ask, planes_of(b)),
+			.known_until_ms = c->v[ask].known_ms,
+		};
+}
+
+/* The oldest of what each state is known until. */
+static int64_t known_until(const struct broadcast_report *r)
+{
+	int64_t oldest = r->due[0].known_until_ms;
+
+	for (size_t i = 1; i < r->ndue; i++)
+		if (r->due[i].known_until_ms < oldest)
+			oldest = r->due[i].known_until_ms;
+	return oldest;
+}
+
+static const char *worth_of(const struct counts *c)
+{
+	return !counts_are_listed(c) ? "absent" : counts_lag(c) ? "lagging" : "exact";
+}
+
+static void write_plan(char *ret, size_t size, const struct track *t)
+{
+	const char *filter = ask_filters[t->last.ask];
+
+	if (t->reason)
+		snprintf(ret, size, "%s%spage %u", filter ? filter : "", filter ? ", " : "",
+			 t->last.page);
+}
+
+bool source_report(const struct source *s, size_t i, struct broadcast_report *ret)
+{
+	if (i >= s->n)
+		return false;
+	const struct watch *w = s->v[i];
+	const struct broadcast_record *r = &w->followed.record;
+	const struct track *t = w->followed.track;
+	*ret = (struct broadcast_report){
+		.org = r->org,
+		.id = r->id,
+		.name = r->name,
+		.status = r->status,
+		.rows_held = held_live(w->followed.held),
+		.baseline_done = r->baseline_done,
+		.why = t->reason ? t->reason : "",
+		.counters = worth_of(&t->chase.counts),
+		.next_ms = until_next(s, w),
+		.swept_ms = date_or_none(w->log.swept_ms),
+		.delay_p50_ms = delays_percentile(&w->followed.delays, 0.5),
+		.delay_p99_ms = delays_percentile(&w->followed.delays, 0.99),
+	};
+	write_plan(ret->plan, sizeof ret->plan, t);
+	write_order(ret->order, sizeof ret->order, &t->chase.order);
+	write_due(ret, &w->followed);
+	ret->known_until_ms = known_until(ret);
+	for (int why = 0; why < PURPOSES; why++)
+		ret->requests[why] = t->spent[why];
+	return true;
+}
+
+void source_totals(const struct source *s, struct source_totals *ret)
+{
+	int64_t now = s->now.mono_ms, closed = s->budget.closed_until_ms - now;
+
+	memcpy(ret->answers, s->answers, sizeof ret->answers);
+	ret->rate_limit = s->options->rate_limit * 60;
+	ret->left = budget_left(&s->budget, now);
+	ret->last_minute = budget_last_minute(&s->budget, now);
+	ret->closed_ms = closed > 0 ? closed : 0;
+}

@@ -1,0 +1,54 @@
+/*
+ * report — what the source knows of itself, for status and metrics: each followed broadcast, and
+ * totals of the requests. Nothing here changes anything. Loop thread only.
+ */
+#ifndef RELAY_REPORT_H
+#define RELAY_REPORT_H
+
+#include "relay/source/chase.h"
+#include "relay/source/client.h"
+#include "relay/source/source.h"
+
+extern const char *const request_names[REQUEST_KINDS]; /* "broadcasts", "recipients", "orgs" */
+extern const char *const answer_names[ANSWER_KINDS];   /* "page", "later", "broken" … */
+
+/* What a followed broadcast remembers of its sweeps; part of the source's own state. */
+struct watch_log {
+	int64_t swept_ms; /* wall, when the last one ended; 0: none did */
+};
+
+struct due {
+	const char *state; /* borrowed */
+	int64_t rows;	   /* that are counted and not seen; below 0: seen and not counted any more */
+	int64_t known_until_ms; /* wall: nothing older is unseen; DATE_NONE */
+};
+
+struct broadcast_report {
+	const char *org, *id, *name, *status; /* borrowed; name may be NULL */
+	uint32_t rows_held;
+	bool baseline_done;
+	char plan[64];		/* what was asked last: "is_opened, page 12"; "": nothing yet */
+	const char *why;	/* and the reason; "" */
+	char order[48];		/* how its rows are sorted, as far as that is known */
+	const char *counters;	/* what the list's counters are worth: exact, lagging, absent */
+	int64_t next_ms;	/* until the next visit may begin; 0: now, or one is under way */
+	int64_t swept_ms;	/* wall: end of the last complete sweep; DATE_NONE */
+	int64_t known_until_ms; /* the watermark, wall: nothing older is unseen; DATE_NONE */
+	uint64_t requests[PURPOSES];
+	int64_t delay_p50_ms, delay_p99_ms; /* from change to event; -1: not known */
+	struct due due[ASKS]; /* of each state that can be asked for, and "recipient" */
+	size_t ndue;
+};
+/* The i-th of what is followed; false: there are fewer. Valid until the source is used again. */
+bool source_report(const struct source *s, size_t i, struct broadcast_report *ret);
+
+struct source_totals {
+	uint64_t answers[REQUEST_KINDS][ANSWER_KINDS];
+	double rate_limit; /* requests a minute as configured; 0: none */
+	double left;	   /* requests that may be made at once */
+	uint32_t last_minute;
+	int64_t closed_ms; /* the API asked for silence; so long from now; 0: no */
+};
+void source_totals(const struct source *s, struct source_totals *ret);
+
+#endif
