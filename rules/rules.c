@@ -82,29 +82,8 @@ static void resolve_destinations(struct rule *r, const struct node *n, const cha
  * they have is told. */
 static void warn_of_type(const struct node *n, struct problems *p)
 {
-	static const char *const types[] = {"recipient.added",
-					    "recipient.sent",
-					    "recipient.delivered",
-					    "recipient.opened",
-					    "recipient.played",
-					    "recipient.failed",
-					    "recipient.skipped",
-					    "recipient.complained",
-					    "recipient.unsubscribed",
-					    "recipient.bounced",
-					    "recipient.reverted",
-					    "recipient.processed",
-					    "recipient.updated",
-					    "recipient.removed",
-					    "broadcast.added",
-					    "broadcast.clicked",
-					    "broadcast.template_failed",
-					    "broadcast.removed",
-					    "relay.source.down",
-					    "relay.source.up",
-					    NULL};
 	const char *type = node_string(n);
-	const char *near = type && !n->unset ? problem_nearest(type, types) : NULL;
+	const char *near = type && !n->unset ? problem_nearest(type, event_types) : NULL;
 	if (near && strcmp(near, type) != 0)
 		problem_warn(p, n, "\"%s\" is no type of today; did you mean \"%s\"?", type, near);
 }

@@ -12,6 +12,40 @@
 
 #define SEQUENCE_MAX 9999999999999999 /* sixteen digits; 2^53 comes first */
 
+const char *const event_types[EVENT_TYPES + 1] = {
+	"recipient.added",
+	"recipient.sent",
+	"recipient.delivered",
+	"recipient.opened",
+	"recipient.played",
+	"recipient.failed",
+	"recipient.skipped",
+	"recipient.complained",
+	"recipient.unsubscribed",
+	"recipient.bounced",
+	"recipient.reverted",
+	"recipient.processed",
+	"recipient.updated",
+	"recipient.removed",
+	"broadcast.added",
+	"broadcast.clicked",
+	"broadcast.template_failed",
+	"broadcast.removed",
+	"relay.source.down",
+	"relay.source.up",
+	"relay.audit",
+	NULL,
+};
+
+size_t event_type_place(const char *type)
+{
+	size_t i = 0;
+
+	while (i < EVENT_TYPES && strcmp(event_types[i], type) != 0)
+		i++;
+	return i;
+}
+
 void event_release(struct event *ev)
 {
 	if (!ev)

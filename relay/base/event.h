@@ -23,6 +23,10 @@
 #define EVENT_TYPE_SIZE 64	    /* "recipient." and a state's 32 characters, with room */
 #define EVENT_BODY_MAX	(256 << 10) /* a larger event is cut down by leaving out data.recipient */
 
+/* The types of today, ending in NULL. A flag or status that the API grows makes one more. */
+#define EVENT_TYPES 18
+extern const char *const event_types[EVENT_TYPES + 1];
+
 struct event {
 	int64_t sequence;   /* 1, 2, 3 … in commit order without gaps; 0 before the commit */
 	int64_t time_ms;    /* when it happened: min(_at, recordedtime) */
@@ -39,6 +43,9 @@ struct events {
 	struct event *v;
 	size_t n, cap;
 };
+
+/* The type's place among event_types; EVENT_TYPES when it is not one of them. */
+size_t event_type_place(const char *type);
 
 void event_release(struct event *ev); /* NULL and {0} are allowed */
 void events_release(struct events *list);

@@ -341,6 +341,7 @@ size_t delivery_status(const struct delivery *d, struct delivery_status *ret, si
 		ret[i] = (struct delivery_status){
 			.name = t->name,
 			.why = t->why,
+			.transport = t->outlet ? t->outlet->type->name : "",
 			.state = t->state,
 			.position = t->cursor.position,
 			.in_flight = t->flying,

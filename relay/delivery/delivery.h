@@ -102,6 +102,7 @@ bool delivery_drained(const struct delivery *d);
 
 struct delivery_status {
 	const char *name, *why;
+	const char *transport; /* "": none, as it was removed */
 	enum destination_state state;
 	int64_t position;
 	size_t in_flight, retrying, waiting, parked;

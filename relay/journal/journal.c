@@ -97,6 +97,7 @@ static void count(struct journal *j, struct batch *const *batches, size_t n, int
 	j->stats.batches += n;
 	j->stats.events += events;
 	j->stats.took[bucket(took_us)]++;
+	j->stats.took_us += (uint64_t)took_us;
 	pthread_mutex_unlock(&j->lock);
 }
 

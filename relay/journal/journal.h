@@ -24,6 +24,8 @@ struct journal_options {
 extern const struct option journal_option_table[]; /* for reference and schema */
 void journal_options_read(struct journal_options *ret, const struct node *map, struct problems *p);
 void journal_options_release(struct journal_options *o);
+/* Its file, borrowed; NULL: it keeps none on this machine. */
+const char *journal_file(const struct journal_options *o);
 
 /*
  * Opens the store twice and starts the threads. *ret_head is everything small that it holds, for
@@ -71,7 +73,7 @@ int64_t journal_oldest(const struct journal *j);
 #define JOURNAL_BUCKETS 20
 struct journal_stats {
 	uint64_t commits, batches, events;
-	uint64_t took[JOURNAL_BUCKETS];
+	uint64_t took[JOURNAL_BUCKETS], took_us; /* … and all together */
 };
 void journal_stats(const struct journal *j, struct journal_stats *ret);
 

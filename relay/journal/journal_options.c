@@ -56,6 +56,11 @@ void journal_options_read(struct journal_options *ret, const struct node *map, s
 	options_read(type->options, section ? section : &none, ret->options, p);
 }
 
+const char *journal_file(const struct journal_options *o)
+{
+	return o->type && o->type->file ? o->type->file(o->options) : NULL;
+}
+
 void journal_options_release(struct journal_options *o)
 {
 	if (!o || !o->type)

@@ -190,10 +190,16 @@ static void rest(struct store *store)
 	sqlite3_db_release_memory(((struct sqlite_store *)store)->db);
 }
 
+static const char *file_of(const void *options)
+{
+	return ((const struct sqlite_options *)options)->path;
+}
+
 const struct store_type store_sqlite = {
 	.name = "sqlite",
 	.options = sqlite_option_table,
 	.options_size = sizeof(struct sqlite_options),
+	.file = file_of,
 	.open = open_store,
 	.close = close_store,
 	.head = sqlite_head,

@@ -101,6 +101,8 @@ struct store_type {
 	const char *name; /* the key in `journal:` */
 	const struct option *options;
 	size_t options_size;
+	/* Where its data lie on this machine; borrowed from the options. Optional. */
+	const char *(*file)(const void *options);
 
 	/* Errors name the file or server and say what to do: "relay.db: locked by another relay
 	 * (pid 4711)", "is damaged: …; restore a backup or move it away". Never starts from empty
