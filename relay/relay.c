@@ -27,6 +27,7 @@ void relay_note_call(struct relay *r, int64_t started_us)
 	while (bucket + 1 < LOOP_BUCKETS && us >> (bucket + 1))
 		bucket++;
 	r->loop.calls[bucket]++;
+	r->loop.total_us += us;
 	if (us > r->loop.longest_us)
 		r->loop.longest_us = us;
 }

@@ -52,11 +52,7 @@ bool relay_delivered(const struct relay *r);
  * meanwhile. */
 bool relay_settling(const struct relay *r);
 
-/* How long single calls held the loop thread: counts per power of two from 1 µs. */
-#define LOOP_BUCKETS 24
-struct relay_loop {
-	uint64_t calls[LOOP_BUCKETS], longest_us;
-};
+/* How long single calls held the loop thread. */
 void relay_loop(const struct relay *r, struct relay_loop *ret);
 void relay_source_status(const struct relay *r, struct source_status *ret);
 void relay_journal_stats(const struct relay *r, struct journal_stats *ret);

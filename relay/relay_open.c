@@ -23,12 +23,14 @@
 static void on_page(void *arg, struct source_page *p)
 {
 	struct relay *r = arg;
+	r->answered = true;
 	intake_page(r->intake, p, relay_now(r).wall_ms);
 }
 
 static void on_listing(void *arg, const struct source_listing *l)
 {
 	struct relay *r = arg;
+	r->answered = true;
 	intake_listing(r->intake, l, relay_now(r));
 }
 
@@ -53,6 +55,10 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 {
 	struct relay *r = arg;
 	const char *id = b ? b->record.id : "-";
+	if (what == SOURCE_DOWN || what == SOURCE_UP) {
+		free(r->down_why);
+		r->down_why = what == SOURCE_DOWN ? xstrdup(why) : NULL;
+	}
 	if (what == SOURCE_DOWN)
 		log_error("the API gives nothing usable; asking goes on", log_str("why", why));
 	else if (what == SOURCE_UP)
@@ -98,8 +104,10 @@ static void on_compose(void *arg, struct batch *b)
 void relay_committed(struct relay *r, const struct batch *b)
 {
 	relay_destinations_committed(r, b);
+	for (size_t i = 0; i < b->events.n; i++)
+		r->events[event_type_place(b->events.v[i].type)]++;
 	if (r->refusing) {
-		r->refusing = false;
+		r->refusing = r->full = false;
 		forget_news(r);
 		log_info("the journal takes commits again");
 	}
@@ -123,6 +131,7 @@ static void on_commit_failed(void *arg, const struct err *err)
 		r->full_until_ms = relay_now(r).mono_ms + FULL_PAUSE_MS;
 	}
 	r->refusing = true;
+	r->full = err->code == ERR_LIMIT;
 	if (is_news(r, err->msg))
 		log_error(err->code == ERR_LIMIT
 				  ? "the journal takes no more: polling pauses, deliveries go on"
@@ -357,7 +366,9 @@ static int open_stages(struct relay *r, struct store_head *head, struct err *err
 	intake_use(r->intake, r->source, &r->settings->source);
 	if (follow_again(r, head, err) < 0)
 		return -1;
-	return open_delivery(r, head, err);
+	if (open_delivery(r, head, err) < 0)
+		return -1;
+	return relay_open_admin(r, err);
 }
 
 struct relay *relay_open(struct settings *settings, const struct relay_env *env, struct err *err)
@@ -366,6 +377,7 @@ struct relay *relay_open(struct settings *settings, const struct relay_env *env,
 	struct store_head head = {0};
 	r->settings = settings;
 	r->env = *env;
+	r->started_ms = relay_now(r).mono_ms;
 	int failed = open_stages(r, &head, err);
 	store_head_release(&head);
 	if (!failed)
@@ -380,6 +392,7 @@ void relay_close(struct relay *r)
 {
 	if (!r)
 		return;
+	admin_close(r->admin);
 	if (r->source)
 		source_pause(r->source, true);
 	if (r->http)
@@ -405,6 +418,7 @@ void relay_close(struct relay *r)
 		exception_release(&r->exceptions[i]);
 	free(r->exceptions);
 	free(r->last_trouble);
+	free(r->down_why);
 	settings_free(r->settings);
 	settings_free(r->next);
 	free(r);

@@ -44,6 +44,7 @@ struct relay {
 	int64_t parked,
 		parked_told_ms; /* events parked since the start; when the log said so last */
 	bool refusing;		/* the journal refused the last commit of rows */
+	bool full;		/* … because it takes no more */
 	bool reload_again;	/* it was asked for while another waited */
 	bool stopping;
 	char uuid[37];	    /* the journal's */
@@ -51,6 +52,11 @@ struct relay {
 	uint64_t untold;    /* relay.* events that the journal refused */
 	char *last_trouble; /* what was logged last, so that repetition is not */
 	struct relay_loop loop;
+	struct admin *admin;		  /* NULL: off */
+	int64_t started_ms;		  /* mono */
+	bool answered;			  /* the API has, since the start */
+	char *down_why;			  /* while the source is down */
+	uint64_t events[EVENT_TYPES + 1]; /* committed, by event_type_place */
 };
 
 struct instant relay_now(const struct relay *r);
@@ -80,6 +86,9 @@ void relay_take_destinations(struct relay *r, struct settings *s);
 void relay_add_destinations(const struct relay *r, struct batch *b);
 void relay_destinations_committed(struct relay *r, const struct batch *b);
 struct source *relay_open_source(struct relay *r, struct settings *s, struct err *err);
+/* relay_admin.c: opens the admin server, unless it is off. */
+int relay_open_admin(struct relay *r, struct err *err);
+
 /* The waiting reload, once the source is quiet. */
 void relay_finish_reload(struct relay *r);
 

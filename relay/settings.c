@@ -120,6 +120,14 @@ static bool same_address(const struct sockaddr_storage *a, const struct sockaddr
 	       !memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr);
 }
 
+/* The first of all addresses. */
+static void read_admin(struct settings *s, struct problems *p)
+{
+	admin_options_read(&s->admin, s->config.admin, p);
+	if (s->admin.on)
+		s->own[s->nown++] = s->admin.address;
+}
+
 static void collect_listens(struct settings *s, const struct destination_settings *d,
 			    struct problems *p)
 {
@@ -166,8 +174,6 @@ static void read_journal(struct settings *s, struct problems *p)
 
 static void warn_of_gaps(const struct settings *s, struct problems *p)
 {
-	if (s->config.admin)
-		problem_warn(p, s->config.admin, "no port is opened: this version has none");
 	if (!s->ndestinations)
 		problem_warn(p, yaml_root(s->yaml), "no destinations: events go nowhere");
 	else if (s->rules && !rules_count(s->rules))
@@ -189,6 +195,7 @@ struct settings *settings_load(const char *path, struct problems *p)
 		source_options_check(&s->source,
 				     s->config.source ? s->config.source : yaml_root(yaml), p);
 	read_journal(s, p);
+	read_admin(s, p);
 	read_destinations(s, p);
 	s->rules = rules_load(s->config.rules, s->destination_names, p);
 	if (p->n) {
@@ -199,7 +206,7 @@ struct settings *settings_load(const char *path, struct problems *p)
 	return s;
 }
 
-struct settings *settings_load_journal(const char *path, struct problems *p)
+struct settings *settings_load_part(const char *path, enum settings_part part, struct problems *p)
 {
 	struct problems found = {0};
 	struct yaml *yaml = yaml_load_on(path, &found);
@@ -213,6 +220,8 @@ struct settings *settings_load_journal(const char *path, struct problems *p)
 	config_read(yaml, &s->config, &found);
 	size_t before = problems_count(&found);
 	read_journal(s, &found);
+	if (part == SETTINGS_ADMIN)
+		read_admin(s, &found);
 	if (problems_count(&found) == before) {
 		problems_release(&found);
 		return s;
@@ -236,6 +245,7 @@ void settings_free(struct settings *s)
 	}
 	free(s->destinations);
 	free(s->destination_names);
+	admin_options_release(&s->admin);
 	journal_options_release(&s->journal);
 	source_options_release(&s->source);
 	config_release(&s->config);
@@ -257,6 +267,8 @@ static struct option *whole_table(void)
 			table[i].section = source_option_table;
 		else if (!strcmp(table[i].name, "journal"))
 			table[i].section = journal_option_table;
+		else if (!strcmp(table[i].name, "admin"))
+			table[i].section = admin_option_table;
 	}
 	return table;
 }

@@ -6,6 +6,7 @@
 #ifndef RELAY_SETTINGS_H
 #define RELAY_SETTINGS_H
 
+#include "relay/admin/admin.h"
 #include "relay/config/config.h"
 #include "relay/delivery/delivery.h"
 #include "relay/source/source.h"
@@ -25,19 +26,22 @@ struct settings {
 	struct config config;
 	struct source_options source;
 	struct journal_options journal;
+	struct admin_options admin;
 	struct destination_settings *destinations;
 	size_t ndestinations;
 	const char **destination_names; /* NULL-terminated; the rules' numbering */
 	struct rules *rules;
-	struct sockaddr_storage own[64]; /* what the destinations will listen on */
+	struct sockaddr_storage own[64]; /* what admin and the destinations will listen on */
 	size_t nown;
 };
 
 /* NULL with problems added; warnings may be added to p in any case. */
 struct settings *settings_load(const char *path, struct problems *p);
-/* For who only reads the journal: its section must be right, and only it and the outermost map are
- * filled in. What else is wrong, or is not in this environment, does not matter. p starts empty. */
-struct settings *settings_load_journal(const char *path, struct problems *p);
+/* For who only reads the journal, or only asks the running relay: these sections must be right, and
+ * only they and the outermost map are filled in. What else is wrong, or is not in this environment,
+ * does not matter. p starts empty. */
+enum settings_part { SETTINGS_JOURNAL, SETTINGS_ADMIN /* and the journal's file */ };
+struct settings *settings_load_part(const char *path, enum settings_part part, struct problems *p);
 void settings_free(struct settings *s); /* NULL is allowed */
 
 /* The reference of all settings, and one JSON Schema for the whole file. */

@@ -5,6 +5,7 @@
 #include "relay/admin/server.h"
 
 #include <arpa/inet.h>
+#include <assert.h>
 #include <errno.h>
 #include <microhttpd.h>
 #include <stdlib.h>
@@ -67,6 +68,13 @@ static struct collected *begin(struct server *s, struct MHD_Connection *c)
 	return r;
 }
 
+void server_reply_header(struct server_reply *r, const char *name, const char *value)
+{
+	assert(r->nheaders < SERVER_HEADERS);
+	r->headers[r->nheaders][0] = name;
+	r->headers[r->nheaders++][1] = value;
+}
+
 static enum MHD_Result send_reply(struct MHD_Connection *c, const struct server_reply *reply)
 {
 	struct MHD_Response *response = MHD_create_response_from_buffer(
@@ -76,19 +84,21 @@ static enum MHD_Result send_reply(struct MHD_Connection *c, const struct server_
 	MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 				reply->content_type ? reply->content_type
 						    : "text/plain; charset=utf-8");
-	if (reply->retry_after)
-		MHD_add_response_header(response, MHD_HTTP_HEADER_RETRY_AFTER, reply->retry_after);
+	for (size_t i = 0; i < reply->nheaders; i++)
+		MHD_add_response_header(response, reply->headers[i][0], reply->headers[i][1]);
 	enum MHD_Result sent = MHD_queue_response(
 		c, reply->status ? (unsigned)reply->status : MHD_HTTP_OK, response);
 	MHD_destroy_response(response);
 	return sent;
 }
 
-static enum MHD_Result refuse(struct MHD_Connection *c, int status)
+static enum MHD_Result refuse(const struct server *s, struct MHD_Connection *c, int status)
 {
 	struct server_reply reply = {.status = status, .body = BUF_INIT(256)};
-	buf_adds(&reply.body, status == MHD_HTTP_BAD_REQUEST ? "the body's length is ambiguous\n"
-							     : "the body is too long\n");
+	const char *why = status == MHD_HTTP_BAD_REQUEST ? "the body's length is ambiguous"
+							 : "the body is too long";
+	reply.content_type = s->options.json ? "application/json" : NULL;
+	buf_addf(&reply.body, s->options.json ? "{\"error\":\"%s\"}\n" : "%s\n", why);
 	enum MHD_Result sent = send_reply(c, &reply);
 	buf_release(&reply.body);
 	return sent;
@@ -121,7 +131,7 @@ static enum MHD_Result on_request(void *arg, struct MHD_Connection *c, const cha
 		return MHD_YES;
 	}
 	if (r->refused)
-		return refuse(c, r->refused);
+		return refuse(s, c, r->refused);
 	struct server_request request = {method, url, r->body.data, r->body.len, c};
 	struct server_reply reply = {.body = BUF_INIT(REPLY_MAX)};
 	s->options.handler(s->options.arg, &request, &reply);
@@ -144,6 +154,11 @@ static void on_end(void *arg, struct MHD_Connection *c, void **state,
 	buf_release(&r->body);
 	free(r);
 	*state = NULL;
+}
+
+bool server_is_built_in(void)
+{
+	return true;
 }
 
 struct server *server_open(const struct server_options *o, struct err *err)

@@ -29,23 +29,30 @@ struct server_request {
 const char *server_header(const struct server_request *r, const char *name);
 const char *server_parameter(const struct server_request *r, const char *name); /* of the query */
 
+#define SERVER_HEADERS 6
 struct server_reply {
-	int status;		  /* 200 when the handler leaves it 0 */
-	const char *content_type; /* constant; NULL: text/plain; charset=utf-8 */
-	const char *retry_after;  /* constant; NULL: none */
-	struct buf body;	  /* empty; 8 MiB at most; released by the server */
-	int delay_ms; /* waits before answering and holds up all other requests: for tests
-			 of impatient callers only */
-	bool drop;    /* closes the connection instead of answering */
+	int status;				/* 200 when the handler leaves it 0 */
+	const char *content_type;		/* constant; NULL: text/plain; charset=utf-8 */
+	const char *headers[SERVER_HEADERS][2]; /* by server_reply_header */
+	size_t nheaders;
+	struct buf body; /* empty; 8 MiB at most; released by the server */
+	int delay_ms;	 /* waits before answering and holds up all other requests: for tests
+			    of impatient callers only */
+	bool drop;	 /* closes the connection instead of answering */
 };
+/* Constants; SERVER_HEADERS of them at most. */
+void server_reply_header(struct server_reply *r, const char *name, const char *value);
+
 typedef void server_handler(void *arg, const struct server_request *r, struct server_reply *ret);
 
 struct server_options {
 	const char *listen; /* "127.0.0.1:8077", "[::1]:0"; port 0: a free one */
 	size_t body_max;    /* a longer body is answered with 413 */
+	bool json;	    /* the server's own refusals are {"error": …}, not text */
 	server_handler *handler;
 	void *arg;
 };
+bool server_is_built_in(void); /* else server_open fails and says so */
 struct server *server_open(const struct server_options *o, struct err *err);
 uint16_t server_port(const struct server *s);
 void server_close(

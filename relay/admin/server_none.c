@@ -1,11 +1,23 @@
 /* Built where libmicrohttpd is missing: says so when asked for. */
 #include "relay/admin/server.h"
 
+bool server_is_built_in(void)
+{
+	return false;
+}
+
 struct server *server_open(const struct server_options *o, struct err *err)
 {
 	(void)o;
 	err_set(err, ERR_USAGE, "not built in: this relay was built without libmicrohttpd");
 	return NULL;
+}
+
+void server_reply_header(struct server_reply *r, const char *name, const char *value)
+{
+	(void)r;
+	(void)name;
+	(void)value;
 }
 
 const char *server_header(const struct server_request *r, const char *name)

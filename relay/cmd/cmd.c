@@ -60,13 +60,25 @@ bool cmd_wants_json(const struct args *a)
 	return arg_given(a, "json") || !isatty(STDOUT_FILENO);
 }
 
-struct settings *cmd_settings(const struct args *a, bool whole)
+static const char *config_path(const struct args *a)
+{
+	const char *path = arg_value(a, "config");
+	return path ? path : "relay.yaml";
+}
+
+struct settings *cmd_settings(const struct args *a)
 {
 	struct problems problems = {0};
-	const char *path = arg_value(a, "config");
-	path = path ? path : "relay.yaml";
-	struct settings *s =
-		whole ? settings_load(path, &problems) : settings_load_journal(path, &problems);
+	struct settings *s = settings_load(config_path(a), &problems);
+	problems_print(&problems, stderr);
+	problems_release(&problems);
+	return s;
+}
+
+struct settings *cmd_settings_part(const struct args *a, enum settings_part part)
+{
+	struct problems problems = {0};
+	struct settings *s = settings_load_part(config_path(a), part, &problems);
 	problems_print(&problems, stderr);
 	problems_release(&problems);
 	return s;

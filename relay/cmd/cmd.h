@@ -56,8 +56,9 @@ int cmd_fail(const struct command *c, const struct err *err);
 /* --json, or standard output is no terminal. */
 bool cmd_wants_json(const struct args *a);
 
-/* Reads the settings named by --config: as a whole, or for the journal only (settings.h). What is
- * wrong is printed to stderr, and then NULL comes back; so are warnings. */
-struct settings *cmd_settings(const struct args *a, bool whole);
+/* Reads the settings named by --config, or a part of them (settings.h). What is wrong is printed to
+ * stderr, and then NULL comes back; so are warnings. */
+struct settings *cmd_settings(const struct args *a);
+struct settings *cmd_settings_part(const struct args *a, enum settings_part part);
 
 #endif

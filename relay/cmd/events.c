@@ -48,7 +48,7 @@ struct opened {
 
 static int open_store(struct opened *ret, const struct args *a, struct err *err)
 {
-	ret->settings = cmd_settings(a, false);
+	ret->settings = cmd_settings_part(a, SETTINGS_JOURNAL);
 	if (!ret->settings)
 		return err_set(err, ERR_CONFIG, "the configuration cannot be used");
 	const struct journal_options *j = &ret->settings->journal;

@@ -154,7 +154,8 @@ static void wait_for_signal(void)
 
 static int serve(struct receiver *r, const char *listen, struct err *err)
 {
-	struct server_options o = {listen, BODY_MAX, answer, r};
+	struct server_options o = {
+		.listen = listen, .body_max = BODY_MAX, .handler = answer, .arg = r};
 	sigset_t set;
 	sigemptyset(&set);
 	sigaddset(&set, SIGTERM);

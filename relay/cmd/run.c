@@ -68,7 +68,7 @@ static int run(const struct command *self, const struct args *a)
 	if (name && !log_level_parse(name, &level))
 		return cmd_usage(self, "--log-level is debug, info, warn or error, not \"%s\"",
 				 name);
-	struct settings *s = cmd_settings(a, true);
+	struct settings *s = cmd_settings(a);
 	if (!s)
 		return EXIT_BAD_CONFIG;
 	log_set_level(name ? level : (enum log_level)s->config.log_level);

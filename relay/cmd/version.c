@@ -1,6 +1,7 @@
 /* relay version — this version, and what it was built with. */
 #include <string.h>
 
+#include "relay/admin/server.h"
 #include "relay/base/json.h"
 #include "relay/cmd/cmd.h"
 
@@ -27,7 +28,7 @@ static int run(const struct command *self, const struct args *a)
 		fputs("],\"journals\":[", stdout);
 		for (size_t i = 0; store_types[i]; i++)
 			printf("%s\"%s\"", i ? "," : "", store_types[i]->name);
-		puts("]}");
+		printf("],\"admin\":%s}\n", server_is_built_in() ? "true" : "false");
 		return EXIT_OK;
 	}
 	printf("relay %s\ntransports:", RELAY_VERSION);
@@ -37,5 +38,7 @@ static int run(const struct command *self, const struct args *a)
 	for (size_t i = 0; store_types[i]; i++)
 		printf(" %s", store_types[i]->name);
 	puts("");
+	if (!server_is_built_in())
+		puts("not built in: the admin API and relay receive (libmicrohttpd)");
 	return EXIT_OK;
 }

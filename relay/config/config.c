@@ -31,7 +31,7 @@ const struct option config_options[] = {
 	{"journal", OPT_NODE, offsetof(struct config, journal),
 	 .help = "where events are kept until they are delivered"},
 	{"admin", OPT_NODE, offsetof(struct config, admin),
-	 .help = "not in this version: HTTP port for health, metrics and control"},
+	 .help = "HTTP port for health, metrics and status; without this section none is opened"},
 	{"destinations", OPT_NODE, offsetof(struct config, destinations),
 	 .help = "where events can go, by a name of your choice"},
 	{"rules", OPT_NODE, offsetof(struct config, rules), .help = "which events go where"},

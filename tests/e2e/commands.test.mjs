@@ -109,11 +109,22 @@ test('check warns of rules that are surely not meant so', (t) => {
   assert.match(r.stderr, /"recipient\.faild" .*did you mean "recipient\.failed"/);
 });
 
-test('check warns of admin, which this version does not have', (t) => {
+test('an admin port for other machines must be meant', (t) => {
   const place = new Place(t);
-  const r = command(['check', place.write('a.yaml', 'source: { api_key: k }\nadmin: { listen: 127.0.0.1:8077 }\n')]);
-  assert.equal(r.status, 0);
-  assert.match(r.stderr, /warning: .*a\.yaml:2:8: admin: /);
+  const check = (admin) => command(['check', place.write('a.yaml', `source: { api_key: k }\nadmin: ${admin}\n`)]);
+  assert.equal(check('{ listen: 127.0.0.1:8077 }').status, 0);
+  const r = check('{ listen: 0.0.0.0:8077 }');
+  assert.equal(r.status, 78);
+  assert.match(r.stderr, /a\.yaml:2:18: admin\.listen: .*insecure: true/);
+  assert.equal(check('{ listen: 0.0.0.0:8077, insecure: true }').status, 0);
+});
+
+test('the admin port and a bus cannot be the same', (t) => {
+  const place = new Place(t);
+  const r = command(['check', place.write('a.yaml',
+    'source: { api_key: k }\nadmin:\ndestinations: { bus: { nng: { listen: tcp://127.0.0.1:8077 } } }\n')]);
+  assert.equal(r.status, 78);
+  assert.match(r.stderr, /destinations\.bus: listens on an address that is taken already/);
 });
 
 test('options and schema come from the same tables', () => {

@@ -1,0 +1,158 @@
+/* What the page shows, part by part. Labels: kinds and outcomes the program knows, destinations the
+ * configuration names; never an id from outside. */
+#include "relay/admin/metrics.h"
+
+#include <stdlib.h>
+
+#include "relay/admin/admin.h"
+#include "relay/base/mem.h"
+
+void metrics_relay(const struct admin_view *v, struct buf *out)
+{
+	const char *name = "relay_events_total";
+
+	metrics_family(out, "relay_build_info", "gauge", "Always 1; the label tells the version.");
+	metrics_count(out, "relay_build_info", METRICS_LABELS({"version", v->version}), 1);
+	metrics_single(out, "relay_uptime_seconds", "gauge", "Since the relay started.",
+		       (double)(v->now.mono_ms - v->started_ms) / 1000);
+	metrics_histogram(
+		out, "relay_loop_seconds", "How long single calls held the loop thread.",
+		&(struct metrics_histogram){v->loop->calls, LOOP_BUCKETS, 2, v->loop->total_us});
+	metrics_family(out, name, "counter", "Events committed, by type.");
+	for (size_t i = 0; i < EVENT_TYPES; i++)
+		metrics_count(out, name, METRICS_LABELS({"type", event_types[i]}), v->events[i]);
+	metrics_count(out, name, METRICS_LABELS({"type", "other"}), v->events[EVENT_TYPES]);
+}
+
+static void requests(const struct source_totals *t, struct buf *out)
+{
+	const char *name = "relay_source_requests_total";
+
+	metrics_family(out, name, "counter", "Requests answered by the API, by what came.");
+	for (size_t k = 0; k < REQUEST_KINDS; k++)
+		for (size_t a = 0; a < ANSWER_KINDS; a++)
+			metrics_count(out, name,
+				      METRICS_LABELS({"kind", request_names[k]},
+						     {"outcome", answer_names[a]}),
+				      t->answers[k][a]);
+}
+
+void metrics_source(const struct admin_view *v, struct buf *out)
+{
+	struct source_status s;
+	struct source_totals t;
+
+	source_status(v->source, &s);
+	source_totals(v->source, &t);
+	requests(&t, out);
+	metrics_single(out, "relay_source_refusals_total", "counter",
+		       "Answers that said to wait (429, or 503 with Retry-After).",
+		       (double)s.refusals);
+	metrics_single(out, "relay_source_failures_total", "counter",
+		       "Requests that will be repeated.", (double)s.failures);
+	metrics_single(out, "relay_source_pages_total", "counter", "Pages of recipients read.",
+		       (double)s.pages);
+	metrics_single(out, "relay_source_unchanged_pages_total", "counter",
+		       "Pages known by their bytes and not parsed.", (double)s.unchanged_pages);
+	metrics_single(out, "relay_source_rows_total", "counter", "Rows of recipients parsed.",
+		       (double)s.rows);
+	metrics_single(out, "relay_source_sweeps_total", "counter", "Complete sweeps.",
+		       (double)s.sweeps);
+	metrics_single(out, "relay_source_broadcasts", "gauge", "Broadcasts followed.",
+		       (double)s.followed);
+	metrics_single(out, "relay_source_rows_held", "gauge", "Rows held in memory.",
+		       (double)s.rows_held);
+	metrics_single(out, "relay_source_held_bytes", "gauge", "Memory of the rows held.",
+		       (double)s.held_bytes);
+	metrics_single(out, "relay_source_in_flight", "gauge", "Requests under way.",
+		       (double)s.in_flight);
+	metrics_single(out, "relay_source_down", "gauge",
+		       "1 while nothing usable comes from the API.", s.down);
+	metrics_single(out, "relay_source_limit_per_second", "gauge",
+		       "Requests allowed by source.rate_limit; 0: not limited.", t.rate_limit / 60);
+	metrics_single(out, "relay_source_budget_requests", "gauge",
+		       "Requests that may be made at once.", t.left);
+}
+
+void metrics_journal(const struct admin_view *v, struct buf *out)
+{
+	struct journal_stats s;
+
+	journal_stats(v->journal, &s);
+	metrics_single(out, "relay_journal_latest_sequence", "gauge",
+		       "Sequence of the last event committed.", (double)journal_latest(v->journal));
+	metrics_single(out, "relay_journal_oldest_sequence", "gauge",
+		       "Sequence of the oldest event held.", (double)journal_oldest(v->journal));
+	metrics_single(out, "relay_journal_batches_total", "counter",
+		       "Batches committed; several may share one commit.", (double)s.batches);
+	metrics_single(out, "relay_journal_full", "gauge",
+		       "1 while polling pauses because the journal takes no more.",
+		       v->journal_full);
+	metrics_histogram(out, "relay_journal_commit_seconds", "How long commits took.",
+			  &(struct metrics_histogram){s.took, JOURNAL_BUCKETS, 128, s.took_us});
+}
+
+enum {
+	SENT_TOTAL,
+	AGAIN,
+	REFUSED_TOTAL,
+	FLYING,
+	RETRYING,
+	WAITING,
+	PARKED,
+	BEHIND,
+	DISABLED,
+	COLUMNS
+};
+
+static const struct {
+	const char *name, *type, *help;
+} columns[COLUMNS] = {
+	[SENT_TOTAL] = {"relay_destination_sent_total", "counter", "Events the destination took."},
+	[AGAIN] = {"relay_destination_tried_again_total", "counter",
+		   "Attempts that failed for now."},
+	[REFUSED_TOTAL] = {"relay_destination_refused_total", "counter",
+			   "Attempts that were refused for good."},
+	[FLYING] = {"relay_destination_in_flight", "gauge", "Events sent and not answered yet."},
+	[RETRYING] = {"relay_destination_retrying", "gauge",
+		      "Events that wait for their next attempt."},
+	[WAITING] = {"relay_destination_waiting", "gauge",
+		     "Events behind a retry of the same recipient."},
+	[PARKED] = {"relay_destination_parked", "gauge", "Events that need a person."},
+	[BEHIND] = {"relay_destination_behind_events", "gauge",
+		    "Events journaled since its cursor's; not all of them need be for it."},
+	[DISABLED] = {"relay_destination_disabled", "gauge", "1 while nothing is sent to it."},
+};
+
+static void read_columns(const struct delivery_status *s, int64_t latest, double ret[COLUMNS])
+{
+	ret[SENT_TOTAL] = (double)s->sent;
+	ret[AGAIN] = (double)s->tried_again;
+	ret[REFUSED_TOTAL] = (double)s->refused;
+	ret[FLYING] = (double)s->in_flight;
+	ret[RETRYING] = (double)s->retrying;
+	ret[WAITING] = (double)s->waiting;
+	ret[PARKED] = (double)s->parked;
+	ret[BEHIND] = (double)(latest - s->position);
+	ret[DISABLED] = s->state != DESTINATION_ENABLED;
+}
+
+void metrics_destinations(const struct admin_view *v, struct buf *out)
+{
+	struct delivery_status *s = xcalloc(ADMIN_DESTINATIONS_MAX, sizeof *s);
+	double(*values)[COLUMNS] = xcalloc(ADMIN_DESTINATIONS_MAX, sizeof *values);
+	size_t n = delivery_status(v->delivery, s, ADMIN_DESTINATIONS_MAX);
+
+	for (size_t i = 0; i < n; i++)
+		read_columns(&s[i], journal_latest(v->journal), values[i]);
+	for (size_t c = 0; c < COLUMNS; c++) {
+		metrics_family(out, columns[c].name, columns[c].type, columns[c].help);
+		for (size_t i = 0; i < n; i++)
+			metrics_value(out, columns[c].name,
+				      METRICS_LABELS({"destination", s[i].name},
+						     {"type", s[i].transport}),
+				      values[i][c]);
+	}
+	free(values);
+	free(s);
+}
