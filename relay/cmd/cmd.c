@@ -7,7 +7,7 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-	&cmd_run,    &cmd_check,     &cmd_init,	   &cmd_options, &cmd_schema,
+	&cmd_run,    &cmd_check,     &cmd_init,	   &cmd_options, &cmd_schema, &cmd_status,
 	&cmd_events, &cmd_subscribe, &cmd_receive, &cmd_version, NULL,
 };
 

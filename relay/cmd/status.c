@@ -1,0 +1,193 @@
+/* relay status — what the running relay knows and does, from its admin API. */
+#include <inttypes.h>
+#include <string.h>
+
+#include "relay/base/json.h"
+#include "relay/cmd/ask.h"
+#include "relay/cmd/cmd.h"
+
+#define ANSWER_MAX (8 << 20)
+#define SPAN_TEXT  28
+
+static int run(const struct command *self, const struct args *a);
+
+static const struct flag flags[] = {FLAG_CONFIG, FLAG_JSON, {0}};
+
+const struct command cmd_status = {
+	.name = "status",
+	.operands = "",
+	.summary = "what the running relay follows, how far it is, and what it waits for",
+	.example = "  relay status -c relay.yaml\n"
+		   "  relay status --json | jq '.broadcasts[] | {id, known_until, last_plan_why}'",
+	.flags = flags,
+	.run = run,
+};
+
+static const char *text_of(const struct json *o, const char *key)
+{
+	const char *s = json_string(json_get(o, key));
+	return s && *s ? s : "-";
+}
+
+static int64_t int_of(const struct json *o, const char *key)
+{
+	int64_t n;
+	return json_int(json_get(o, key), &n) ? n : 0;
+}
+
+/* "850ms", "12s", "5m", "3h", "2d": the largest unit that leaves at least 1. */
+static const char *span(char ret[SPAN_TEXT], int64_t ms)
+{
+	static const struct {
+		int64_t ms;
+		const char *unit;
+	} units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
+	size_t i = 0;
+	while (i < 4 && ms < units[i].ms)
+		i++;
+	snprintf(ret, SPAN_TEXT, "%" PRId64 "%s", ms < 0 ? 0 : ms / units[i].ms, units[i].unit);
+	return ret;
+}
+
+/* "12s ago", as of the relay's own clock; "-": no date. */
+static const char *age(char ret[SPAN_TEXT], const struct json *o, const char *key, int64_t now_ms)
+{
+	const char *text = json_string(json_get(o, key));
+	int64_t ms;
+	if (!text || !date_parse(text, strlen(text), &ms))
+		return "-";
+	span(ret, now_ms - ms);
+	strncat(ret, " ago", SPAN_TEXT - 1 - strlen(ret));
+	return ret;
+}
+
+/* Names come from outside: what could move the cursor or colour the terminal becomes "?". */
+static void print_safe(const char *text)
+{
+	for (; *text; text++)
+		putchar((unsigned char)*text < ' ' || *text == 127 ||
+					((unsigned char)*text == 0xc2 &&
+					 (unsigned char)text[1] < 0xa0)
+				? '?'
+				: *text);
+}
+
+static void print_budget(const struct json *source)
+{
+	int64_t limit = int_of(source, "rate_limit_per_minute"),
+		silence = int_of(source, "silence_ms");
+	char text[SPAN_TEXT];
+	printf("budget   %" PRId64 " requests in the last minute",
+	       int_of(source, "requests_last_minute"));
+	if (limit)
+		printf(" of %" PRId64 ", %" PRId64 " may be made at once", limit,
+		       int_of(source, "budget_left"));
+	else
+		fputs(", not limited", stdout);
+	if (silence)
+		printf("; the API asked for silence: %s more", span(text, silence));
+	putchar('\n');
+}
+
+static void print_overall(const struct json *v)
+{
+	const struct json *source = json_get(v, "source"), *journal = json_get(v, "journal");
+	const char *why = json_string(json_get(source, "why"));
+	char up[SPAN_TEXT];
+	printf("relay    %s, version %s, up %s", text_of(v, "health"), text_of(v, "version"),
+	       span(up, int_of(v, "uptime_ms")));
+	if (why) {
+		fputs(": ", stdout);
+		print_safe(why);
+	}
+	printf("\njournal  last event %" PRId64 ", %.1f MB\n", int_of(journal, "latest"),
+	       (double)int_of(journal, "bytes") / 1e6);
+	print_budget(source);
+}
+
+static void print_due(const struct json *due)
+{
+	const struct json *d = json_first(due);
+	if (!d)
+		putchar('-');
+	for (bool first = true; d; d = json_next(d), first = false) {
+		int64_t n = 0;
+		json_int(d, &n);
+		printf("%s%" PRId64 " ", first ? "" : ", ", n);
+		print_safe(json_key(d));
+	}
+}
+
+static void print_broadcast(const struct json *b, int64_t now_ms)
+{
+	char next[SPAN_TEXT], known[SPAN_TEXT], swept[SPAN_TEXT];
+	printf("\n%s  ", text_of(b, "id"));
+	print_safe(text_of(b, "name"));
+	printf("  %s\n", text_of(b, "status"));
+	printf("  held   %" PRId64 " rows%s, order: %s\n", int_of(b, "rows_held"),
+	       json_bool(json_get(b, "baseline_done"), true) ? "" : ", first sweep under way",
+	       text_of(b, "order"));
+	printf("  plan   %s (%s), next visit in %s\n", text_of(b, "last_plan"),
+	       text_of(b, "last_plan_why"), span(next, int_of(b, "next_visit_ms")));
+	printf("  known  until %s, last whole sweep %s, due: ",
+	       age(known, b, "known_until", now_ms), age(swept, b, "last_sweep", now_ms));
+	print_due(json_get(b, "due"));
+	putchar('\n');
+}
+
+static void print_destination(const struct json *d)
+{
+	printf("%-16s %-8s %-9s %8" PRId64 " %8" PRId64 " %8" PRId64 " %8" PRId64 "\n",
+	       text_of(d, "name"), text_of(d, "type"), text_of(d, "state"), int_of(d, "behind"),
+	       int_of(d, "in_flight"), int_of(d, "retrying") + int_of(d, "waiting"),
+	       int_of(d, "parked"));
+}
+
+static void print_status(const struct json *v)
+{
+	const char *time = text_of(v, "time");
+	int64_t now_ms = 0;
+	date_parse(time, strlen(time), &now_ms);
+	print_overall(v);
+	const struct json *d = json_first(json_get(v, "destinations"));
+	if (d)
+		printf("\n%-16s %-8s %-9s %8s %8s %8s %8s\n", "destination", "type", "state",
+		       "behind", "sending", "retrying", "parked");
+	for (; d; d = json_next(d))
+		print_destination(d);
+	for (const struct json *b = json_first(json_get(v, "broadcasts")); b; b = json_next(b))
+		print_broadcast(b, now_ms);
+	if (int_of(v, "broadcasts_left_out"))
+		printf("\nand %" PRId64 " broadcasts more\n", int_of(v, "broadcasts_left_out"));
+}
+
+static int show(const struct command *self, const struct args *a, const struct buf *answer)
+{
+	struct err err = {0};
+	if (cmd_wants_json(a)) {
+		fwrite(answer->data, 1, answer->len, stdout);
+		return EXIT_OK;
+	}
+	struct json_doc *doc = json_doc_new();
+	const struct json *v = json_parse(doc, answer->data, answer->len, JSON_DEPTH, &err);
+	if (v)
+		print_status(v);
+	else
+		err_wrap(&err, "the relay's answer");
+	json_doc_free(doc);
+	return v ? EXIT_OK : cmd_fail(self, &err);
+}
+
+static int run(const struct command *self, const struct args *a)
+{
+	struct buf answer = BUF_INIT(ANSWER_MAX);
+	struct err err = {0};
+	struct settings *s = cmd_settings_part(a, SETTINGS_ADMIN);
+	if (!s)
+		return EXIT_BAD_CONFIG;
+	int failed = ask_relay(s, "/api/v1/status", &answer, &err);
+	int status = failed ? cmd_fail(self, &err) : show(self, a, &answer);
+	settings_free(s);
+	buf_release(&answer);
+	return status;
+}
