@@ -8,6 +8,7 @@
 
 #include "examples/invent-sim/campaign.h"
 #include "examples/invent-sim/fault.h"
+#include "examples/invent-sim/values.h"
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
 
@@ -109,54 +110,13 @@ static void print_help(void)
 	     "  invent-sim --recipients 2000 --ramp 20s --hold --fault 500,p=0.02");
 }
 
-static bool read_number(const char *text, uint64_t max, uint64_t *ret)
-{
-	char *end;
-	unsigned long long n = strtoull(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || *end || n > max)
-		return false;
-	*ret = n;
-	return true;
-}
-
-static bool read_u32(const char *text, uint32_t max, uint32_t *ret)
-{
-	uint64_t n;
-
-	if (!read_number(text, max, &n))
-		return false;
-	*ret = (uint32_t)n;
-	return true;
-}
-
-static bool read_duration(const char *text, int64_t *ret_ms)
-{
-	static const struct {
-		const char *unit;
-		int64_t ms;
-	} units[] = {{"ms", 1}, {"s", 1000}, {"m", 60000}, {"h", 3600000}, {"d", 86400000}};
-	char *end;
-	unsigned long long n = strtoull(text, &end, 10);
-
-	if (*text < '0' || *text > '9' || n > 1000000000000ULL)
-		return false;
-	for (size_t i = 0; i < sizeof units / sizeof *units; i++) {
-		if (strcmp(units[i].unit, end))
-			continue;
-		*ret_ms = (int64_t)n * units[i].ms;
-		return true;
-	}
-	return false;
-}
-
 static bool read_listen(struct settings *s, const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	const char *host = *text == '[' ? text + 1 : text;
 	uint32_t port;
 
-	if (!colon || !read_u32(colon + 1, 65535, &port))
+	if (!colon || !value_u32(colon + 1, 65535, &port))
 		return false;
 	size_t len = (size_t)(colon - host) - (*text == '[');
 	if (len >= sizeof s->host)
@@ -183,7 +143,7 @@ static bool read_broadcast(struct settings *s, char *text)
 	b.id = strsep(&text, ":");
 	const char *recipients = strsep(&text, ":");
 	b.kind = text;
-	if (!*b.id || !recipients || !read_u32(recipients, RECIPIENTS_MAX, &b.recipients))
+	if (!*b.id || !recipients || !value_u32(recipients, RECIPIENTS_MAX, &b.recipients))
 		return false;
 	s->list = mem_grow(s->list, s->n, &s->cap, sizeof *s->list);
 	s->list[s->n++] = b;
@@ -212,14 +172,14 @@ static bool read_speed(struct settings *s, const char *text)
 static int take_number(struct settings *s, int id, const char *value)
 {
 	switch (id) {
-	case OPT_SEED: return read_number(value, UINT64_MAX, &s->model.seed);
-	case OPT_BROADCASTS: return read_u32(value, UINT16_MAX, &s->broadcasts);
-	case OPT_RECIPIENTS: return read_u32(value, RECIPIENTS_MAX, &s->recipients);
-	case OPT_RATE_LIMIT: return read_u32(value, 1000000, &s->model.rate_limit);
-	case OPT_START: return read_duration(value, &s->start_ms);
-	case OPT_STAGGER: return read_duration(value, &s->stagger_ms);
-	case OPT_RAMP: return read_duration(value, &s->model.ramp_ms);
-	case OPT_UNTIL: return read_duration(value, &s->model.until_ms);
+	case OPT_SEED: return value_number(value, UINT64_MAX, &s->model.seed);
+	case OPT_BROADCASTS: return value_u32(value, UINT16_MAX, &s->broadcasts);
+	case OPT_RECIPIENTS: return value_u32(value, RECIPIENTS_MAX, &s->recipients);
+	case OPT_RATE_LIMIT: return value_u32(value, 1000000, &s->model.rate_limit);
+	case OPT_START: return value_duration(value, &s->start_ms);
+	case OPT_STAGGER: return value_duration(value, &s->stagger_ms);
+	case OPT_RAMP: return value_duration(value, &s->model.ramp_ms);
+	case OPT_UNTIL: return value_duration(value, &s->model.until_ms);
 	case OPT_SPEED: return read_speed(s, value);
 	default: return -1;
 	}

@@ -62,7 +62,8 @@ struct model {
 	struct sim_counts counts;
 };
 
-struct broadcast *model_broadcast(const struct model *m, const char *id); /* NULL: none */
+struct broadcast *model_broadcast(const struct model *m, const char *id);   /* NULL: none */
+void broadcast_status(struct broadcast *b, enum status status, int64_t at); /* changes to it */
 bool model_change_row(struct model *m, struct broadcast *b, uint32_t row, enum sim_what what,
 		      bool rises);
 
