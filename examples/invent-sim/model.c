@@ -125,6 +125,7 @@ static bool change_row(struct model *m, struct broadcast *b, uint32_t row, const
 		return false;
 	if (!c->natural)
 		touch(m, b, row);
+	counters_before(m, b, c->at);
 	if (b->flags[row] & TOUCHED)
 		history_add(&m->history, history_key(b, row),
 			    (struct entry){.at = c->at,
@@ -198,6 +199,7 @@ static void start(struct model *m, struct broadcast *b, int64_t at)
 	b->flags = xcalloc(n + 1ULL, sizeof *b->flags);
 	b->shown = xcalloc(n + 1ULL, sizeof *b->shown);
 	b->updated = xcalloc(n + 1ULL, sizeof *b->updated);
+	b->old_counts = counters_new(&m->counters);
 	b->started_ms = at;
 	broadcast_status(b, b->campaign.kind->transactional ? ACTIVE : SENDING, at);
 	b->pending = n;
@@ -224,6 +226,12 @@ static void add_row(struct model *m, struct broadcast *b, struct change *c)
 	queue_row(m, b, row + 1);
 }
 
+static void count_click(const struct model *m, struct broadcast *b, int64_t at)
+{
+	counters_before(m, b, at);
+	b->counts[SIM_CLICKED]++;
+}
+
 /* Does what the first of the queue says, and puts the row's next change in its place. */
 static void step(struct model *m, struct due d)
 {
@@ -247,7 +255,7 @@ static void step(struct model *m, struct due d)
 	if (c.what == SIM_ADDED)
 		add_row(m, b, &c);
 	else if (c.what == SIM_CLICKED)
-		b->counts[SIM_CLICKED]++;
+		count_click(m, b, d.at);
 	else
 		change_row(m, b, d.row, &c);
 }

@@ -57,6 +57,20 @@ enum sim_order {
 };
 int sim_order_number(const char *name); /* none, id, created, …; -1: no such order */
 
+/* What the counters in the broadcast list say. */
+enum sim_counters_mood {
+	SIM_COUNTERS_EXACT,
+	SIM_COUNTERS_LAG,    /* what was true lag_ms ago, to a thirty-second of it */
+	SIM_COUNTERS_STUCK,  /* what was true after the first minute of sending */
+	SIM_COUNTERS_WRONG,  /* each is off by a number or a factor that follows from the seed */
+	SIM_COUNTERS_ABSENT, /* nothing: there are no such members */
+};
+struct sim_counters {
+	enum sim_counters_mood mood;
+	int64_t lag_ms;
+};
+bool sim_counters_parse(struct sim_counters *ret, const char *text); /* exact, lag=30s, stuck … */
+
 struct sim_broadcast {
 	const char *id;	  /* NULL: bc_1, bc_2 … */
 	const char *org;  /* NULL: the main organization */
@@ -78,6 +92,7 @@ struct model_options {
 	int64_t ramp_ms;      /* from the first send to the last */
 	int64_t until_ms;     /* from the epoch: nothing happens later; 0: no end */
 	enum sim_order order;
+	struct sim_counters counters;
 	bool along_ramp;     /* rows are created as they are sent to, not all at the start */
 	unsigned rate_limit; /* requests a client may make in any 60 s; 0: no limit */
 	bool retry_after;    /* its 429 says how long to wait */

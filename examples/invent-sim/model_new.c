@@ -84,6 +84,7 @@ struct model *model_new(const struct model_options *o, struct err *err)
 	m->key = xstrdup(o->key);
 	copy_sub_orgs(m, o->sub_orgs);
 	m->order = o->order;
+	m->counters = o->counters;
 	m->retry_after = o->retry_after;
 	m->next_tokens = o->next_tokens;
 	m->limit.max = o->rate_limit;
@@ -102,6 +103,7 @@ static void release_broadcast(struct broadcast *b)
 	free(b->id);
 	free(b->org);
 	free(b->name);
+	free(b->old_counts);
 	free(b->flags);
 	free(b->shown);
 	free(b->updated);

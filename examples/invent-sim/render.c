@@ -221,7 +221,7 @@ void render_row(struct buf *out, const struct model *m, const struct broadcast *
 
 /* ---- a broadcast */
 
-static void put_counters(struct buf *out, const struct broadcast *b)
+static void put_counters(struct buf *out, const struct model *m, const struct broadcast *b)
 {
 	static const struct {
 		const char *key;
@@ -239,12 +239,16 @@ static void put_counters(struct buf *out, const struct broadcast *b)
 		{",\"unsubscribed_count\":", SIM_UNSUBSCRIBED},
 	};
 
+	uint64_t counts[SIM_WHATS];
+
+	if (!counters_shown(m, b, counts))
+		return;
 	put_number(out, ",\"contacts_count\":", b->campaign.recipients);
 	for (size_t i = 0; i < sizeof counters / sizeof *counters; i++)
-		put_number(out, counters[i].key, b->counts[counters[i].what]);
+		put_number(out, counters[i].key, counts[counters[i].what]);
 }
 
-static void put_templates(struct buf *out, const struct broadcast *b)
+static void put_templates(struct buf *out, const struct model *m, const struct broadcast *b)
 {
 	char id[ID_TEXT];
 	bool first = true;
@@ -259,7 +263,9 @@ static void put_templates(struct buf *out, const struct broadcast *b)
 		id_text(id, "cnx_", sim_mix64(i + 1));
 		put_text(out, ",\"connection_id\":", id);
 		put_text(out, ",\"integration_id\":", channel_names[i]);
-		put_number(out, ",\"recipients_count\":", rows * b->campaign.recipients / 1000);
+		if (m->counters.mood != SIM_COUNTERS_ABSENT)
+			put_number(out,
+				   ",\"recipients_count\":", rows * b->campaign.recipients / 1000);
 		buf_adds(out, ",\"config\":{},\"error\":null");
 		put_date(out, ",\"created_at\":", b->created_ms);
 		put_date(out, ",\"updated_at\":", b->created_ms);
@@ -279,11 +285,11 @@ void render_broadcast(struct buf *out, const struct model *m, const struct broad
 	put_date(out, ",\"scheduled_at\":", scheduled ? b->campaign.start_ms : DATE_NONE);
 	put_date(out, ",\"started_at\":", b->started_ms);
 	put_date(out, ",\"completed_at\":", b->completed_ms);
-	put_counters(out, b);
+	put_counters(out, m, b);
 	put_text(out, ",\"error_message\":", NULL);
 	put_segments(out, m, 1 + b->number % 2u);
 	buf_adds(out, ",\"send_to_all\":false");
-	put_templates(out, b);
+	put_templates(out, m, b);
 	put_date(out, ",\"created_at\":", b->created_ms);
 	put_date(out, ",\"updated_at\":", b->updated_ms);
 	buf_addc(out, '}');

@@ -5,6 +5,7 @@
 #define INVENT_SIM_STATE_H
 
 #include "examples/invent-sim/campaign.h"
+#include "examples/invent-sim/counters.h"
 #include "examples/invent-sim/fault.h"
 #include "examples/invent-sim/history.h"
 #include "examples/invent-sim/limit.h"
@@ -36,7 +37,8 @@ struct broadcast {
 	unsigned nstatuses;
 	uint32_t added, pending; /* rows listed so far; rows not processed yet */
 	uint64_t counts[SIM_WHATS];
-	uint32_t contacts; /* row r is contact r % contacts */
+	struct old_counts *old_counts; /* NULL: not needed */
+	uint32_t contacts;	       /* row r is contact r % contacts */
 	/* By row, from the start of sending on. */
 	uint16_t *flags, *shown;
 	uint32_t *updated; /* ms since created_ms */
@@ -53,6 +55,7 @@ struct model {
 	struct broadcast *broadcasts;
 	size_t nbroadcasts;
 	enum sim_order order;
+	struct sim_counters counters;
 	bool retry_after, next_tokens;
 	struct queue queue;
 	struct history history;
