@@ -39,9 +39,19 @@ static void put_line(struct buf *out, const struct line *l)
 	buf_adds(out, l->owed ? ",\"owed\":true}\n" : ",\"owed\":false}\n");
 }
 
-static bool has_time(enum sim_what what)
+/* The line of a flag that rose, or of a row that came or went: at what time, and is it one the API
+ * gives? */
+static struct line row_line(const struct ledger *l, const struct broadcast *b, const char *id,
+			    enum sim_what what, int64_t at)
 {
-	return what != SIM_ADDED && what != SIM_PROCESSED && what != SIM_REMOVED;
+	bool flag = what != SIM_ADDED && what != SIM_PROCESSED && what != SIM_REMOVED;
+	int64_t told = flag ? time_shown(l->model, b, l->row, what, at) : DATE_NONE;
+
+	return (struct line){.type = sim_what_names[what],
+			     .b = b,
+			     .recipient = id,
+			     .at = told == DATE_NONE ? at : told,
+			     .timed = told != DATE_NONE};
 }
 
 /* ---- a broadcast's own changes */
@@ -89,14 +99,12 @@ static void put_campaign_row(struct buf *out, const struct ledger *l, const stru
 	campaign_life(&b->campaign, l->row, &life);
 	while ((what = life_next(&life, at, what)) != SIM_WHATS && life.at[what] <= l->until_ms) {
 		at = life.at[what];
-		if (what < SIM_STATES)
-			put_line(out, &(struct line){.type = sim_what_names[what],
-						     .b = b,
-						     .recipient = id,
-						     .at = at,
-						     .timed = has_time(what),
-						     .shown = b->shown[l->row] & FLAG(what),
-						     .owed = true});
+		if (what >= SIM_STATES)
+			continue;
+		struct line line = row_line(l, b, id, what, at);
+		line.shown = b->shown[l->row] & FLAG(what);
+		line.owed = true;
+		put_line(out, &line);
 	}
 }
 
@@ -123,23 +131,20 @@ static bool notices(struct reader *r, const struct entry *e)
 	return true;
 }
 
-static void put_entry(struct buf *out, const struct broadcast *b, const char *id,
-		      const struct entry *e, bool owed)
+static void put_entry(struct buf *out, const struct ledger *l, const struct broadcast *b,
+		      const char *id, const struct entry *e, bool owed)
 {
-	struct line line = {.type = sim_what_names[e->what],
-			    .b = b,
-			    .recipient = id,
-			    .at = e->at,
-			    .timed = has_time((enum sim_what)e->what),
-			    .shown = e->shown,
-			    .owed = owed};
+	struct line line = row_line(l, b, id, (enum sim_what)e->what, e->at);
 
+	line.shown = e->shown;
+	line.owed = owed;
 	if (!e->rises) {
 		if (e->what == SIM_PROCESSED) /* no event says that work began again */
 			return;
 		line.state = line.type;
 		line.type = "reverted";
 		line.timed = false;
+		line.at = e->at;
 	}
 	put_line(out, &line);
 }
@@ -164,7 +169,7 @@ static void put_history_row(struct buf *out, const struct ledger *l, const struc
 		r.removed |= chain[i]->what == SIM_REMOVED;
 	}
 	for (uint32_t i = 0; i < n; i++)
-		put_entry(out, b, id, chain[i], notices(&r, chain[i]));
+		put_entry(out, l, b, id, chain[i], notices(&r, chain[i]));
 	free(chain);
 }
 

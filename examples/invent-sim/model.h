@@ -71,6 +71,13 @@ struct sim_counters {
 };
 bool sim_counters_parse(struct sim_counters *ret, const char *text); /* exact, lag=30s, stuck … */
 
+/* How many of a hundred flags have an _at that is null, earlier than what came before it, or some
+ * hours in the future. */
+struct sim_times {
+	unsigned null, early, future;
+};
+bool sim_times_parse(struct sim_times *ret, const char *text); /* null=10,early=5 */
+
 struct sim_broadcast {
 	const char *id;	  /* NULL: bc_1, bc_2 … */
 	const char *org;  /* NULL: the main organization */
@@ -93,6 +100,7 @@ struct model_options {
 	int64_t until_ms;     /* from the epoch: nothing happens later; 0: no end */
 	enum sim_order order;
 	struct sim_counters counters;
+	struct sim_times times;
 	bool along_ramp;     /* rows are created as they are sent to, not all at the start */
 	unsigned rate_limit; /* requests a client may make in any 60 s; 0: no limit */
 	bool retry_after;    /* its 429 says how long to wait */
@@ -194,7 +202,8 @@ int model_set_faults(struct model *m, const char *const *specs, size_t n, struct
  * owed: who read all those replies, and those at the end, had to notice it. A change that came and
  * went between two replies is not owed; nor is a second rise when the fall between was not shown.
  * timed: an event about it must carry `at` as its time; where the API gives no time for such a
- * change (processed, reverted, removed, added, a broadcast's status) it is false.
+ * change (processed, reverted, removed, added, a broadcast's status, a null _at) it is false.
+ * at: when it happened; of what is timed, what the API says of that.
  */
 struct ledger {
 	const struct model *model;

@@ -85,6 +85,7 @@ struct model *model_new(const struct model_options *o, struct err *err)
 	copy_sub_orgs(m, o->sub_orgs);
 	m->order = o->order;
 	m->counters = o->counters;
+	m->times = o->times;
 	m->retry_after = o->retry_after;
 	m->next_tokens = o->next_tokens;
 	m->limit.max = o->rate_limit;

@@ -49,10 +49,10 @@ void row_state(struct row_state *ret, const struct model *m, const struct broadc
 		ret->at[i] = DATE_NONE;
 		if (!(ret->flags & FLAG(i)))
 			continue;
-		ret->at[i] = ret->life.at[i];
+		int64_t at = ret->life.at[i];
 		if (ret->flags & TOUCHED)
-			ret->at[i] =
-				history_find(&m->history, (uint64_t)b->number << 32 | row, i)->at;
+			at = history_find(&m->history, (uint64_t)b->number << 32 | row, i)->at;
+		ret->at[i] = time_shown(m, b, row, (enum sim_what)i, at);
 	}
 }
 

@@ -41,6 +41,7 @@ enum option_id {
 	OPT_UNTIL,
 	OPT_ORDER,
 	OPT_COUNTERS,
+	OPT_TIMES,
 	OPT_RATE_LIMIT,
 	OPT_RETRY_AFTER,
 	OPT_NEXT_TOKENS,
@@ -79,6 +80,8 @@ static const struct {
 	 "updated-oldest [none]"},
 	{"counters", OPT_COUNTERS, "MOOD",
 	 "of a broadcast: exact, lag=DURATION, stuck, wrong, absent [exact]"},
+	{"times", OPT_TIMES, "null=N,early=N,future=N",
+	 "of a hundred _at values so many are null, too early, in the future [0]"},
 	{"rate-limit", OPT_RATE_LIMIT, "N",
 	 "requests a client may make in any 60 s; 0: no limit [500]"},
 	{"retry-after", OPT_RETRY_AFTER, NULL, "a 429 for the limit says how long to wait"},
@@ -213,6 +216,7 @@ static int take_text(struct settings *s, int id, char *value)
 	case OPT_EPOCH: return date_parse(value, strlen(value), &s->model.epoch_ms);
 	case OPT_ORDER: return read_order(s, value);
 	case OPT_COUNTERS: return sim_counters_parse(&s->model.counters, value);
+	case OPT_TIMES: return sim_times_parse(&s->model.times, value);
 	case OPT_FAULT: strings_add(&s->faults, value); return true;
 	default: return -1;
 	}

@@ -12,6 +12,7 @@
 #include "examples/invent-sim/model.h"
 #include "examples/invent-sim/queue.h"
 #include "examples/invent-sim/roll.h"
+#include "examples/invent-sim/times.h"
 #include "relay/base/random.h"
 
 #define FLAG(what)    (1u << (what))
@@ -56,6 +57,7 @@ struct model {
 	size_t nbroadcasts;
 	enum sim_order order;
 	struct sim_counters counters;
+	struct sim_times times;
 	bool retry_after, next_tokens;
 	struct queue queue;
 	struct history history;
@@ -95,7 +97,7 @@ void id_text(char ret[ID_TEXT], const char *prefix, uint64_t key); /* prefix, 22
 struct row_state {
 	uint32_t row, flags;
 	struct life life;
-	int64_t at[SIM_STATES]; /* of the flags that are set */
+	int64_t at[SIM_STATES]; /* as shown, of the flags that are set */
 };
 void row_state(struct row_state *ret, const struct model *m, const struct broadcast *b,
 	       uint32_t row);
