@@ -239,10 +239,16 @@ static void step(struct model *m, struct due d)
 	struct change c = {d.at, (enum sim_what)d.what, true, true};
 	struct life life;
 
+	if (unrest_due(&d)) {
+		queue_pop(&m->queue);
+		unrest_step(m, b, &d);
+		return;
+	}
 	if (d.row == THE_BROADCAST) {
 		queue_pop(&m->queue);
 		start(m, b, d.at);
 		queue_row(m, b, 0);
+		unrest_start(m, b);
 		return;
 	}
 	campaign_life(&b->campaign, d.row, &life);
@@ -271,8 +277,11 @@ void model_advance(struct model *m, int64_t now_ms)
 {
 	if (m->ended)
 		return;
-	while (model_next_change(m) <= now_ms)
-		step(m, *queue_first(&m->queue));
+	while (model_next_change(m) <= now_ms) {
+		struct due d = *queue_first(&m->queue);
+		m->now_ms = d.at > m->now_ms ? d.at : m->now_ms;
+		step(m, d);
+	}
 	if (now_ms > m->now_ms)
 		m->now_ms = now_ms;
 }

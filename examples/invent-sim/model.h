@@ -11,8 +11,8 @@
  * put it on a port; a test calls it directly, with a relay on the same virtual clock.
  *
  * What happens to a row is computed from the seed and the row's number whenever it is needed and
- * stored nowhere, so a million recipients cost some 50 MB; only a row that somebody changed by
- * hand (model_change, some faults) has its history written down from then on.
+ * stored nowhere, so a million recipients cost some 50 MB; only a row that was changed otherwise
+ * (model_change, unrest, some faults) has its history written down from then on.
  */
 #ifndef INVENT_SIM_MODEL_H
 #define INVENT_SIM_MODEL_H
@@ -78,6 +78,13 @@ struct sim_times {
 };
 bool sim_times_parse(struct sim_times *ret, const char *text); /* null=10,early=5 */
 
+/* What befalls the rows of each broadcast while it is sent to and after: so many an hour. */
+struct sim_unrest {
+	uint32_t removals; /* rows that leave the list */
+	uint32_t flips;	   /* flags that fall; half of them rise again within ten minutes */
+	uint32_t swaps;	   /* pairs of rows that change places in the list */
+};
+
 struct sim_broadcast {
 	const char *id;	  /* NULL: bc_1, bc_2 … */
 	const char *org;  /* NULL: the main organization */
@@ -101,6 +108,7 @@ struct model_options {
 	enum sim_order order;
 	struct sim_counters counters;
 	struct sim_times times;
+	struct sim_unrest unrest;
 	bool along_ramp;     /* rows are created as they are sent to, not all at the start */
 	unsigned rate_limit; /* requests a client may make in any 60 s; 0: no limit */
 	bool retry_after;    /* its 429 says how long to wait */

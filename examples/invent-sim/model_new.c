@@ -86,6 +86,7 @@ struct model *model_new(const struct model_options *o, struct err *err)
 	m->order = o->order;
 	m->counters = o->counters;
 	m->times = o->times;
+	m->unrest = o->unrest;
 	m->retry_after = o->retry_after;
 	m->next_tokens = o->next_tokens;
 	m->limit.max = o->rate_limit;

@@ -1,4 +1,5 @@
-/* queue — what is due next: a heap of (time, broadcast, row, change), each row in it once. */
+/* queue — what is due next: a heap of (time, broadcast, row, change), each row in it once, unrest
+ * (unrest.h) besides. */
 #ifndef INVENT_SIM_QUEUE_H
 #define INVENT_SIM_QUEUE_H
 

@@ -130,6 +130,21 @@ void roll_touch(struct roll *r, uint32_t row)
 	r->slot_of[row] = to;
 }
 
+void roll_swap(struct roll *r, uint32_t a, uint32_t b)
+{
+	uint32_t at = r->slot_of[a], to = r->slot_of[b];
+
+	for (unsigned p = 0; p < r->planes; p++) {
+		bool was = bit(r, p, at);
+		put_bit(r, p, at, bit(r, p, to));
+		put_bit(r, p, to, was);
+	}
+	r->row_at[at] = b;
+	r->row_at[to] = a;
+	r->slot_of[a] = to;
+	r->slot_of[b] = at;
+}
+
 bool roll_before(const struct roll *r, uint32_t a, uint32_t b)
 {
 	return r->newest_first ? r->slot_of[a] > r->slot_of[b] : r->slot_of[a] < r->slot_of[b];

@@ -33,6 +33,7 @@ void roll_release(struct roll *r); /* {0} is allowed */
 void roll_set(struct roll *r, uint32_t row, unsigned plane, bool on);
 bool roll_get(const struct roll *r, uint32_t row, unsigned plane);
 void roll_touch(struct roll *r, uint32_t row); /* the row has changed: to the end, when moving */
+void roll_swap(struct roll *r, uint32_t a, uint32_t b); /* both listed: they change places */
 /* Is row a listed before row b? */
 bool roll_before(const struct roll *r, uint32_t a, uint32_t b);
 

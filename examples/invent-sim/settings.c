@@ -35,6 +35,9 @@ enum option_id {
 	OPT_STAGGER,
 	OPT_RAMP,
 	OPT_ALONG_RAMP,
+	OPT_REMOVALS,
+	OPT_FLIPS,
+	OPT_SWAPS,
 	OPT_SPEED,
 	OPT_HOLD,
 	OPT_EPOCH,
@@ -71,6 +74,10 @@ static const struct {
 	{"stagger", OPT_STAGGER, "DURATION", "from one broadcast's start to the next's [0s]"},
 	{"ramp", OPT_RAMP, "DURATION", "from a broadcast's first send to its last [1m]"},
 	{"along-ramp", OPT_ALONG_RAMP, NULL, "rows are created as they are sent to, not at start"},
+	{"removals", OPT_REMOVALS, "RATE", "rows that leave the list, of each broadcast [0/h]"},
+	{"flips", OPT_FLIPS, "RATE",
+	 "flags that fall; half of them rise again in 10 minutes [0/h]"},
+	{"swaps", OPT_SWAPS, "RATE", "pairs of rows that change places in the list [0/h]"},
 	{"speed", OPT_SPEED, "X", "virtual seconds in a real one [1]"},
 	{"hold", OPT_HOLD, NULL, "the clock stands still until POST /sim/start"},
 	{"epoch", OPT_EPOCH, "TIME", "when virtual time begins, RFC 3339 [now]"},
@@ -103,7 +110,7 @@ static void print_help(void)
 			 serve_options[i].value ? serve_options[i].value : "");
 		printf("  %-42s %s\n", left, serve_options[i].help);
 	}
-	puts("\nDURATION: 500ms, 20s, 10m, 4h, 2d. KIND:");
+	puts("\nDURATION: 500ms, 20s, 10m, 4h, 2d. RATE: 5/s, 10/min, 2/h (virtual time). KIND:");
 	for (const struct campaign_kind *k = campaign_kinds; k->name; k++)
 		printf("  %-16s %s\n", k->name, k->help);
 	puts("\nSPEC: KIND[=VALUE][,p=CHANCE][,count=N][,after=N][,on=recipients|broadcasts|orgs]"
@@ -186,6 +193,9 @@ static int take_number(struct settings *s, int id, const char *value)
 	case OPT_STAGGER: return value_duration(value, &s->stagger_ms);
 	case OPT_RAMP: return value_duration(value, &s->model.ramp_ms);
 	case OPT_UNTIL: return value_duration(value, &s->model.until_ms);
+	case OPT_REMOVALS: return value_rate(value, &s->model.unrest.removals);
+	case OPT_FLIPS: return value_rate(value, &s->model.unrest.flips);
+	case OPT_SWAPS: return value_rate(value, &s->model.unrest.swaps);
 	case OPT_SPEED: return read_speed(s, value);
 	default: return -1;
 	}

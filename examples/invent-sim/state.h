@@ -13,6 +13,7 @@
 #include "examples/invent-sim/queue.h"
 #include "examples/invent-sim/roll.h"
 #include "examples/invent-sim/times.h"
+#include "examples/invent-sim/unrest.h"
 #include "relay/base/random.h"
 
 #define FLAG(what)    (1u << (what))
@@ -58,6 +59,7 @@ struct model {
 	enum sim_order order;
 	struct sim_counters counters;
 	struct sim_times times;
+	struct sim_unrest unrest;
 	bool retry_after, next_tokens;
 	struct queue queue;
 	struct history history;
