@@ -48,6 +48,8 @@ static int read_setting(struct fault *f, const char *key, const char *value)
 		return read_count(&f->left, value);
 	if (!strcmp(key, "after"))
 		return read_count(&f->after, value);
+	if (!strcmp(key, "burst"))
+		return read_count(&f->burst, value);
 	if (!strcmp(key, "on"))
 		return read_endpoint(f, value);
 	if (!strcmp(key, "broadcast")) {
@@ -131,6 +133,11 @@ int model_set_faults(struct model *m, const char *const *specs, size_t n, struct
 
 static bool strikes(struct model *m, struct fault *f)
 {
+	if (f->burst_left > 0) {
+		f->burst_left--;
+		f->hits++;
+		return true;
+	}
 	if (f->after > 0) {
 		f->after--;
 		return false;
@@ -139,6 +146,7 @@ static bool strikes(struct model *m, struct fault *f)
 		return false;
 	if (f->left > 0)
 		f->left--;
+	f->burst_left = f->burst;
 	f->hits++;
 	return true;
 }

@@ -1,14 +1,15 @@
 /*
  * fault — what can go wrong on the way to a client, as one table. A fault is asked for by a spec:
  *
- *   KIND[=VALUE][,p=0.05][,count=3][,after=10][,on=recipients|broadcasts|orgs][,broadcast=ID]
+ *   KIND[=VALUE][,p=0.05][,count=3][,after=10][,burst=4][,on=recipients|broadcasts|orgs]
+ *       [,broadcast=ID]
  *
  *   429=2,p=0.1,on=recipients     every tenth page is refused with Retry-After: 2
  *   slow=1500,count=3             the next three replies take 1.5 s
  *
  * p: chance for each request (1 unless given) · count: how often at most · after: how many
- * requests it lets pass first. Several faults may strike one reply; each stage applies its own in
- * the order they were given.
+ * requests it lets pass first · burst: once it strikes, so many requests more. Several faults may
+ * strike one reply; each stage applies its own in the order they were given.
  *
  * A new kind is a row in fault_kinds: its stage says when `apply` runs and what of the work it may
  * touch, `spoils` what the reply no longer proves to the ledger.
@@ -32,6 +33,7 @@ enum sim_endpoint { ON_BROADCASTS, ON_RECIPIENTS, ON_ORGS, ENDPOINTS };
 
 enum fault_stage {
 	STAGE_INSTEAD, /* answers in place of the API; the first one that strikes */
+	STAGE_PAGE,    /* which page it is, before its rows are chosen */
 	STAGE_ROWS,    /* which rows the page has, before they are written */
 	STAGE_ROW,     /* the text of one row, chosen by chance */
 	STAGE_REPLY,   /* the finished reply: headers, body */
@@ -46,6 +48,7 @@ struct fault {
 	double chance;
 	int64_t left; /* -1: no end */
 	int64_t after;
+	int64_t burst, burst_left;
 	int on; /* an endpoint, or -1: all */
 	char broadcast[96];
 	char *spec;
@@ -63,7 +66,7 @@ struct fault_work {
 	struct broadcast *b; /* NULL but for recipients */
 	const struct fault *fault;
 	struct sim_reply *reply;
-	struct listing *listing; /* STAGE_ROWS */
+	struct listing *listing; /* STAGE_PAGE, STAGE_ROWS */
 	struct buf *text;	 /* STAGE_ROW: the row's JSON */
 	uint32_t row;		 /* STAGE_ROW */
 };

@@ -12,9 +12,16 @@
 
 static void too_many(struct fault_work *w)
 {
+	const char *wait = w->fault->value;
+	char date[32];
+
 	reply_error(w->reply, 429, "Too Many Requests");
-	if (*w->fault->value)
-		reply_header(w->reply, "Retry-After", "%s", w->fault->value);
+	if (!strncmp(wait, "date+", 5)) {
+		render_http_date(date, w->m->now_ms + strtol(wait + 5, NULL, 10) * 1000);
+		wait = date;
+	}
+	if (*wait)
+		reply_header(w->reply, "Retry-After", "%s", wait);
 }
 
 static long value_or(const struct fault_work *w, long otherwise)
@@ -54,6 +61,38 @@ static void empty(struct fault_work *w)
 {
 	buf_adds(&w->reply->body, "[]");
 	reply_header(w->reply, "pagination-count", "0");
+}
+
+/* ---- which page */
+
+static uint32_t rows_or(const struct fault_work *w, uint32_t otherwise)
+{
+	long n = value_or(w, (long)otherwise);
+
+	return n < 1 ? 1 : n > SIM_TAKE ? SIM_TAKE : (uint32_t)n;
+}
+
+static void own_take(struct fault_work *w)
+{
+	uint32_t most = rows_or(w, SIM_TAKE / 2);
+
+	if (w->listing->take > most)
+		w->listing->take = most;
+}
+
+static void overlap(struct fault_work *w)
+{
+	w->listing->overlap = rows_or(w, 1);
+}
+
+static void repeat(struct fault_work *w)
+{
+	w->listing->served = 1;
+}
+
+static void endless(struct fault_work *w)
+{
+	w->listing->endless = true;
 }
 
 /* ---- the page's rows */
@@ -185,14 +224,34 @@ static void slow(struct fault_work *w)
 	w->reply->delay_ms += value_or(w, 1000);
 }
 
+static void hang(struct fault_work *w)
+{
+	w->reply->ending = SIM_HANG;
+}
+
+static void flood(struct fault_work *w)
+{
+	long n = value_or(w, SIM_FLOOD_MAX);
+
+	w->reply->ending = SIM_FLOOD;
+	w->reply->sent = n > 0 && n < SIM_FLOOD_MAX ? (size_t)n : SIM_FLOOD_MAX;
+}
+
 const struct fault_kind fault_kinds[] = {
-	{"429", "too many requests; the value becomes Retry-After", STAGE_INSTEAD, SPOILS_REPLY,
-	 too_many},
+	{"429", "too many requests; the value becomes Retry-After, or date+SECONDS a date in it",
+	 STAGE_INSTEAD, SPOILS_REPLY, too_many},
 	{"500", "a server's error; 500=503 for another", STAGE_INSTEAD, SPOILS_REPLY, server_error},
 	{"401", "the key is refused", STAGE_INSTEAD, SPOILS_REPLY, unauthorized},
 	{"404", "not found", STAGE_INSTEAD, SPOILS_REPLY, not_found},
 	{"empty", "an empty list, as if nothing were there", STAGE_INSTEAD, SPOILS_REPLY, empty},
 	{"html", "200 with a page of HTML", STAGE_INSTEAD, SPOILS_REPLY, html},
+	{"take", "pages of at most the value's rows (50), whatever is asked for", STAGE_PAGE,
+	 SPOILS_NOTHING, own_take},
+	{"overlap", "a page begins with the last row, or the value's rows, of the one before it",
+	 STAGE_PAGE, SPOILS_NOTHING, overlap},
+	{"repeat", "the first page, whichever is asked for", STAGE_PAGE, SPOILS_NOTHING, repeat},
+	{"endless", "of recipients: behind the last row comes the first, so every page is full",
+	 STAGE_PAGE, SPOILS_NOTHING, endless},
 	{"double", "a row stands twice on the page", STAGE_ROWS, SPOILS_NOTHING, double_row},
 	{"missing", "rows are left out; missing=5 for five", STAGE_ROWS, SPOILS_NOTHING, miss_rows},
 	{"utf8", "a row with invalid UTF-8", STAGE_ROW, SPOILS_REPLY, bad_utf8},
@@ -210,5 +269,8 @@ const struct fault_kind fault_kinds[] = {
 	 STAGE_SEND, SPOILS_REPLY, cut},
 	{"reset", "the connection ends without an answer", STAGE_SEND, SPOILS_REPLY, reset},
 	{"slow", "the reply takes the value's ms longer (1000)", STAGE_SEND, SPOILS_NOTHING, slow},
+	{"hang", "no answer at all, until the client gives up", STAGE_SEND, SPOILS_REPLY, hang},
+	{"flood", "a chunked body that goes on for 64 MiB, or the value's bytes", STAGE_SEND,
+	 SPOILS_REPLY, flood},
 	{.name = NULL},
 };

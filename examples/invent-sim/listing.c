@@ -24,13 +24,16 @@ static bool read_number(const char *text, unsigned long max, uint32_t *ret)
 	return true;
 }
 
-static int read_paging(const char *query, struct listing *ret, const char **ret_why)
+int listing_paging(const char *query, struct listing *ret, const char **ret_why)
 {
 	char text[QUERY_VALUE];
 
 	ret->page = 1;
 	ret->take = SIM_TAKE;
 	ret->n = 0;
+	ret->overlap = 0;
+	ret->endless = false;
+	ret->total = 0;
 	if (query_get(query, "page", text) && !read_number(text, PAGE_MAX, &ret->page)) {
 		*ret_why = "page must be a number from 1";
 		return 400;
@@ -45,12 +48,20 @@ static int read_paging(const char *query, struct listing *ret, const char **ret_
 		*ret_why = "next is no token of ours";
 		return 400;
 	}
+	ret->served = ret->page;
 	return 200;
+}
+
+uint64_t listing_offset(const struct listing *l)
+{
+	uint32_t overlap = l->overlap < l->take ? l->overlap : l->take - 1;
+
+	return (l->served - 1ULL) * (l->take - overlap);
 }
 
 static bool in_page(const struct listing *l, uint64_t nth)
 {
-	uint64_t first = (l->page - 1ULL) * l->take;
+	uint64_t first = listing_offset(l);
 
 	return nth >= first && nth - first < l->take;
 }
@@ -185,24 +196,35 @@ static bool asks_for_person(const char *query)
 	return false;
 }
 
+/* The page; an endless one is filled up from the list's start, again and again. */
+static void select_rows(const struct broadcast *b, struct roll_query *q, struct listing *ret)
+{
+	uint32_t n;
+
+	q->offset = listing_offset(ret);
+	q->take = ret->take;
+	ret->total = roll_select(&b->roll, q, ret->rows, &ret->n);
+	while (ret->endless && ret->total && ret->n < ret->take) {
+		q->offset = (listing_offset(ret) + ret->n) % ret->total;
+		q->take = ret->take - ret->n;
+		roll_select(&b->roll, q, ret->rows + ret->n, &n);
+		ret->n += n;
+	}
+}
+
 int listing_recipients(const struct model *m, const struct broadcast *b, const char *query,
 		       struct listing *ret, const char **ret_why)
 {
 	struct roll_query q = {.with = FLAG(SIM_ADDED)};
-	int status = read_paging(query, ret, ret_why);
+	int status = read_flags(query, &q, ret_why);
 
-	ret->total = 0;
-	if (status == 200)
-		status = read_flags(query, &q, ret_why);
 	if (status != 200 || !b->flags || !read_channel(b, query, &q))
 		return status;
 	if (asks_for_person(query)) {
 		select_person(m, b, query, &q, ret);
 		return 200;
 	}
-	q.offset = (ret->page - 1ULL) * ret->take;
-	q.take = ret->take;
-	ret->total = roll_select(&b->roll, &q, ret->rows, &ret->n);
+	select_rows(b, &q, ret);
 	return 200;
 }
 
@@ -225,15 +247,13 @@ int listing_broadcasts(const struct model *m, const char *org, const char *query
 		       struct listing *ret, const char **ret_why)
 {
 	char wanted[QUERY_VALUE] = "ALL";
-	int status = read_paging(query, ret, ret_why);
 
 	query_get(query, "status", wanted);
-	if (status == 200 && !status_is_known(wanted)) {
+	if (!status_is_known(wanted)) {
 		*ret_why = "status is none of a broadcast's";
-		status = 400;
+		return 400;
 	}
-	ret->total = 0;
-	for (size_t i = 0; status == 200 && i < m->nbroadcasts; i++) {
+	for (size_t i = 0; i < m->nbroadcasts; i++) {
 		const struct broadcast *b = &m->broadcasts[i];
 		const char *is = status_names[b->statuses[b->nstatuses - 1].status];
 		if (strcmp(b->org, org) || (strcmp(wanted, "ALL") && strcmp(wanted, is)))
@@ -241,5 +261,5 @@ int listing_broadcasts(const struct model *m, const char *org, const char *query
 		if (in_page(ret, ret->total++))
 			ret->rows[ret->n++] = (uint32_t)i;
 	}
-	return status;
+	return 200;
 }

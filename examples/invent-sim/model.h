@@ -111,6 +111,8 @@ struct model_options {
 	struct sim_unrest unrest;
 	bool along_ramp;     /* rows are created as they are sent to, not all at the start */
 	unsigned rate_limit; /* requests a client may make in any 60 s; 0: no limit */
+	uint32_t stranger;   /* requests an hour of somebody else behind the same addresses */
+	int64_t revoked_ms;  /* from the epoch on; then no key is good. 0: never */
 	bool retry_after;    /* its 429 says how long to wait */
 	bool next_tokens;    /* pages name their successor in a pagination-next header */
 };
@@ -153,6 +155,8 @@ enum sim_ending {
 	SIM_WHOLE,
 	SIM_CUT,   /* the connection ends after `sent` bytes of the body */
 	SIM_RESET, /* … before anything was said */
+	SIM_HANG,  /* nothing is said, and the connection stays open until the client gives up */
+	SIM_FLOOD, /* the body comes again and again, chunked, for `sent` bytes; then as SIM_CUT */
 };
 
 /* Which rows a reply shows, and which flags of them; kept until the reply has gone out. */
@@ -161,7 +165,8 @@ struct sim_mark {
 	uint32_t flags;
 };
 
-#define SIM_HEADERS 8
+#define SIM_HEADERS   8
+#define SIM_FLOOD_MAX (64 << 20)
 struct sim_reply {
 	int status;
 	struct sim_header headers[SIM_HEADERS]; /* Date, Content-Type, pagination-count … */
@@ -169,7 +174,7 @@ struct sim_reply {
 	struct buf body;
 	int64_t delay_ms; /* to wait before it is sent */
 	enum sim_ending ending;
-	size_t sent; /* SIM_CUT */
+	size_t sent; /* SIM_CUT, SIM_FLOOD */
 	struct sim_mark *marks;
 	size_t nmarks, marks_cap;
 	int64_t at_ms;	  /* the time it shows */

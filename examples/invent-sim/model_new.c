@@ -90,6 +90,8 @@ struct model *model_new(const struct model_options *o, struct err *err)
 	m->retry_after = o->retry_after;
 	m->next_tokens = o->next_tokens;
 	m->limit.max = o->rate_limit;
+	m->limit.stranger = o->stranger;
+	m->revoked_ms = o->revoked_ms ? o->epoch_ms + o->revoked_ms : 0;
 	m->broadcasts = xcalloc(o->nbroadcasts + 1, sizeof *m->broadcasts);
 	for (size_t i = 0; i < o->nbroadcasts; i++) {
 		if (make_broadcast(m, o, i, err)) {

@@ -106,7 +106,7 @@ static void put_paging(struct work *w)
 	reply_header(w->reply, "pagination-count", "%llu", (unsigned long long)l->total);
 	reply_header(w->reply, "pagination-page", "%u", l->page);
 	reply_header(w->reply, "pagination-take", "%u", l->take);
-	if (w->m->next_tokens && (uint64_t)l->page * l->take < l->total)
+	if (w->m->next_tokens && (l->endless || listing_offset(l) + l->take < l->total))
 		reply_header(w->reply, "pagination-next", "pg_%u", l->page + 1);
 }
 
@@ -146,16 +146,29 @@ static void put_row(struct work *w, uint32_t nth, const uint32_t victims[FAULTS_
 		mark(w->reply, (struct sim_mark){w->b->number, row, w->b->flags[row]});
 }
 
+/* False: the request is no good, and the reply says so. */
+static bool choose_rows(struct work *w)
+{
+	const char *why, *query = w->rq->query;
+	struct listing *l = &w->listing;
+	int status = listing_paging(query, l, &why);
+
+	if (status == 200) {
+		apply_faults(w, STAGE_PAGE);
+		status = w->on == ON_RECIPIENTS ? listing_recipients(w->m, w->b, query, l, &why)
+						: listing_broadcasts(w->m, w->org, query, l, &why);
+	}
+	if (status != 200)
+		reply_error(w->reply, status, why);
+	return status == 200;
+}
+
 static void list_recipients(struct work *w)
 {
 	uint32_t victims[FAULTS_MAX];
-	const char *why;
-	int status = listing_recipients(w->m, w->b, w->rq->query, &w->listing, &why);
 
-	if (status != 200) {
-		reply_error(w->reply, status, why);
+	if (!choose_rows(w))
 		return;
-	}
 	apply_faults(w, STAGE_ROWS);
 	choose_victims(w, victims);
 	buf_addc(&w->reply->body, '[');
@@ -173,13 +186,8 @@ static void list_recipients(struct work *w)
 
 static void list_broadcasts(struct work *w)
 {
-	const char *why;
-	int status = listing_broadcasts(w->m, w->org, w->rq->query, &w->listing, &why);
-
-	if (status != 200) {
-		reply_error(w->reply, status, why);
+	if (!choose_rows(w))
 		return;
-	}
 	buf_addc(&w->reply->body, '[');
 	for (uint32_t i = 0; i < w->listing.n; i++) {
 		struct broadcast *b = &w->m->broadcasts[w->listing.rows[i]];
@@ -202,7 +210,7 @@ static void list_orgs(struct work *w)
 		w->listing.total++;
 	}
 	buf_addc(&w->reply->body, ']');
-	w->listing.page = 1;
+	w->listing.page = w->listing.served = 1;
 	w->listing.take = SIM_TAKE;
 	put_paging(w);
 }
@@ -257,6 +265,8 @@ static bool key_is_good(const struct work *w)
 {
 	const char *given = w->rq->authorization;
 
+	if (w->m->revoked_ms && w->m->now_ms >= w->m->revoked_ms)
+		return false;
 	return !w->m->key ||
 	       (given && !strncasecmp(given, "Bearer ", 7) && !strcmp(given + 7, w->m->key));
 }

@@ -5,6 +5,7 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <microhttpd.h>
+#include <poll.h>
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
@@ -16,6 +17,7 @@
 #define BODY_MAX     (1 << 20) /* of a POST under /sim/ */
 #define LEDGER_CHUNK (64 << 10)
 #define CONNECTIONS  256
+#define HANG_MS	     600000 /* a client that waits longer is left alone */
 
 struct sim_server {
 	struct sim *sim;
@@ -144,14 +146,34 @@ static void wait_ms(struct sim_server *s, int64_t ms)
 	pthread_mutex_unlock(&s->lock);
 }
 
-static enum MHD_Result reset(struct MHD_Connection *connection)
+static int client_fd(struct MHD_Connection *connection)
 {
 	const union MHD_ConnectionInfo *info =
 		MHD_get_connection_info(connection, MHD_CONNECTION_INFO_CONNECTION_FD);
+
+	return info ? info->connect_fd : -1;
+}
+
+/* Until the client closes the connection. */
+static enum MHD_Result hang(struct sim_server *s, struct MHD_Connection *connection)
+{
+	struct pollfd client = {.fd = client_fd(connection), .events = POLLRDHUP};
+	int64_t end = clock_now().mono_ms + HANG_MS;
+	bool stop = false;
+
+	while (!stop && clock_now().mono_ms < end && poll(&client, 1, 100) == 0) {
+		pthread_mutex_lock(&s->lock);
+		stop = s->stop;
+		pthread_mutex_unlock(&s->lock);
+	}
+	return MHD_NO;
+}
+
+static enum MHD_Result reset(struct MHD_Connection *connection)
+{
 	struct linger now = {.l_onoff = 1};
 
-	if (info)
-		setsockopt(info->connect_fd, SOL_SOCKET, SO_LINGER, &now, sizeof now);
+	setsockopt(client_fd(connection), SOL_SOCKET, SO_LINGER, &now, sizeof now);
 	return MHD_NO;
 }
 
@@ -167,6 +189,18 @@ static ssize_t body_until_cut(void *arg, uint64_t pos, char *into, size_t max)
 	return (ssize_t)n;
 }
 
+/* The body again and again; nobody has to wait for the end, but there is one. */
+static ssize_t body_for_ever(void *arg, uint64_t pos, char *into, size_t max)
+{
+	const struct sim_reply *reply = arg;
+
+	if (pos >= reply->sent)
+		return MHD_CONTENT_READER_END_WITH_ERROR;
+	for (size_t i = 0; i < max; i++)
+		into[i] = reply->body.data[(pos + i) % reply->body.len];
+	return (ssize_t)max;
+}
+
 static enum MHD_Result send_reply(struct MHD_Connection *connection, struct sim_reply *reply)
 {
 	struct MHD_Response *response;
@@ -174,6 +208,9 @@ static enum MHD_Result send_reply(struct MHD_Connection *connection, struct sim_
 	if (reply->ending == SIM_CUT)
 		response = MHD_create_response_from_callback(reply->body.len, 64 << 10,
 							     body_until_cut, reply, NULL);
+	else if (reply->ending == SIM_FLOOD && reply->body.len)
+		response = MHD_create_response_from_callback(MHD_SIZE_UNKNOWN, 64 << 10,
+							     body_for_ever, reply, NULL);
 	else
 		response = MHD_create_response_from_buffer(reply->body.len, reply->body.data,
 							   MHD_RESPMEM_PERSISTENT);
@@ -225,7 +262,11 @@ static enum MHD_Result answer(struct sim_server *s, struct exchange *x, const ch
 	x->answered = true;
 	if (x->reply.delay_ms > 0)
 		wait_ms(s, x->reply.delay_ms);
-	return x->reply.ending == SIM_RESET ? reset(connection) : send_reply(connection, &x->reply);
+	switch (x->reply.ending) {
+	case SIM_RESET: return reset(connection);
+	case SIM_HANG: return hang(s, connection);
+	default: return send_reply(connection, &x->reply);
+	}
 }
 
 static enum MHD_Result on_request(void *arg, struct MHD_Connection *connection, const char *url,

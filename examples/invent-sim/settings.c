@@ -46,6 +46,8 @@ enum option_id {
 	OPT_COUNTERS,
 	OPT_TIMES,
 	OPT_RATE_LIMIT,
+	OPT_STRANGER,
+	OPT_REVOKED,
 	OPT_RETRY_AFTER,
 	OPT_NEXT_TOKENS,
 	OPT_FAULT,
@@ -91,6 +93,9 @@ static const struct {
 	 "of a hundred _at values so many are null, too early, in the future [0]"},
 	{"rate-limit", OPT_RATE_LIMIT, "N",
 	 "requests a client may make in any 60 s; 0: no limit [500]"},
+	{"stranger", OPT_STRANGER, "RATE",
+	 "somebody else's requests that count against every client's limit, real time [0/h]"},
+	{"revoked", OPT_REVOKED, "DURATION", "from the epoch; then the key is refused [never]"},
 	{"retry-after", OPT_RETRY_AFTER, NULL, "a 429 for the limit says how long to wait"},
 	{"next-tokens", OPT_NEXT_TOKENS, NULL, "pages name the next one in pagination-next"},
 	{"fault", OPT_FAULT, "SPEC", "something that goes wrong (repeatable; see below)"},
@@ -113,8 +118,8 @@ static void print_help(void)
 	puts("\nDURATION: 500ms, 20s, 10m, 4h, 2d. RATE: 5/s, 10/min, 2/h (virtual time). KIND:");
 	for (const struct campaign_kind *k = campaign_kinds; k->name; k++)
 		printf("  %-16s %s\n", k->name, k->help);
-	puts("\nSPEC: KIND[=VALUE][,p=CHANCE][,count=N][,after=N][,on=recipients|broadcasts|orgs]"
-	     "[,broadcast=ID]; KIND:");
+	puts("\nSPEC: KIND[=VALUE][,p=CHANCE][,count=N][,after=N][,burst=N]"
+	     "[,on=recipients|broadcasts|orgs]\n      [,broadcast=ID]; KIND:");
 	for (const struct fault_kind *k = fault_kinds; k->name; k++)
 		printf("  %-16s %s\n", k->name, k->help);
 	puts("\nControl, without a token: GET /sim/status, POST /sim/start, POST /sim/step?ms=N,\n"
@@ -196,6 +201,8 @@ static int take_number(struct settings *s, int id, const char *value)
 	case OPT_REMOVALS: return value_rate(value, &s->model.unrest.removals);
 	case OPT_FLIPS: return value_rate(value, &s->model.unrest.flips);
 	case OPT_SWAPS: return value_rate(value, &s->model.unrest.swaps);
+	case OPT_STRANGER: return value_rate(value, &s->model.stranger);
+	case OPT_REVOKED: return value_duration(value, &s->model.revoked_ms);
 	case OPT_SPEED: return read_speed(s, value);
 	default: return -1;
 	}

@@ -61,6 +61,7 @@ struct model {
 	struct sim_times times;
 	struct sim_unrest unrest;
 	bool retry_after, next_tokens;
+	int64_t revoked_ms; /* since 1970; 0: never */
 	struct queue queue;
 	struct history history;
 	struct limit limit;
@@ -111,12 +112,19 @@ void render_http_date(char ret[32], int64_t ms); /* "Sun, 22 Nov 2026 10:00:00 G
 /* ---- listing: a page of a list, as the query asks */
 
 struct listing {
-	uint32_t page, take;
+	uint32_t page, take; /* as asked, and as the reply says */
+	/* What faults make of them: which page it really is, how many of its first rows are the
+	 * page's before it, and that behind the last row comes the first one. */
+	uint32_t served, overlap;
+	bool endless;
 	uint32_t rows[SIM_TAKE * 2]; /* a fault may double some */
 	uint32_t n;
 	uint64_t total;
 };
-/* Both answer an HTTP status: 200, or 400 with *ret_why. */
+/* page and take; then what they and the other parameters choose. All answer an HTTP status: 200,
+ * or 400 with *ret_why. */
+int listing_paging(const char *query, struct listing *ret, const char **ret_why);
+uint64_t listing_offset(const struct listing *l); /* of the page's first row */
 int listing_recipients(const struct model *m, const struct broadcast *b, const char *query,
 		       struct listing *ret, const char **ret_why);
 int listing_broadcasts(const struct model *m, const char *org, const char *query,

@@ -29,6 +29,7 @@ static void specs(void **state)
 		{"500,p=", "fault 500: p= is not understood"},
 		{"500,count=-1", "fault 500: count=-1 is not understood"},
 		{"500,on=moon", "fault 500: on=moon is not understood"},
+		{"500,burst=x", "fault 500: burst=x is not understood"},
 		{"500,colour=red", "fault 500: colour=red is not understood"},
 		{"500,p", "fault 500: p= is not understood"},
 	};
@@ -102,6 +103,9 @@ static void each_kind(void **state)
 		{NULL, 200, true, 30, "pagination-count", "30", NULL, SIM_WHOLE, 0},
 		{"429", 429, true, 0, "Retry-After", NULL, NULL, SIM_WHOLE, 0},
 		{"429=7", 429, true, 0, "Retry-After", "7", NULL, SIM_WHOLE, 0},
+		{"429=soon", 429, true, 0, "Retry-After", "soon", NULL, SIM_WHOLE, 0},
+		{"429=date+90", 429, true, 0, "Retry-After", "Mon, 23 Nov 2026 01:01:30 GMT", NULL,
+		 SIM_WHOLE, 0},
 		{"500", 500, true, 0, "pagination-count", NULL, NULL, SIM_WHOLE, 0},
 		{"500=503", 503, true, 0, "pagination-count", NULL, NULL, SIM_WHOLE, 0},
 		{"401", 401, true, 0, "pagination-count", NULL, NULL, SIM_WHOLE, 0},
@@ -119,6 +123,8 @@ static void each_kind(void **state)
 		{"cut", 200, true, 30, "pagination-count", "30", NULL, SIM_CUT, 0},
 		{"reset", 200, true, 30, "pagination-count", "30", NULL, SIM_RESET, 0},
 		{"slow=250", 200, true, 30, "pagination-count", "30", NULL, SIM_WHOLE, 250},
+		{"hang", 200, true, 30, "pagination-count", "30", NULL, SIM_HANG, 0},
+		{"flood", 200, true, 30, "pagination-count", "30", NULL, SIM_FLOOD, 0},
 		{"500,on=orgs", 200, true, 30, "pagination-count", "30", NULL, SIM_WHOLE, 0},
 		{"500,broadcast=bc_9", 200, true, 30, "pagination-count", "30", NULL, SIM_WHOLE, 0},
 	};
@@ -126,6 +132,29 @@ static void each_kind(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		assert_looks(&cases[i]);
+}
+
+/* A flood has an end, whatever is asked for. */
+static void floods_are_bounded(void **state)
+{
+	static const struct {
+		const char *spec;
+		size_t sent;
+	} cases[] = {{"flood", SIM_FLOOD_MAX},
+		     {"flood=5000", 5000},
+		     {"flood=99999999999", SIM_FLOOD_MAX},
+		     {"flood=0", SIM_FLOOD_MAX}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct model *m = sim_make(3, SIM_ORDER_NONE);
+		struct sim_reply r;
+		set(m, cases[i].spec);
+		sim_ask(m, LATE, SIM_PATH, NULL, &r);
+		assert_int_equal(r.sent, cases[i].sent);
+		sim_reply_release(&r);
+		model_free(m);
+	}
 }
 
 /* Every variant of a wrong type comes up, and each leaves a page that is JSON. */
@@ -183,6 +212,11 @@ static void chance_count_and_after(void **state)
 	strikes_of("500,count=3,after=5", a);
 	assert_memory_equal(a, ".....xxx..", 10);
 	assert_int_equal(occurrences(a, "x"), 3);
+	strikes_of("500,count=2,after=3,burst=2", a);
+	assert_memory_equal(a, "...xxxxxx..", 11);
+	strikes_of("500,p=0.05,burst=4", a);
+	assert_in_range(occurrences(a, "xxxxx"), 1, 100);
+	assert_null(strstr(a, ".x."));
 	strikes_of("500,p=0", a);
 	assert_int_equal(occurrences(a, "x"), 0);
 }
@@ -216,6 +250,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(specs),
 		cmocka_unit_test(each_kind),
+		cmocka_unit_test(floods_are_bounded),
 		cmocka_unit_test(wrong_types_of_every_kind),
 		cmocka_unit_test(chance_count_and_after),
 		cmocka_unit_test(sets_of_faults),

@@ -53,10 +53,11 @@ static void only_what_was_served_is_shown(void **state)
 		const char *fault;
 		size_t shown; /* of the ten rows asked for */
 	} cases[] = {
-		{NULL, 10},	{"429", 0},	 {"500", 0},	  {"401", 0},	   {"404", 0},
-		{"html", 0},	{"truncate", 0}, {"cut", 0},	  {"cut=9999", 0}, {"reset", 0},
-		{"utf8", 0},	{"nul", 0},	 {"types", 9},	  {"words", 10},   {"flag", 10},
-		{"double", 10}, {"missing", 9},	 {"headers", 10}, {"slow", 10},
+		{NULL, 10},	 {"429", 0},	  {"500", 0},	  {"401", 0},	     {"404", 0},
+		{"html", 0},	 {"truncate", 0}, {"cut", 0},	  {"cut=9999", 0},   {"reset", 0},
+		{"utf8", 0},	 {"nul", 0},	  {"types", 9},	  {"words", 10},     {"flag", 10},
+		{"hang", 0},	 {"flood", 0},	  {"take=5", 5},  {"overlap=3", 10}, {"repeat", 10},
+		{"endless", 10}, {"double", 10},  {"missing", 9}, {"headers", 10},   {"slow", 10},
 	};
 
 	(void)state;

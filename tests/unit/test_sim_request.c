@@ -146,6 +146,61 @@ static void the_limit_is_a_sliding_window(void **state)
 	model_free(m);
 }
 
+/* Of six a minute a stranger takes one every twenty seconds, before the client was there too. */
+static void a_stranger_uses_the_limit_up(void **state)
+{
+	static const struct {
+		const char *client;
+		int64_t at;
+		int status;
+	} cases[] = {
+		{"a", 1000000, 200}, {"a", 1000000, 200}, {"a", 1000000, 200}, {"a", 1000000, 429},
+		{"b", 1000000, 200}, {"a", 1030000, 429}, {"a", 1059999, 429}, {"a", 1060000, 200},
+		{"a", 1060000, 200}, {"a", 1060000, 200}, {"a", 1060000, 429}, {"a", 9000000, 200},
+		{"a", 9000000, 200}, {"a", 9000000, 200}, {"a", 9000000, 429},
+	};
+	struct sim_broadcast b = {.recipients = 10};
+	struct model_options o = sim_options(&b, SIM_ORDER_NONE);
+	struct sim_counts counts;
+
+	(void)state;
+	o.rate_limit = 6;
+	o.stranger = 3 * 60;
+	struct model *m = sim_make_with(&o);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char wait[16];
+		int status = status_at(m, cases[i].client, cases[i].at, wait);
+		if (status != cases[i].status)
+			fail_msg("case %zu: %d", i, status);
+	}
+	model_counts(m, &counts);
+	assert_int_equal(counts.peak, 3);
+	assert_int_equal(counts.requests, sizeof cases / sizeof *cases);
+	model_free(m);
+}
+
+/* From then on no key opens anything, whatever the path. */
+static void a_revoked_key(void **state)
+{
+	static const char *const paths[] = {SIM_PATH, "/orgs/c/broadcasts", "/orgs/c/orgs", "/x"};
+	struct sim_broadcast b = {.recipients = 10};
+	struct model_options o = sim_options(&b, SIM_ORDER_NONE);
+	struct sim_reply reply;
+
+	(void)state;
+	o.revoked_ms = HOUR;
+	struct model *m = sim_make_with(&o);
+	sim_ask(m, SIM_EPOCH + HOUR - 1, SIM_PATH, NULL, &reply);
+	assert_int_equal(reply.status, 200);
+	sim_reply_release(&reply);
+	for (size_t i = 0; i < sizeof paths / sizeof *paths; i++) {
+		sim_ask(m, SIM_EPOCH + HOUR, paths[i], NULL, &reply);
+		assert_int_equal(reply.status, 401);
+		sim_reply_release(&reply);
+	}
+	model_free(m);
+}
+
 static void without_a_limit_it_measures(void **state)
 {
 	struct model *m = sim_make(10, SIM_ORDER_NONE);
@@ -258,6 +313,8 @@ int main(void)
 		cmocka_unit_test(bad_requests),
 		cmocka_unit_test(paging_headers),
 		cmocka_unit_test(the_limit_is_a_sliding_window),
+		cmocka_unit_test(a_stranger_uses_the_limit_up),
+		cmocka_unit_test(a_revoked_key),
 		cmocka_unit_test(without_a_limit_it_measures),
 		cmocka_unit_test(rows_have_the_documented_fields),
 		cmocka_unit_test(broadcasts_have_the_documented_fields),
