@@ -1,6 +1,7 @@
 /*
  * Virtual time moves from one event to the next: the earliest reply that is due, or what the relay
- * says it waits for. Requests are answered by the model at the moment their reply is due.
+ * says it waits for. Requests are answered by the model when the latency has passed; a reply that
+ * takes longer lies there until it is due, or until the call's time is up.
  */
 #include "tests/sim/drive.h"
 
@@ -22,11 +23,15 @@
 #define HOST	   "http://127.0.0.1:1"
 #define LATENCY_MS 50
 #define PENDING	   64
-#define PATIENCE_S 60 /* real seconds for the journal's threads to answer */
+#define TIMEOUT_MS 15000 /* of a call that names none */
+#define PATIENCE_S 60	 /* real seconds for the journal's threads to answer */
 
 struct pending {
-	int64_t due_ms;
+	int64_t due_ms, deadline_ms;
 	char *path, *authorization;
+	size_t max_reply;
+	bool answered; /* the reply is made, and waits for due_ms */
+	struct sim_reply reply;
 	http_done *done;
 	void *arg;
 };
@@ -58,10 +63,14 @@ static int fetch(void *arg, const struct http_call *call, http_done *done, void 
 	struct pending *p = &d->v[d->n++];
 	*p = (struct pending){
 		.due_ms = d->now_ms + (d->options.latency_ms ? d->options.latency_ms : LATENCY_MS),
+		.deadline_ms = d->now_ms + (call->timeout_ms ? call->timeout_ms : TIMEOUT_MS),
 		.path = xstrdup(call->url + strlen(HOST)),
+		.max_reply = call->max_reply,
 		.done = done,
 		.arg = done_arg,
 	};
+	if (p->due_ms > p->deadline_ms)
+		p->due_ms = p->deadline_ms;
 	for (size_t i = 0; call->headers && call->headers[i]; i++)
 		if (!strncasecmp(call->headers[i], "Authorization: ", 15))
 			p->authorization = xstrdup(call->headers[i] + 15);
@@ -80,58 +89,83 @@ static struct pending take(struct drive *d, size_t i)
 static void finish(struct pending *p, const struct http_reply *reply)
 {
 	p->done(p->arg, reply);
+	sim_reply_release(&p->reply);
 	free(p->path);
 	free(p->authorization);
+}
+
+static void fail_call(struct pending *p, enum http_failure failure, const char *why)
+{
+	finish(p, &(struct http_reply){.failure = failure,
+				       .why = why,
+				       .body = "",
+				       .retry_after_ms = -1,
+				       .date_ms = DATE_NONE});
 }
 
 static void abort_all(struct drive *d)
 {
 	while (d->n) {
 		struct pending p = take(d, 0);
-		finish(&p, &(struct http_reply){.failure = HTTP_ABORTED,
-						.why = "aborted",
-						.body = "",
-						.retry_after_ms = -1,
-						.date_ms = DATE_NONE});
+		fail_call(&p, HTTP_ABORTED, "aborted");
 	}
 }
 
-static enum http_failure failure_of(const struct sim_reply *r)
+static void deliver(struct drive *d, struct pending *p)
 {
-	return r->ending == SIM_WHOLE ? HTTP_OK : HTTP_BROKEN;
+	struct sim_reply *reply = &p->reply;
+	struct buf headers = BUF_INIT(1 << 16);
+	for (size_t k = 0; k < reply->nheaders; k++) {
+		buf_addf(&headers, "%s: %s", reply->headers[k].name, reply->headers[k].value);
+		buf_addc(&headers, '\0');
+	}
+	const char *retry = sim_reply_header(reply, "Retry-After");
+	model_served(d->model, reply);
+	finish(p, &(struct http_reply){
+			  .status = reply->status,
+			  .body = reply->body.data,
+			  .len = reply->body.len,
+			  .retry_after_ms = retry ? http_retry_after(retry, d->now_ms) : -1,
+			  .date_ms = d->now_ms,
+			  .headers = &headers,
+		  });
+	buf_release(&headers);
+}
+
+/* The end of a call whose reply is due. */
+static void end_call(struct drive *d, struct pending *p)
+{
+	const struct sim_reply *reply = &p->reply;
+	if (d->now_ms >= p->deadline_ms)
+		fail_call(p, HTTP_TIMEOUT, "the time is up");
+	else if (reply->ending == SIM_FLOOD || reply->body.len > p->max_reply)
+		fail_call(p, HTTP_TOO_LONG, "the reply is too long");
+	else if (reply->ending != SIM_WHOLE)
+		fail_call(p, HTTP_BROKEN, "the connection broke");
+	else
+		deliver(d, p);
 }
 
 static void answer(struct drive *d, size_t i)
 {
-	struct pending p = take(d, i);
-	struct sim_reply reply;
-	struct buf headers = BUF_INIT(1 << 16);
-	char *query = strchr(p.path, '?');
-	if (query)
-		*query++ = '\0';
-	model_request(
-		d->model, d->now_ms,
-		&(struct sim_request){"GET", p.path, query, p.authorization, "relay", d->now_ms},
-		&reply);
-	for (size_t k = 0; k < reply.nheaders; k++) {
-		buf_addf(&headers, "%s: %s", reply.headers[k].name, reply.headers[k].value);
-		buf_addc(&headers, '\0');
+	struct pending *p = &d->v[i];
+	if (!p->answered) {
+		char *query = strchr(p->path, '?');
+		if (query)
+			*query++ = '\0';
+		model_request(d->model, d->now_ms,
+			      &(struct sim_request){"GET", p->path, query, p->authorization,
+						    "relay", d->now_ms},
+			      &p->reply);
+		p->answered = true;
+		p->due_ms += p->reply.delay_ms;
+		if (p->reply.ending == SIM_HANG || p->due_ms > p->deadline_ms)
+			p->due_ms = p->deadline_ms;
 	}
-	const char *retry = sim_reply_header(&reply, "Retry-After");
-	if (reply.ending == SIM_WHOLE)
-		model_served(d->model, &reply);
-	finish(&p, &(struct http_reply){
-			   .failure = failure_of(&reply),
-			   .why = reply.ending == SIM_WHOLE ? NULL : "the connection broke",
-			   .status = reply.ending == SIM_RESET ? 0 : reply.status,
-			   .body = reply.body.data,
-			   .len = reply.body.len,
-			   .retry_after_ms = retry ? http_retry_after(retry, d->now_ms) : -1,
-			   .date_ms = d->now_ms,
-			   .headers = &headers,
-		   });
-	sim_reply_release(&reply);
-	buf_release(&headers);
+	if (p->due_ms > d->now_ms)
+		return;
+	struct pending due = take(d, i);
+	end_call(d, &due);
 }
 
 /* The relay does all it can do now. Returns how long it would wait. */
