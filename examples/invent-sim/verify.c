@@ -32,6 +32,8 @@ struct verify {
 	size_t nfiles;
 	char *samples[VERIFY_COUNTS][SAMPLES];
 	uint64_t unreadable;
+	uint64_t *spare; /* facts without a time that are not owed */
+	size_t nspare, spare_cap;
 	struct json_doc *doc;
 };
 
@@ -54,6 +56,7 @@ void verify_free(struct verify *v)
 		for (int k = 0; k < SAMPLES; k++)
 			free(v->samples[i][k]);
 	facts_release(&v->facts);
+	free(v->spare);
 	json_doc_free(v->doc);
 	free(v);
 }
@@ -272,27 +275,58 @@ static int read_ledger_line(struct verify *v, const char *text, size_t len, stru
 	return 0;
 }
 
-/* Claims the events that say this; the first is right, more of a timed fact are second ids. A fact
- * without a time may happen again, so each line claims one. */
-static bool claim(struct verify *v, const struct ledger_line *l)
+/* A fact without a time may happen again, so each line claims one event. */
+static bool claim_one(struct verify *v, uint64_t fact)
 {
-	uint64_t hash = fact_hash(&l->fact);
+	size_t slot;
+
+	for (struct received *r = facts_first(&v->facts, fact, &slot); r;
+	     r = facts_next(&v->facts, fact, &slot)) {
+		if (r->matched)
+			continue;
+		r->matched = r->timeless = true;
+		return true;
+	}
+	return false;
+}
+
+/* Claims the events that say this; the first is right, more are second ids. */
+static bool claim_timed(struct verify *v, uint64_t fact, int64_t at)
+{
 	bool found = false;
 	size_t slot;
 
-	for (struct received *r = facts_first(&v->facts, hash, &slot); r;
-	     r = facts_next(&v->facts, hash, &slot)) {
-		if (r->matched || (l->timed && r->at != l->at))
+	for (struct received *r = facts_first(&v->facts, fact, &slot); r;
+	     r = facts_next(&v->facts, fact, &slot)) {
+		if (r->matched || r->at != at)
 			continue;
 		r->matched = true;
-		r->timeless = !l->timed;
-		if (r->timeless)
-			return true;
 		if (found)
 			count_event(v, r, VERIFY_SECOND);
 		found = true;
 	}
 	return found;
+}
+
+static bool claim(struct verify *v, const struct ledger_line *l)
+{
+	uint64_t fact = fact_hash(&l->fact);
+
+	if (l->timed)
+		return claim_timed(v, fact, l->at);
+	if (l->owed)
+		return claim_one(v, fact);
+	v->spare = mem_grow(v->spare, v->nspare, &v->spare_cap, sizeof *v->spare);
+	v->spare[v->nspare++] = fact;
+	return false;
+}
+
+/* Which of several facts without a time an event means cannot be told: those that are owed come
+ * first, and these may have what is left. */
+static void claim_spare(struct verify *v)
+{
+	for (size_t i = 0; i < v->nspare; i++)
+		claim_one(v, v->spare[i]);
 }
 
 /* What no line claimed is invented; or a second id, when the fact has no time and its lines were
@@ -334,6 +368,7 @@ int verify_ledger(struct verify *v, FILE *from, const char *name, struct err *er
 	free(line);
 	if (status)
 		return err_wrap(err, "%s", name);
+	claim_spare(v);
 	judge_rest(v);
 	return 0;
 }

@@ -2,7 +2,7 @@
  * verify — does what arrived say what happened? The ledger's lines against files of events.
  *
  * First all events are read, then the ledger, so that memory grows with the events (some 70 bytes
- * each) and not with the ledger, which may be a stream. An event stands for a ledger line when
+ * each) and hardly with the ledger, which may be a stream. An event stands for a ledger line when
  * broadcast, recipient and type (and, of a reverted one, the state) agree, and, where the line is
  * timed, the time. Per id:
  *

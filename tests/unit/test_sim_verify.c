@@ -73,6 +73,23 @@ static const struct verdict verdicts[] = {
 	 EVENT("e1", "recipient.processed", "r1", T2, "")
 		 EVENT("e2", "recipient.processed", "r1", T2, ""),
 	 2, 2, 0, 0, 0, 0, 0, 0},
+	{"processed twice, once unnoticed",
+	 LINE("recipient.processed", "r1", T1, "false", "false")
+		 LINE("recipient.processed", "r1", T2, "false", "true"),
+	 EVENT("e1", "recipient.processed", "r1", T2, ""), 1, 1, 0, 0, 0, 0, 0, 0},
+	{"processed twice, the first told too",
+	 LINE("recipient.processed", "r1", T1, "false", "false")
+		 LINE("recipient.processed", "r1", T2, "false", "true"),
+	 EVENT("e1", "recipient.processed", "r1", T1, "")
+		 EVENT("e2", "recipient.processed", "r1", T2, ""),
+	 1, 2, 0, 0, 0, 0, 0, 0},
+	{"processed twice, told three times",
+	 LINE("recipient.processed", "r1", T1, "false", "false")
+		 LINE("recipient.processed", "r1", T2, "false", "true"),
+	 EVENT("e1", "recipient.processed", "r1", T1, "")
+		 EVENT("e2", "recipient.processed", "r1", T2, "")
+			 EVENT("e3", "recipient.processed", "r1", T2, ""),
+	 1, 3, 0, 0, 0, 1, 0, 0},
 	{"risen twice", OWED_SENT LINE("recipient.sent", "r1", T2, "true", "true"),
 	 GOOD_SENT EVENT("e2", "recipient.sent", "r1", T2, ""), 2, 2, 0, 0, 0, 0, 0, 0},
 	{"which state was reverted",
