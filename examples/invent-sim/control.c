@@ -244,9 +244,9 @@ static void answer(struct call *c)
 	reply_error(c->reply, found ? 405 : 404, found ? "another method is needed" : "not found");
 }
 
-bool control_ledger(const struct sim_request *rq)
+bool control_ledger(const struct sim *s, const struct sim_request *rq)
 {
-	return !strcmp(rq->path, "/sim/ledger") && !strcmp(rq->method, "GET");
+	return s->model && !strcmp(rq->path, "/sim/ledger") && !strcmp(rq->method, "GET");
 }
 
 void control_request(struct sim *s, const struct sim_request *rq, const char *body, size_t len,
@@ -254,6 +254,10 @@ void control_request(struct sim *s, const struct sim_request *rq, const char *bo
 {
 	int64_t now = sim_clock_now(&s->clock, rq->arrived_ms);
 
+	if (s->replay) {
+		replay_request(s->replay, rq, ret);
+		return;
+	}
 	if (strncmp(rq->path, "/sim/", 5)) {
 		model_request(s->model, now, rq, ret);
 		return;

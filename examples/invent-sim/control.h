@@ -17,6 +17,7 @@
 #define INVENT_SIM_CONTROL_H
 
 #include "examples/invent-sim/model.h"
+#include "examples/invent-sim/replay.h"
 
 struct sim_clock {
 	int64_t epoch_ms; /* virtual time when it was made */
@@ -26,19 +27,21 @@ struct sim_clock {
 	bool held, ended;
 };
 
+/* Either a model or a recording, which has no clock and nothing under /sim/. */
 struct sim {
 	struct model *model;
+	struct replay *replay;
 	struct sim_clock clock;
 };
 
 void sim_clock_start(struct sim_clock *c, int64_t real_ms);
 int64_t sim_clock_now(const struct sim_clock *c, int64_t real_ms); /* virtual, since 1970 */
 
-/* Answers any request: /sim/… here, all else by the model. rq->arrived_ms is the real time (any
- * clock that does not go back). `body` of len bytes belongs to a POST. */
+/* Answers any request: /sim/… here, all else by the model; or all by the recording. rq->arrived_ms
+ * is the real time (any clock that does not go back). `body` of len bytes belongs to a POST. */
 void control_request(struct sim *s, const struct sim_request *rq, const char *body, size_t len,
 		     struct sim_reply *ret);
 /* Is it a request for the ledger, to be answered by ledger_start and ledger_read? */
-bool control_ledger(const struct sim_request *rq);
+bool control_ledger(const struct sim *s, const struct sim_request *rq);
 
 #endif

@@ -39,12 +39,25 @@ static int serve_until_signal(struct sim *sim, const struct settings *s)
 	return 0;
 }
 
+static int replay(const struct settings *s, struct err *err)
+{
+	struct sim sim = {.replay = replay_open(s->replay, err)};
+
+	if (!sim.replay)
+		return fail(err, 2);
+	int status = serve_until_signal(&sim, s);
+	replay_free(sim.replay);
+	return status;
+}
+
 static int serve(struct settings *s)
 {
 	struct err err = {0};
 	struct sim sim = {
 		.clock = {.epoch_ms = s->model.epoch_ms, .speed = s->speed, .held = true}};
 
+	if (s->replay)
+		return replay(s, &err);
 	sim.model = model_new(&s->model, &err);
 	if (!sim.model || model_set_faults(sim.model, s->faults.v, s->faults.n, &err)) {
 		model_free(sim.model);

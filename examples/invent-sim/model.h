@@ -165,7 +165,7 @@ struct sim_mark {
 	uint32_t flags;
 };
 
-#define SIM_HEADERS   8
+#define SIM_HEADERS   16
 #define SIM_FLOOD_MAX (64 << 20)
 struct sim_reply {
 	int status;

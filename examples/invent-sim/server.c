@@ -57,7 +57,7 @@ static void finished(void *arg, struct MHD_Connection *connection, void **state,
 	(void)connection;
 	if (!x)
 		return;
-	if (x->answered && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
+	if (s->sim->model && x->answered && how == MHD_REQUEST_TERMINATED_COMPLETED_OK) {
 		pthread_mutex_lock(&s->lock);
 		model_served(s->sim->model, &x->reply);
 		pthread_mutex_unlock(&s->lock);
@@ -254,7 +254,7 @@ static enum MHD_Result answer(struct sim_server *s, struct exchange *x, const ch
 	};
 
 	client_name(connection, client);
-	if (control_ledger(&rq))
+	if (control_ledger(s->sim, &rq))
 		return send_ledger(s, connection);
 	pthread_mutex_lock(&s->lock);
 	control_request(s->sim, &rq, x->body.data, x->body.len, &x->reply);

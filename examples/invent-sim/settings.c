@@ -51,6 +51,7 @@ enum option_id {
 	OPT_RETRY_AFTER,
 	OPT_NEXT_TOKENS,
 	OPT_FAULT,
+	OPT_REPLAY,
 	OPT_HELP,
 };
 
@@ -99,6 +100,7 @@ static const struct {
 	{"retry-after", OPT_RETRY_AFTER, NULL, "a 429 for the limit says how long to wait"},
 	{"next-tokens", OPT_NEXT_TOKENS, NULL, "pages name the next one in pagination-next"},
 	{"fault", OPT_FAULT, "SPEC", "something that goes wrong (repeatable; see below)"},
+	{"replay", OPT_REPLAY, "FILE", "serve recorded pages instead of a model (see replay.h)"},
 	{"help", OPT_HELP, NULL, "this text"},
 };
 #define SERVE_OPTIONS (sizeof serve_options / sizeof *serve_options)
@@ -234,6 +236,7 @@ static int take_text(struct settings *s, int id, char *value)
 	case OPT_ORDER: return read_order(s, value);
 	case OPT_COUNTERS: return sim_counters_parse(&s->model.counters, value);
 	case OPT_TIMES: return sim_times_parse(&s->model.times, value);
+	case OPT_REPLAY: s->replay = value; return true;
 	case OPT_FAULT: strings_add(&s->faults, value); return true;
 	default: return -1;
 	}

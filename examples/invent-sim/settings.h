@@ -20,6 +20,7 @@ struct settings {
 	const char *kind;
 	int64_t stagger_ms, start_ms;
 	struct strings sub_orgs, faults;
+	const char *replay; /* a recording to serve instead of all this; or NULL */
 	char host[64];
 	unsigned port;
 	double speed;

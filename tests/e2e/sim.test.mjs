@@ -98,6 +98,100 @@ test('faults on the wire, set at run time', async (t) => {
   assert.ok(took >= 700 && other < took, `slow ${took} ms, other ${other} ms`);
 });
 
+test('no answer, and too long an answer', async (t) => {
+  const sim = await start(t, '--recipients', '120', '--hold', '--fault', 'hang,count=2');
+  await sim.post('/sim/step?ms=600000');
+  const hits = async (n) => {
+    while ((await (await sim.get('/sim/faults', {})).json())[0].hits < n);
+  };
+
+  // Nothing comes until the client gives up; nobody else is held up.
+  const giveUp = new AbortController();
+  const hung = sim.get(RECIPIENTS, { ...key, signal: giveUp.signal });
+  await hits(1);
+  giveUp.abort();
+  await assert.rejects(hung, { name: 'AbortError' });
+  const ended = sim.get(RECIPIENTS).catch(() => 'ended');
+  await hits(2);
+  assert.equal((await sim.get(RECIPIENTS)).status, 200);
+
+  // A body without a length, which ends in the middle at 64 MiB; or where told.
+  const read = async (spec) => {
+    await sim.post('/sim/faults', JSON.stringify([spec]));
+    const reply = await sim.get(RECIPIENTS);
+    assert.equal(reply.headers.get('content-length'), null);
+    assert.equal(reply.headers.get('transfer-encoding'), 'chunked');
+    let got = 0;
+    await assert.rejects(async () => {
+      for await (const part of reply.body) got += part.length;
+    });
+    return got;
+  };
+  assert.ok((await read('flood=300000,count=1')) <= 300000 + 65536);
+  const flood = await read('flood,count=1');
+  assert.ok(flood > 60 << 20 && flood <= (64 << 20) + 65536, `${flood} bytes`);
+  assert.equal((await sim.get(RECIPIENTS)).status, 200);
+
+  // A hanging reply does not keep the simulator from ending.
+  sim.child.kill('SIGTERM');
+  assert.equal(await sim.exited, 0);
+  assert.equal(await ended, 'ended');
+});
+
+test('recorded pages are served again', async (t) => {
+  const dir = mkdtempSync(join(tmpdir(), 'sim-'));
+  t.after(() => rmSync(dir, { recursive: true }));
+  const file = join(dir, 'recording');
+  const line = (request, status, body, headers) =>
+    JSON.stringify({ request, status, headers, body }) + '\n';
+  writeFileSync(
+    file,
+    line('/orgs/c/broadcasts?page=1&take=100', 200, [{ id: 'bc_1' }], { 'pagination-count': '1' }) +
+      line('/orgs/c/broadcasts?page=1&take=100', 429, { message: 'later' }, { 'Retry-After': '7' }),
+  );
+  const sim = await start(t, '--replay', file);
+  const first = await sim.get('/orgs/c/broadcasts?take=100&page=1', {});
+  assert.equal(first.headers.get('pagination-count'), '1');
+  assert.deepEqual(await first.json(), [{ id: 'bc_1' }]);
+  for (let i = 0; i < 2; i++) {
+    const again = await sim.get('/orgs/c/broadcasts?take=100&page=1', {});
+    assert.equal(again.status, 429);
+    assert.equal(again.headers.get('retry-after'), '7');
+  }
+  for (const path of ['/orgs/c/broadcasts', '/sim/ledger', '/sim/status'])
+    assert.equal((await sim.get(path, {})).status, 404);
+  writeFileSync(file, 'nonsense\n');
+  const bad = spawnSync(SIM, ['--replay', file], { encoding: 'utf8' });
+  assert.equal(bad.status, 2);
+  assert.match(bad.stderr, /recording: line 1: not JSON/);
+});
+
+test('moods of the API are options', async (t) => {
+  const sim = await start(t, '--recipients', '200', '--hold', '--counters', 'absent',
+    '--times', 'null=100', '--removals', '30/h', '--flips', '2/min', '--swaps', '1/s',
+    '--stranger', '300/min', '--fault', 'take=20');
+  await sim.post('/sim/step?ms=3600000');
+  const [broadcast] = await (await sim.get('/orgs/c/broadcasts')).json();
+  assert.deepEqual(Object.keys(broadcast).filter((k) => k.endsWith('_count')), []);
+  const reply = await sim.get(RECIPIENTS);
+  assert.ok(Number(reply.headers.get('pagination-count')) < 200);
+  const rows = await reply.json();
+  assert.equal(rows.length, 20);
+  assert.ok(rows.some((r) => r.is_sent) && rows.every((r) => r.is_sent_at === null));
+  const ledger = await (await sim.get('/sim/ledger', {})).text();
+  assert.match(ledger, /recipient.reverted/);
+  let taken = 2;
+  while ((await sim.get('/orgs/c/orgs')).status === 200) taken++;
+  assert.ok(taken >= 190 && taken <= 210, `${taken} of 500 are left by a stranger with 300`);
+
+  const other = await start(t, '--revoked', '1h', '--hold');
+  assert.equal((await other.get(RECIPIENTS)).status, 200);
+  await other.post('/sim/step?ms=3600000');
+  assert.equal((await other.get(RECIPIENTS)).status, 401);
+  for (const bad of [['--counters', 'blue'], ['--times', 'null'], ['--flips', '3'], ['--fault', 'x']])
+    assert.equal(spawnSync(SIM, bad).status, 2, bad.join(' '));
+});
+
 test('the ledger knows what was served, and verify compares with it', async (t) => {
   const sim = await start(t, '--recipients', '300', '--hold', '--order', 'updated');
   await sim.post('/sim/step?ms=600000');

@@ -146,9 +146,10 @@ static void the_rest_is_the_model_s(void **state)
 	assert_int_equal(ask(&s, REAL + 3600, "GET", "/orgs/c/broadcasts", NULL, NULL, text), 200);
 	assert_true(model_now(s.model) == SIM_EPOCH + 3600000);
 	assert_non_null(strstr(text, "\"SENT\""));
-	assert_true(control_ledger(&(struct sim_request){.method = "GET", .path = "/sim/ledger"}));
-	assert_false(
-		control_ledger(&(struct sim_request){.method = "POST", .path = "/sim/ledger"}));
+	struct sim_request get = {.method = "GET", .path = "/sim/ledger"},
+			   post = {.method = "POST", .path = "/sim/ledger"};
+	assert_true(control_ledger(&s, &get));
+	assert_false(control_ledger(&s, &post));
 	model_free(s.model);
 }
 
