@@ -45,7 +45,10 @@ unsigned drive_peak_requests(const struct drive *d);
 /* Waits, without letting virtual time pass, until all that the relay owes is in the file. */
 void drive_drain(struct drive *d);
 
-/* Compares the ledger with events.ndjson; fails the test and prints what is wrong unless they
+/* Does a file of events (NULL: events.ndjson) say what the ledger does? If not, `out` (NULL:
+ * nobody) is told what is wrong. */
+bool drive_agrees(struct drive *d, const char *events, FILE *out);
+/* The same of events.ndjson; fails the test and prints what is wrong unless they
  * agree. */
 void drive_verify(struct drive *d);
 
