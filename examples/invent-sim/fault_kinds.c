@@ -16,7 +16,7 @@ static void too_many(struct fault_work *w)
 	char date[32];
 
 	reply_error(w->reply, 429, "Too Many Requests");
-	if (!strncmp(wait, "date+", 5)) {
+	if (!strncmp(wait, "date:", 5)) {
 		render_http_date(date, w->m->now_ms + strtol(wait + 5, NULL, 10) * 1000);
 		wait = date;
 	}
@@ -238,7 +238,7 @@ static void flood(struct fault_work *w)
 }
 
 const struct fault_kind fault_kinds[] = {
-	{"429", "too many requests; the value becomes Retry-After, or date+SECONDS a date in it",
+	{"429", "too many requests; the value becomes Retry-After, or date:SECONDS a date in it",
 	 STAGE_INSTEAD, SPOILS_REPLY, too_many},
 	{"500", "a server's error; 500=503 for another", STAGE_INSTEAD, SPOILS_REPLY, server_error},
 	{"401", "the key is refused", STAGE_INSTEAD, SPOILS_REPLY, unauthorized},

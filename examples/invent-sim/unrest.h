@@ -6,6 +6,8 @@
 #ifndef INVENT_SIM_UNREST_H
 #define INVENT_SIM_UNREST_H
 
+#include <stdbool.h>
+
 #include "examples/invent-sim/queue.h"
 
 struct model;

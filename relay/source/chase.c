@@ -47,7 +47,7 @@ void chase_release(struct chase *c)
 {
 	for (unsigned i = 0; i < ASKS; i++)
 		search_release(&c->jobs[i]);
-	order_release(&c->order);
+	sorting_release(&c->order);
 }
 
 /* The list's counters are there and right. */
@@ -102,13 +102,13 @@ static void later(struct chase *c, int64_t at)
 
 static enum search_way way_of(const struct chase *c)
 {
-	enum order_kind kind = order_of(&c->order);
+	enum sort_kind kind = sorting_of(&c->order);
 
-	if (kind == ORDER_UPDATED)
-		return order_newest_first(&c->order) ? SEARCH_FORWARD : SEARCH_BACKWARD;
-	if (kind == ORDER_NONE)
+	if (kind == SORT_UPDATED)
+		return sorting_newest_first(&c->order) ? SEARCH_FORWARD : SEARCH_BACKWARD;
+	if (kind == SORT_NONE)
 		return SEARCH_FORWARD;
-	return order_is_stable(&c->order) ? SEARCH_RANKS : SEARCH_ENDS;
+	return sorting_is_stable(&c->order) ? SEARCH_RANKS : SEARCH_ENDS;
 }
 
 static bool runs(const struct chase *c, unsigned ask)
@@ -200,8 +200,8 @@ static bool is_open(struct chase *c, unsigned ask, int64_t now)
 static void offer_failures(struct chase *c, const struct planes *held, struct ranks *ranks,
 			   int64_t now)
 {
-	enum order_kind kind = order_of(&c->order);
-	bool each_is_dear = kind == ORDER_ID || kind == ORDER_STABLE;
+	enum sort_kind kind = sorting_of(&c->order);
+	bool each_is_dear = kind == SORT_ID || kind == SORT_STABLE;
 
 	for (unsigned ask = 0; ask < ASKS; ask++) {
 		struct search_step step;
@@ -289,7 +289,7 @@ static void offer_newest(struct chase *c, const struct planes *held, int64_t now
 		nth = pages;
 	if (due < 1)
 		due = 1;
-	struct offer o = {FOR_NEWEST, ASK_ALL, order_newest_first(&c->order) ? nth : pages - nth + 1,
+	struct offer o = {FOR_NEWEST, ASK_ALL, sorting_newest_first(&c->order) ? nth : pages - nth + 1,
 			  due > c->take ? c->take : (double)due, since < now ? since : now};
 	take_better(&c->offer, &o, now);
 }
@@ -340,7 +340,7 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 static bool offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
 			  int64_t now)
 {
-	if (!c->nsuspects || !order_is_stable(&c->order))
+	if (!c->nsuspects || !sorting_is_stable(&c->order))
 		return false;
 	uint32_t row = c->suspects[c->nsuspects - 1];
 	ranks_make(ranks, &c->order, held, FLAG_PRESENT);
@@ -361,7 +361,7 @@ static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chas
 		int64_t pause = each > PEEK_MIN_MS ? each : PEEK_MIN_MS;
 		return ask == ASK_FAILED ? pause : 4 * pause;
 	}
-	if (order_of(&c->order) == ORDER_UPDATED)
+	if (sorting_of(&c->order) == SORT_UPDATED)
 		return INT64_MAX; /* the newest rows are read */
 	return c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] : PEEK_OTHER_MS;
 }
@@ -392,7 +392,7 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 void chase_offer(struct chase *c, const struct planes *held, const struct chase_pace *pace,
 		 struct ranks *ranks, int64_t now_mono_ms)
 {
-	enum order_kind kind = order_of(&c->order);
+	enum sort_kind kind = sorting_of(&c->order);
 
 	if (c->offered_ms != INT64_MIN && now_mono_ms - c->offered_ms < OFFER_KEPT_MS &&
 	    now_mono_ms < c->later_ms)
@@ -405,11 +405,11 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 	if (offer_suspect(c, held, ranks, now_mono_ms))
 		return;
 	offer_failures(c, held, ranks, now_mono_ms);
-	if (kind == ORDER_UPDATED)
+	if (kind == SORT_UPDATED)
 		offer_newest(c, held, now_mono_ms);
-	else if (kind != ORDER_NONE)
+	else if (kind != SORT_NONE)
 		offer_search(c, held, ranks, now_mono_ms);
-	if (kind != ORDER_UPDATED || c->newest_missed >= MISSED_MAX)
+	if (kind != SORT_UPDATED || c->newest_missed >= MISSED_MAX)
 		offer_cycle(c, held, now_mono_ms);
 	offer_peek(c, held, pace, now_mono_ms);
 }

@@ -43,7 +43,7 @@ struct offer {
 
 struct chase {
 	struct counts counts;
-	struct order order;
+	struct sorting order;
 	struct prior priors[ASKS];
 	struct search jobs[ASKS];
 	uint16_t active, lost, closed; /* bit per ask: its job runs; the last one ended so */

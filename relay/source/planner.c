@@ -100,7 +100,7 @@ void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms)
 
 	b->track = t;
 	chase_init(&t->chase, now_mono_ms);
-	order_assume(&t->chase.order, held_count(b->held));
+	sorting_assume(&t->chase.order, held_count(b->held));
 	sweep_init(&t->sweep, b, &p->pace, now_mono_ms);
 	t->retry.not_before_ms = INT64_MIN;
 	t->surprised_ms = INT64_MIN;
@@ -225,7 +225,7 @@ void planner_listed(struct planner *p, struct followed *b, const struct planner_
 void planner_saw(struct planner *p, struct followed *b, const struct row *v, size_t n)
 {
 	(void)p;
-	order_vote(&b->track->chase.order, v, n);
+	sorting_vote(&b->track->chase.order, v, n);
 }
 
 bool planner_is_behind(const struct planner *p, const struct plan *plan)
@@ -247,16 +247,16 @@ bool planner_completes(const struct planner *p, const struct plan *plan,
 
 static void place_rows(struct followed *b, const struct plan *plan, const struct plan_answer *a)
 {
-	struct order *order = &b->track->chase.order;
+	struct sorting *order = &b->track->chase.order;
 	struct sweep *s = &b->track->sweep;
 
-	order_place(order, a->numbers, a->n, plan->in_turn ? s->last : NO_ROW, plan->page == 1);
-	order_assume(order, held_count(b->held));
+	sorting_place(order, a->numbers, a->n, plan->in_turn ? s->last : NO_ROW, plan->page == 1);
+	sorting_assume(order, held_count(b->held));
 	if (!plan->in_turn)
 		return;
 	if (plan->starts)
-		order_sweep_begins(order);
-	order_sweep_page(order, a->numbers, a->n);
+		sorting_sweep_begins(order);
+	sorting_sweep_page(order, a->numbers, a->n);
 	s->last = a->n ? a->numbers[a->n - 1] : NO_ROW;
 }
 
@@ -289,7 +289,7 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	bool resumed = s->first > 1, blind = chase_is_blind(&t->chase);
 	bool complete = sweep_read(s, a, &p->pace, blind, held_live(b->held), now_mono_ms);
 	if (!s->active)
-		order_sweep_ends(&t->chase.order, complete && !resumed, held_count(b->held));
+		sorting_sweep_ends(&t->chase.order, complete && !resumed, held_count(b->held));
 	if (complete)
 		chase_swept(&t->chase, is_steady(t), planes_of(b), now_mono_ms);
 	return complete;

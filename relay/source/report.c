@@ -45,14 +45,14 @@ static int64_t until_next(const struct source *s, const struct watch *w)
 	return w->busy || at <= s->now.mono_ms ? 0 : at - s->now.mono_ms;
 }
 
-static void write_order(char *ret, size_t size, const struct order *o)
+static void write_order(char *ret, size_t size, const struct sorting *o)
 {
-	enum order_kind kind = order_of(o);
-	bool directed = kind == ORDER_UPDATED || kind == ORDER_CREATED;
+	enum sort_kind kind = sorting_of(o);
+	bool directed = kind == SORT_UPDATED || kind == SORT_CREATED;
 
-	snprintf(ret, size, "%s%s", order_names[kind],
+	snprintf(ret, size, "%s%s", sort_names[kind],
 		 !directed		 ? ""
-		 : order_newest_first(o) ? ", newest first"
+		 : sorting_newest_first(o) ? ", newest first"
 					 : ", oldest first");
 }
 

@@ -18,7 +18,7 @@
 #ifndef RELAY_SEARCH_H
 #define RELAY_SEARCH_H
 
-#include "relay/source/order.h"
+#include "relay/source/sorting.h"
 
 #define PRIOR_BINS 24
 

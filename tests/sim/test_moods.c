@@ -53,7 +53,7 @@ static const struct mood moods[] = {
 	{"no times", .times = "null=100"},
 	{"bad times", .times = "null=20,early=20,future=20"},
 	{"429 in seconds", .faults = {"429=20,p=0.1"}, .ends = true},
-	{"429 by date", .faults = {"429=date+20,p=0.1"}, .ends = true},
+	{"429 by date", .faults = {"429=date:20,p=0.1"}, .ends = true},
 	{"429 with nonsense", .faults = {"429=soon,p=0.1"}, .ends = true},
 	{"429 without a word", .faults = {"429,p=0.1"}, .ends = true},
 	{"500 in bursts", .faults = {"500,p=0.05,burst=8"}, .ends = true},
@@ -70,7 +70,7 @@ static const struct mood moods[] = {
 	 .times = "null=10,early=10,future=10"},
 	{"everything at once", .order = SIM_ORDER_UPDATED, .counters = "wrong", .along_ramp = true,
 	 .next_tokens = true, .unrest = {.removals = 60, .flips = 300, .swaps = 300},
-	 .faults = {"500,p=0.02,burst=3", "hang,p=0.02", "429=date+9,p=0.05", "take=40"},
+	 .faults = {"500,p=0.02,burst=3", "hang,p=0.02", "429=date:9,p=0.05", "take=40"},
 	 .ends = true},
 };
 

@@ -23,7 +23,7 @@ struct world {
 	uint32_t *list;	  /* the flagged rows in order */
 	uint32_t n;
 	struct planes held;
-	struct order order;
+	struct sorting order;
 	struct ranks ranks;
 	struct prior prior;
 	struct prng random;
@@ -50,7 +50,7 @@ static void world_open(struct world *w, uint32_t rows, unsigned share, uint64_t 
 	w->flagged = xcalloc(rows, 1);
 	w->list = xcalloc(rows, sizeof *w->list);
 	prior_init(&w->prior);
-	order_assume(&w->order, rows);
+	sorting_assume(&w->order, rows);
 	for (uint32_t i = 0; i < rows; i++) {
 		w->flagged[i] = prng_next(&w->random) % 100 < share;
 		hold(w, i, w->flagged[i]);
@@ -63,7 +63,7 @@ static void world_close(struct world *w)
 	free(w->flagged);
 	free(w->list);
 	planes_release(&w->held);
-	order_release(&w->order);
+	sorting_release(&w->order);
 	ranks_release(&w->ranks);
 }
 

@@ -104,7 +104,7 @@ static void each_kind(void **state)
 		{"429", 429, true, 0, "Retry-After", NULL, NULL, SIM_WHOLE, 0},
 		{"429=7", 429, true, 0, "Retry-After", "7", NULL, SIM_WHOLE, 0},
 		{"429=soon", 429, true, 0, "Retry-After", "soon", NULL, SIM_WHOLE, 0},
-		{"429=date+90", 429, true, 0, "Retry-After", "Mon, 23 Nov 2026 01:01:30 GMT", NULL,
+		{"429=date:90", 429, true, 0, "Retry-After", "Mon, 23 Nov 2026 01:01:30 GMT", NULL,
 		 SIM_WHOLE, 0},
 		{"500", 500, true, 0, "pagination-count", NULL, NULL, SIM_WHOLE, 0},
 		{"500=503", 503, true, 0, "pagination-count", NULL, NULL, SIM_WHOLE, 0},

@@ -2,7 +2,7 @@
  * Votes and runs. Invariant: each row below `placed` lies in exactly one run, and by_first lists
  * the runs by their first row, so that a row's run is found by bisection.
  */
-#include "relay/source/order.h"
+#include "relay/source/sorting.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -16,17 +16,17 @@
 #define BROKEN_MAX  0.05 /* rows that changed places, of a list that can still be searched */
 #define RUNS_MAX    65536
 
-const char *const order_names[] = {
-	[ORDER_UNKNOWN] = "not known yet", [ORDER_UPDATED] = "updated_at", [ORDER_CREATED] = "created_at",
-	[ORDER_ID] = "id",		   [ORDER_STABLE] = "stable",	   [ORDER_NONE] = "none",
+const char *const sort_names[] = {
+	[SORT_UNKNOWN] = "not known yet", [SORT_UPDATED] = "updated_at", [SORT_CREATED] = "created_at",
+	[SORT_ID] = "id",		   [SORT_STABLE] = "stable",	   [SORT_NONE] = "none",
 };
 
-void order_release(struct order *o)
+void sorting_release(struct sorting *o)
 {
 	free(o->runs);
 	free(o->by_first);
 	free(o->next);
-	*o = (struct order){0};
+	*o = (struct sorting){0};
 }
 
 /* ---- votes ---- */
@@ -50,7 +50,7 @@ static int compare_times(int64_t a, int64_t b)
 	return (b > a) - (b < a);
 }
 
-void order_vote(struct order *o, const struct row *v, size_t n)
+void sorting_vote(struct sorting *o, const struct row *v, size_t n)
 {
 	for (size_t i = 1; i < n; i++) {
 		vote(&o->created, compare_times(v[i - 1].created_ms, v[i].created_ms));
@@ -66,45 +66,45 @@ static bool agrees(const struct votes *v)
 	return most >= VOTES_MIN && least <= DISSENT_MAX * most;
 }
 
-static bool is_shaken(const struct order *o)
+static bool is_shaken(const struct sorting *o)
 {
 	return o->broken > BROKEN_MAX * (o->kept + o->broken);
 }
 
-enum order_kind order_of(const struct order *o)
+enum sort_kind sorting_of(const struct sorting *o)
 {
 	bool known = o->kept + o->broken >= VOTES_MIN;
 
 	/* Where nothing has changed yet, updated_at is created_at. */
 	if (agrees(&o->created) && !(known && is_shaken(o)))
-		return ORDER_CREATED;
+		return SORT_CREATED;
 	if (agrees(&o->updated))
-		return ORDER_UPDATED;
+		return SORT_UPDATED;
 	if (agrees(&o->id) && !(known && is_shaken(o)))
-		return ORDER_ID;
+		return SORT_ID;
 	if (!known)
-		return ORDER_UNKNOWN;
-	return is_shaken(o) ? ORDER_NONE : ORDER_STABLE;
+		return SORT_UNKNOWN;
+	return is_shaken(o) ? SORT_NONE : SORT_STABLE;
 }
 
-bool order_newest_first(const struct order *o)
+bool sorting_newest_first(const struct sorting *o)
 {
-	const struct votes *v = order_of(o) == ORDER_UPDATED ? &o->updated : &o->created;
+	const struct votes *v = sorting_of(o) == SORT_UPDATED ? &o->updated : &o->created;
 
 	return v->down >= v->up;
 }
 
-bool order_is_stable(const struct order *o)
+bool sorting_is_stable(const struct sorting *o)
 {
-	enum order_kind kind = order_of(o);
+	enum sort_kind kind = sorting_of(o);
 
-	return kind != ORDER_UPDATED && kind != ORDER_NONE && !o->loose;
+	return kind != SORT_UPDATED && kind != SORT_NONE && !o->loose;
 }
 
 /* ---- runs ---- */
 
 /* The place in by_first of the last run that starts at or before number. */
-static size_t nth_by_first(const struct order *o, uint32_t number)
+static size_t nth_by_first(const struct sorting *o, uint32_t number)
 {
 	size_t low = 0, high = o->nruns;
 
@@ -118,12 +118,12 @@ static size_t nth_by_first(const struct order *o, uint32_t number)
 	return low;
 }
 
-static size_t run_of(const struct order *o, uint32_t number)
+static size_t run_of(const struct sorting *o, uint32_t number)
 {
 	return o->by_first[nth_by_first(o, number)];
 }
 
-bool order_is_before(const struct order *o, uint32_t a, uint32_t b)
+bool sorting_is_before(const struct sorting *o, uint32_t a, uint32_t b)
 {
 	size_t x = run_of(o, a), y = run_of(o, b);
 
@@ -131,7 +131,7 @@ bool order_is_before(const struct order *o, uint32_t a, uint32_t b)
 }
 
 /* Puts a run at place `at` of the list. */
-static void insert_run(struct order *o, size_t at, struct run run)
+static void insert_run(struct sorting *o, size_t at, struct run run)
 {
 	size_t sorted = o->nruns ? nth_by_first(o, run.first) : 0;
 
@@ -152,7 +152,7 @@ static void insert_run(struct order *o, size_t at, struct run run)
 }
 
 /* Cuts the run of `number` so that one starts there; returns its place. */
-static size_t cut_before(struct order *o, uint32_t number)
+static size_t cut_before(struct sorting *o, uint32_t number)
 {
 	size_t at = run_of(o, number);
 	struct run *r = &o->runs[at];
@@ -166,7 +166,7 @@ static size_t cut_before(struct order *o, uint32_t number)
 }
 
 /* Rows first … first + n - 1 are new, and stand behind a row. */
-static void place_behind(struct order *o, uint32_t row, uint32_t first, uint32_t n)
+static void place_behind(struct sorting *o, uint32_t row, uint32_t first, uint32_t n)
 {
 	size_t at = run_of(o, row);
 	const struct run *r = &o->runs[at];
@@ -182,14 +182,14 @@ static void place_behind(struct order *o, uint32_t row, uint32_t first, uint32_t
 	insert_run(o, cut_before(o, row + 1), (struct run){first, n});
 }
 
-static uint32_t last_row(const struct order *o)
+static uint32_t last_row(const struct sorting *o)
 {
 	const struct run *last = &o->runs[o->nruns - 1];
 
 	return last->first + last->n - 1;
 }
 
-static void place(struct order *o, uint32_t behind, uint32_t before, bool front, struct run new)
+static void place(struct sorting *o, uint32_t behind, uint32_t before, bool front, struct run new)
 {
 	if (o->nruns >= RUNS_MAX) {
 		o->loose = true;
@@ -208,7 +208,7 @@ static void place(struct order *o, uint32_t behind, uint32_t before, bool front,
 	o->placed = new.first + new.n;
 }
 
-static void note_places(struct order *o, bool kept)
+static void note_places(struct sorting *o, bool kept)
 {
 	o->kept += kept;
 	o->broken += !kept;
@@ -228,7 +228,7 @@ static uint32_t new_rows(const uint32_t *numbers, size_t n, size_t at)
 	return k;
 }
 
-void order_place(struct order *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front)
+void sorting_place(struct sorting *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front)
 {
 	uint32_t prev = behind != NO_ROW && behind < o->placed ? behind : NO_ROW;
 
@@ -238,7 +238,7 @@ void order_place(struct order *o, const uint32_t *numbers, size_t n, uint32_t be
 		} else if (numbers[i] < o->placed) {
 			/* What lies before the page says nothing about changed places. */
 			if (i > 0 && prev != NO_ROW)
-				note_places(o, order_is_before(o, prev, numbers[i]));
+				note_places(o, sorting_is_before(o, prev, numbers[i]));
 			prev = numbers[i++];
 		} else {
 			uint32_t k = new_rows(numbers, n, i);
@@ -251,7 +251,7 @@ void order_place(struct order *o, const uint32_t *numbers, size_t n, uint32_t be
 	}
 }
 
-void order_assume(struct order *o, uint32_t count)
+void sorting_assume(struct sorting *o, uint32_t count)
 {
 	if (o->placed >= count)
 		return;
@@ -261,12 +261,12 @@ void order_assume(struct order *o, uint32_t count)
 
 /* ---- sweeps ---- */
 
-void order_sweep_begins(struct order *o)
+void sorting_sweep_begins(struct sorting *o)
 {
 	o->nnext = 0;
 }
 
-void order_sweep_page(struct order *o, const uint32_t *numbers, size_t n)
+void sorting_sweep_page(struct sorting *o, const uint32_t *numbers, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		struct run *r = o->nnext ? &o->next[o->nnext - 1] : NULL;
@@ -305,7 +305,7 @@ static struct mark *marks(const struct run *v, size_t n)
 }
 
 /* Adds runs of the rows below count that were not met; false when a row was met twice. */
-static bool add_rest(struct order *o, uint32_t count)
+static bool add_rest(struct sorting *o, uint32_t count)
 {
 	size_t n = o->nnext;
 	struct mark *m = marks(o->next, n);
@@ -325,7 +325,7 @@ static bool add_rest(struct order *o, uint32_t count)
 	return good;
 }
 
-static void take_over(struct order *o, uint32_t count)
+static void take_over(struct sorting *o, uint32_t count)
 {
 	struct mark *m = marks(o->next, o->nnext);
 
@@ -343,7 +343,7 @@ static void take_over(struct order *o, uint32_t count)
 	o->loose = false;
 }
 
-void order_sweep_ends(struct order *o, bool complete, uint32_t count)
+void sorting_sweep_ends(struct sorting *o, bool complete, uint32_t count)
 {
 	if (complete && o->nnext > 0 && o->nnext < RUNS_MAX && add_rest(o, count))
 		take_over(o, count);
@@ -354,7 +354,7 @@ void order_sweep_ends(struct order *o, bool complete, uint32_t count)
 
 /* ---- ranks ---- */
 
-void ranks_make(struct ranks *r, const struct order *o, const struct planes *p, unsigned flag)
+void ranks_make(struct ranks *r, const struct sorting *o, const struct planes *p, unsigned flag)
 {
 	uint32_t before = 0;
 

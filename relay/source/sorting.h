@@ -9,21 +9,21 @@
  * whose known rows keep their relative order is stable, whatever it is sorted by, and can be
  * searched.
  */
-#ifndef RELAY_ORDER_H
-#define RELAY_ORDER_H
+#ifndef RELAY_SORTING_H
+#define RELAY_SORTING_H
 
 #include "relay/source/planes.h"
 #include "relay/source/snapshot.h"
 
-enum order_kind {
-	ORDER_UNKNOWN, /* too few rows were read */
-	ORDER_UPDATED, /* by updated_at: rows move when they change */
-	ORDER_CREATED,
-	ORDER_ID,
-	ORDER_STABLE, /* by nothing we know, but rows keep their places */
-	ORDER_NONE,   /* rows change places */
+enum sort_kind {
+	SORT_UNKNOWN, /* too few rows were read */
+	SORT_UPDATED, /* by updated_at: rows move when they change */
+	SORT_CREATED,
+	SORT_ID,
+	SORT_STABLE, /* by nothing we know, but rows keep their places */
+	SORT_NONE,   /* rows change places */
 };
-extern const char *const order_names[];
+extern const char *const sort_names[];
 
 struct votes {
 	float up, down;
@@ -33,7 +33,7 @@ struct run {
 	uint32_t first, n; /* rows first … first + n - 1, in list order */
 };
 
-struct order {
+struct sorting {
 	struct votes created, updated, id;
 	float kept, broken; /* neighbours that were known, in their places or not */
 	struct run *runs;   /* in list order */
@@ -48,40 +48,40 @@ struct order {
 
 #define NO_ROW UINT32_MAX
 
-void order_release(struct order *o); /* {0} is a valid empty one */
+void sorting_release(struct sorting *o); /* {0} is a valid empty one */
 
 /* The rows of a page in its order, for the vote. */
-void order_vote(struct order *o, const struct row *v, size_t n);
+void sorting_vote(struct sorting *o, const struct row *v, size_t n);
 /* The same page by the numbers its rows are held under. `behind`: the row before it in the list,
  * NO_ROW when that is not known; front: it is the list's first page. */
-void order_place(struct order *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front);
+void sorting_place(struct sorting *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front);
 /* Rows up to `count` that were placed by nothing (a restart): in the order of their numbers. */
-void order_assume(struct order *o, uint32_t count);
+void sorting_assume(struct sorting *o, uint32_t count);
 
 /* A sweep writes the list down: begin, its pages one after another, end. Complete: what was written
  * down replaces what was known; rows not met stand at the end. */
-void order_sweep_begins(struct order *o);
-void order_sweep_page(struct order *o, const uint32_t *numbers, size_t n);
-void order_sweep_ends(struct order *o, bool complete, uint32_t count);
+void sorting_sweep_begins(struct sorting *o);
+void sorting_sweep_page(struct sorting *o, const uint32_t *numbers, size_t n);
+void sorting_sweep_ends(struct sorting *o, bool complete, uint32_t count);
 
-enum order_kind order_of(const struct order *o);
-bool order_newest_first(const struct order *o); /* ORDER_UPDATED, ORDER_CREATED */
+enum sort_kind sorting_of(const struct sorting *o);
+bool sorting_newest_first(const struct sorting *o); /* SORT_UPDATED, SORT_CREATED */
 /* May rows be searched for by their place? While unknown too: the search finds out. */
-bool order_is_stable(const struct order *o);
+bool sorting_is_stable(const struct sorting *o);
 
 /* Does row a stand before row b? Both placed. */
-bool order_is_before(const struct order *o, uint32_t a, uint32_t b);
+bool sorting_is_before(const struct sorting *o, uint32_t a, uint32_t b);
 
 /* Ranks among the rows with a flag, as held. Made for one flag and the planes as they are; reused
  * memory. */
 struct ranks {
-	const struct order *order;
+	const struct sorting *order;
 	const struct planes *planes;
 	unsigned flag;
 	uint32_t *before; /* rows of earlier runs that have the flag */
 	size_t cap;
 };
-void ranks_make(struct ranks *r, const struct order *o, const struct planes *p, unsigned flag);
+void ranks_make(struct ranks *r, const struct sorting *o, const struct planes *p, unsigned flag);
 uint32_t ranks_of(const struct ranks *r, uint32_t number);
 void ranks_release(struct ranks *r); /* {0} is a valid empty one */
 
