@@ -140,13 +140,48 @@ static void the_ledger_is_met(void **state)
 	fixture_remove(dir);
 }
 
+/* How many requests the API has got after so long of nothing but this fault. */
+static uint64_t requests_after(const char *fault, int64_t ms)
+{
+	static const struct mood good = {.name = "good"};
+	const char *const specs[] = {fault, NULL};
+	char *dir = fixture_folder();
+	struct drive_options o = {
+		.model = campaign(&good), .dir = dir, .source = "  since: all\n  timeout: 20s\n"};
+	struct drive *d = drive_open(&o);
+	struct sim_counts counts;
+
+	set_faults(d, specs);
+	drive_run(d, ms);
+	model_counts(drive_model(d), &counts);
+	drive_close(d);
+	fixture_remove(dir);
+	return counts.requests;
+}
+
+/* One call hangs until its 20 s are up, as does one whose reply would come later than that. */
+static void a_call_ends_when_its_time_is_up(void **state)
+{
+	static const char *const faults[] = {"hang", "slow=25000"};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
+		assert_int_equal(requests_after(faults[i], 19000), 1);
+		assert_int_equal(requests_after(faults[i], 39000), 2);
+	}
+	assert_in_range(requests_after("reset", 19000), 2, 100);
+	assert_in_range(requests_after("slow=3000", 19000), 3, 100);
+}
+
 int main(void)
 {
-	struct CMUnitTest tests[sizeof moods / sizeof *moods];
+	struct CMUnitTest tests[sizeof moods / sizeof *moods + 1] = {
+		cmocka_unit_test(a_call_ends_when_its_time_is_up),
+	};
 
 	for (size_t i = 0; i < sizeof moods / sizeof *moods; i++)
-		tests[i] = (struct CMUnitTest){.name = moods[i].name,
-					       .test_func = the_ledger_is_met,
-					       .initial_state = (void *)&moods[i]};
-	return _cmocka_run_group_tests("moods", tests, sizeof moods / sizeof *moods, NULL, NULL);
+		tests[i + 1] = (struct CMUnitTest){.name = moods[i].name,
+						   .test_func = the_ledger_is_met,
+						   .initial_state = (void *)&moods[i]};
+	return _cmocka_run_group_tests("moods", tests, sizeof tests / sizeof *tests, NULL, NULL);
 }
