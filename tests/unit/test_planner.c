@@ -48,6 +48,11 @@ static void unfollow(struct planner *p, struct followed *b)
 	*b = (struct followed){0};
 }
 
+static void listed(struct planner *p, struct followed *b, bool moved, bool live, int64_t now)
+{
+	planner_listed(p, b, &(struct planner_entry){.moved = moved, .live = live}, now);
+}
+
 static struct plan next(struct planner *p, int64_t now)
 {
 	struct plan plan;
@@ -269,7 +274,7 @@ static void quiet_ones_are_seen_ever_more_rarely(void **state)
 
 	(void)state;
 	follow(p, &b, true);
-	planner_listed(p, &b, false, true, NULL, 0);
+	listed(p, &b, false, true, 0);
 	list(p, now);
 	for (int64_t pause = 10000; pause <= 640000; pause *= 2) {
 		assert_true(read_page(p, &b, 1, &whole, now));
@@ -331,16 +336,16 @@ static void movement_sets_the_interval(void **state)
 		struct planner *p = planner();
 		struct followed b = {0};
 		follow(p, &b, true);
-		planner_listed(p, &b, cases[i].moved_before, cases[i].live, NULL, 0);
+		listed(p, &b, cases[i].moved_before, cases[i].live, 0);
 		list(p, 0);
 		struct plan plan = next(p, 0);
 		if (cases[i].moved_during)
-			planner_listed(p, &b, true, cases[i].live, NULL, 0);
+			listed(p, &b, true, cases[i].live, 0);
 		struct plan_answer a = {
 			.count = 5, .rows = 5, .fresh = 5, .changes = cases[i].changes};
 		assert_true(planner_read(p, &plan, &a, 0));
 		if (cases[i].moved_after)
-			planner_listed(p, &b, true, cases[i].live, NULL, 0);
+			listed(p, &b, true, cases[i].live, 0);
 		if (ms_to_next_page(p, 0) != cases[i].pause)
 			fail_msg("%s: %lld ms", cases[i].name, (long long)ms_to_next_page(p, 0));
 		unfollow(p, &b);
@@ -419,7 +424,7 @@ static void a_first_sweep_is_resumed(void **state)
 	planner_unasked(p, &plan);
 	assert_false(read_page(p, &b, 3, &(struct page){350, 100, 100, 0, 0}, 0));
 	assert_true(read_page(p, &b, 4, &(struct page){350, 50, 50, 0, 0}, 0));
-	planner_listed(p, &b, true, true, NULL, 0);
+	listed(p, &b, true, true, 0);
 	list(p, 5000);
 	plan = next(p, 5000);
 	assert_int_equal(plan.page, 1);
@@ -442,7 +447,7 @@ static void stamps_wrap(void **state)
 		assert_int_equal(plan.kind, PLAN_PAGE);
 		assert_int_equal(plan.sweep, i > SWEEPS_MAX ? i - SWEEPS_MAX : i);
 		planner_read(p, &plan, &(struct plan_answer){.count = 0}, now);
-		planner_listed(p, &b, true, true, NULL, now);
+		listed(p, &b, true, true, now);
 	}
 	unfollow(p, &b);
 	planner_free(p);

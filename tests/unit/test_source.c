@@ -121,7 +121,8 @@ static void on_listing(void *arg, const struct source_listing *l)
 			assert_null(record.id);
 			b->track->chase.ignored = true; /* this API obeys no filter */
 		}
-		source_listed(t->source, b, &l->v[i], t->counter != t->followed_counter, t->now);
+		source_listed(t->source, b, &l->v[i], t->counter != t->followed_counter, l->date_ms,
+			      t->now);
 		t->followed_counter = t->counter;
 	}
 }
