@@ -5,20 +5,16 @@
  */
 #include "tests/sim/drive.h"
 
-#include <limits.h>
-#include <setjmp.h>
+#include <errno.h>
 #include <stdarg.h>
-#include <stddef.h>
-#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <cmocka.h>
-
 #include "examples/invent-sim/verify.h"
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
+#include "tests/sim/drive_store.h"
 
 #define HOST	   "http://127.0.0.1:1"
 #define LATENCY_MS 50
@@ -28,7 +24,7 @@
 
 struct pending {
 	int64_t due_ms, deadline_ms;
-	char *path, *authorization;
+	char *path, *query, *authorization; /* query NULL: none */
 	size_t max_reply;
 	bool answered; /* the reply is made, and waits for due_ms */
 	struct sim_reply reply;
@@ -47,6 +43,21 @@ struct drive {
 	int64_t *begun; /* when each request was begun */
 	size_t nbegun, begun_cap;
 };
+
+__attribute__((format(printf, 2, 3))) static _Noreturn void fail(const struct drive *d,
+								 const char *fmt, ...)
+{
+	char why[1024];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(why, sizeof why, fmt, args);
+	va_end(args);
+	if (d->options.fail)
+		d->options.fail(why);
+	fprintf(stderr, "drive: %s\n", why);
+	abort();
+}
 
 static struct instant clock_of(void *arg)
 {
@@ -74,6 +85,11 @@ static int fetch(void *arg, const struct http_call *call, http_done *done, void 
 	for (size_t i = 0; call->headers && call->headers[i]; i++)
 		if (!strncasecmp(call->headers[i], "Authorization: ", 15))
 			p->authorization = xstrdup(call->headers[i] + 15);
+	p->query = strchr(p->path, '?');
+	if (p->query)
+		*p->query++ = '\0';
+	if (d->options.asked)
+		d->options.asked(d->options.arg, p->path, p->query);
 	d->begun = mem_grow(d->begun, d->nbegun, &d->begun_cap, sizeof *d->begun);
 	d->begun[d->nbegun++] = d->now_ms;
 	return 0;
@@ -86,12 +102,17 @@ static struct pending take(struct drive *d, size_t i)
 	return p;
 }
 
-static void finish(struct pending *p, const struct http_reply *reply)
+static void release(struct pending *p)
 {
-	p->done(p->arg, reply);
 	sim_reply_release(&p->reply);
 	free(p->path);
 	free(p->authorization);
+}
+
+static void finish(struct pending *p, const struct http_reply *reply)
+{
+	p->done(p->arg, reply);
+	release(p);
 }
 
 static void fail_call(struct pending *p, enum http_failure failure, const char *why)
@@ -149,14 +170,15 @@ static void end_call(struct drive *d, struct pending *p)
 static void answer(struct drive *d, size_t i)
 {
 	struct pending *p = &d->v[i];
+	struct sim_request rq = {"GET", p->path, p->query, p->authorization, "relay", d->now_ms};
+	if (d->options.serve) {
+		struct pending due = take(d, i);
+		d->options.serve(d->options.arg, d->now_ms, &rq, due.done, due.arg);
+		release(&due);
+		return;
+	}
 	if (!p->answered) {
-		char *query = strchr(p->path, '?');
-		if (query)
-			*query++ = '\0';
-		model_request(d->model, d->now_ms,
-			      &(struct sim_request){"GET", p->path, query, p->authorization,
-						    "relay", d->now_ms},
-			      &p->reply);
+		model_request(d->model, d->now_ms, &rq, &p->reply);
 		p->answered = true;
 		p->due_ms += p->reply.delay_ms;
 		if (p->reply.ending == SIM_HANG || p->due_ms > p->deadline_ms)
@@ -176,7 +198,7 @@ static int settle(struct drive *d)
 	while ((wait = relay_tick(d->relay, clock_of(d))), relay_settling(d->relay)) {
 		relay_wait(d->relay, 100);
 		if (clock_now().mono_ms > patience)
-			fail_msg("the journal does not answer");
+			fail(d, "the journal does not answer");
 	}
 	return wait;
 }
@@ -190,11 +212,13 @@ static size_t earliest(const struct drive *d)
 	return best;
 }
 
-void drive_run(struct drive *d, int64_t ms)
+bool drive_run_until(struct drive *d, int64_t ms, bool (*done)(void *arg), void *arg)
 {
 	int64_t end = d->now_ms + ms;
 	for (;;) {
 		int64_t next = d->now_ms + settle(d);
+		if (done && done(arg))
+			return true;
 		bool reply = d->n && d->v[earliest(d)].due_ms <= next;
 		if (reply)
 			next = d->v[earliest(d)].due_ms;
@@ -206,6 +230,12 @@ void drive_run(struct drive *d, int64_t ms)
 	}
 	d->now_ms = end;
 	model_advance(d->model, d->now_ms);
+	return false;
+}
+
+void drive_run(struct drive *d, int64_t ms)
+{
+	drive_run_until(d, ms, NULL, NULL);
 }
 
 static void open_relay(struct drive *d)
@@ -216,12 +246,15 @@ static void open_relay(struct drive *d)
 	struct settings *s = settings_load(d->config, &problems);
 	if (!s) {
 		problems_print(&problems, stderr);
-		fail_msg("the drive's configuration is wrong");
+		fail(d, "the drive's configuration is wrong");
 	}
 	problems_release(&problems);
+	if (d->options.event || d->options.forget_events)
+		drive_store_watch(&s->journal, d->options.event, d->options.arg,
+				  d->options.forget_events);
 	d->relay = relay_open(s, &env, &err);
 	if (!d->relay)
-		fail_msg("%s", err.msg);
+		fail(d, "%s", err.msg);
 }
 
 static void write_config(struct drive *d)
@@ -231,13 +264,15 @@ static void write_config(struct drive *d)
 		"rules: [{ name: all, to: [file] }]\n";
 	const char *key = d->options.model.key;
 	FILE *f = fopen(d->config, "we");
-	assert_non_null(f);
+	if (!f)
+		fail(d, "%s: %s", d->config, strerror(errno));
 	fprintf(f,
 		"source:\n  base_url: " HOST
 		"\n%s%s%s%sjournal: { sqlite: { path: relay.db } }\n%s",
 		key ? "  api_key: " : "", key ? key : "", key ? "\n" : "", d->options.source,
 		d->options.rest ? d->options.rest : everything);
-	assert_int_equal(fclose(f), 0);
+	if (fclose(f) != 0)
+		fail(d, "%s: %s", d->config, strerror(errno));
 }
 
 struct drive *drive_open(const struct drive_options *o)
@@ -246,13 +281,14 @@ struct drive *drive_open(const struct drive_options *o)
 	struct err err = {0};
 	log_set_level(getenv("DRIVE_LOG") ? LOG_DEBUG : LOG_ERROR);
 	d->options = *o;
-	d->epoch_ms = d->now_ms = o->model.epoch_ms;
+	d->epoch_ms = o->model.epoch_ms;
+	d->now_ms = d->epoch_ms + o->start_ms;
 	d->config = xasprintf("%s/relay.yaml", o->dir);
 	d->events = xasprintf("%s/events.ndjson", o->dir);
 	d->ledger = xasprintf("%s/ledger.ndjson", o->dir);
 	d->model = model_new(&o->model, &err);
 	if (!d->model)
-		fail_msg("%s", err.msg);
+		fail(d, "%s", err.msg);
 	write_config(d);
 	open_relay(d);
 	return d;
@@ -279,7 +315,7 @@ void drive_reload(struct drive *d, const char *source)
 	write_config(d);
 	struct settings *s = settings_load(d->config, &problems);
 	if (!s || relay_reload(d->relay, s, &err) < 0)
-		fail_msg("the drive's new configuration is refused: %s", err.msg);
+		fail(d, "the drive's new configuration is refused: %s", err.msg);
 	problems_release(&problems);
 }
 
@@ -344,12 +380,14 @@ static FILE *write_ledger(struct drive *d)
 	struct buf out = BUF_INIT(16 << 20);
 	bool more = true;
 	FILE *f = fopen(d->ledger, "w+e");
-	assert_non_null(f);
+	if (!f)
+		fail(d, "%s: %s", d->ledger, strerror(errno));
 	ledger_start(&l, d->model);
 	while (more) {
 		buf_clear(&out);
 		more = ledger_read(&l, &out, 1 << 20);
-		assert_int_equal(fwrite(out.data, 1, out.len, f), out.len);
+		if (fwrite(out.data, 1, out.len, f) != out.len)
+			fail(d, "%s: %s", d->ledger, strerror(errno));
 	}
 	buf_release(&out);
 	rewind(f);
@@ -363,7 +401,7 @@ void drive_drain(struct drive *d)
 		settle(d);
 		relay_wait(d->relay, 10);
 		if (clock_now().mono_ms > patience)
-			fail_msg("the deliveries do not end");
+			fail(d, "the deliveries do not end");
 	}
 }
 
@@ -375,7 +413,7 @@ bool drive_agrees(struct drive *d, const char *events, FILE *out)
 	FILE *ledger = write_ledger(d);
 	if (verify_events(v, events ? events : d->events, &err) < 0 ||
 	    verify_ledger(v, ledger, d->ledger, &err) < 0)
-		fail_msg("%s", err.msg);
+		fail(d, "%s", err.msg);
 	fclose(ledger);
 	bool holds = verify_holds(v);
 	if (!holds && out)
@@ -386,5 +424,6 @@ bool drive_agrees(struct drive *d, const char *events, FILE *out)
 
 void drive_verify(struct drive *d)
 {
-	assert_true(drive_agrees(d, NULL, stderr));
+	if (!drive_agrees(d, NULL, stderr))
+		fail(d, "the events are not those of the ledger");
 }

@@ -7,9 +7,15 @@
 #define RELAY_TEST_DRIVE_H
 
 #include "examples/invent-sim/model.h"
+#include "relay/base/event.h"
 #include "relay/relay.h"
 
 struct drive;
+
+/* Answers a request whose reply is due in place of the drive's own model: calls done once, before
+ * it returns. */
+typedef void drive_serve(void *arg, int64_t now_ms, const struct sim_request *rq, http_done *done,
+			 void *done_arg);
 
 struct drive_options {
 	struct model_options model;
@@ -17,9 +23,22 @@ struct drive_options {
 	const char *source; /* further lines of the source: section, indented by two; "" */
 	const char *rest;   /* destinations and rules; NULL: everything into events.ndjson */
 	int64_t latency_ms; /* of each reply; 0: 50 */
+	int64_t start_ms;   /* the relay starts so long after the model's epoch */
+	bool forget_events; /* the journal numbers them and does not write them */
+
+	/* What is wrong; does not return. NULL: prints it and aborts. */
+	void (*fail)(const char *why);
+	/* The rest is called with arg; each may be NULL. */
+	void *arg;
+	/* A request begins; path without the query (NULL: none). */
+	void (*asked)(void *arg, const char *path, const char *query);
+	/* Events, each as it was committed. On the journal's thread, while the loop waits for it.
+	 */
+	void (*event)(void *arg, const struct event *ev);
+	drive_serve *serve;
 };
 
-/* Fails the running test when something cannot be opened. */
+/* Fails when something cannot be opened. */
 struct drive *drive_open(const struct drive_options *o);
 void drive_close(struct drive *d);
 
@@ -29,6 +48,8 @@ int64_t drive_now_ms(const struct drive *d); /* virtual, since 1970 */
 
 /* Lets so much virtual time pass. */
 void drive_run(struct drive *d, int64_t ms);
+/* The same, but no longer than until done says true. Returns whether it did. */
+bool drive_run_until(struct drive *d, int64_t ms, bool (*done)(void *arg), void *arg);
 /* Ends the relay as a kill would (nothing in memory survives, replies under way are lost) and
  * starts another on its journal. */
 void drive_restart(struct drive *d);
@@ -48,8 +69,7 @@ void drive_drain(struct drive *d);
 /* Does a file of events (NULL: events.ndjson) say what the ledger does? If not, `out` (NULL:
  * nobody) is told what is wrong. */
 bool drive_agrees(struct drive *d, const char *events, FILE *out);
-/* The same of events.ndjson; fails the test and prints what is wrong unless they
- * agree. */
+/* The same of events.ndjson; fails and prints what is wrong unless they agree. */
 void drive_verify(struct drive *d);
 
 #endif

@@ -13,6 +13,7 @@
 
 #include "relay/base/json.h"
 #include "relay/base/mem.h"
+#include "tests/sim/drive_test.h"
 #include "tests/suite/store_fixture.h"
 
 #define EPOCH_MS 1700000000000
@@ -32,6 +33,7 @@ static struct drive_options campaign(const char *dir, uint32_t recipients)
 			  .ramp_ms = 5 * MINUTE_MS,
 			  .rate_limit = 500},
 		.dir = dir,
+		.fail = drive_fail_test,
 		.source = "  since: all\n  full_sweep_every: 10m\n",
 	};
 }

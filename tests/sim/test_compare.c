@@ -14,6 +14,7 @@
 
 #include "relay/base/mem.h"
 #include "tests/sim/drive.h"
+#include "tests/sim/drive_test.h"
 #include "tests/suite/store_fixture.h"
 
 #define EPOCH_MS  1700000000000
@@ -68,6 +69,7 @@ static struct scene play(void)
 					    .rate_limit = 500,
 					    .unrest = {.removals = 60, .flips = 300}},
 				  .dir = s.dir,
+				  .fail = drive_fail_test,
 				  .source = "  since: all\n  full_sweep_every: 5m\n"};
 	s.d = drive_open(&o);
 	drive_run(s.d, 15 * MINUTE_MS);

@@ -13,6 +13,7 @@
 #include <cmocka.h>
 
 #include "tests/sim/drive.h"
+#include "tests/sim/drive_test.h"
 #include "tests/suite/store_fixture.h"
 
 #define EPOCH_MS  1700000000000
@@ -124,6 +125,7 @@ static void the_ledger_is_met(void **state)
 	char *dir = fixture_folder();
 	struct drive_options o = {.model = campaign(m),
 				  .dir = dir,
+				  .fail = drive_fail_test,
 				  .source = "  since: all\n  full_sweep_every: 5m\n"};
 	struct drive *d = drive_open(&o);
 

@@ -1,0 +1,153 @@
+/* drive_store — a store in front of another. Invariant: an event is told after its commit. */
+#include "tests/sim/drive_store.h"
+
+#include <assert.h>
+#include <stdlib.h>
+
+#include "relay/base/mem.h"
+#include "relay/journal/sqlite.h"
+
+struct watched_options {
+	struct sqlite_options sqlite; /* first: who releases the options knows only these */
+	drive_event *told;
+	void *arg;
+	bool forget;
+};
+
+struct watched {
+	struct store store;
+	struct store *inner;
+	struct watched_options o; /* not its sqlite */
+	int64_t latest;		  /* forget: the last sequence given */
+};
+
+static struct store *inner(struct store *s)
+{
+	return ((struct watched *)s)->inner;
+}
+
+static const struct store_type watched;
+
+static struct store *open_store(const void *options, enum store_mode mode, struct err *err)
+{
+	const struct watched_options *o = options;
+	struct store *s = store_sqlite.open(&o->sqlite, mode, err);
+	if (!s)
+		return NULL;
+	struct watched *w = xcalloc(1, sizeof *w);
+	*w = (struct watched){.store.type = &watched, .inner = s, .o = *o};
+	return &w->store;
+}
+
+static void close_store(struct store *s)
+{
+	if (s)
+		store_sqlite.close(inner(s));
+	free(s);
+}
+
+static int head(struct store *s, struct store_head *ret, struct err *err)
+{
+	return store_sqlite.head(inner(s), ret, err);
+}
+
+static int set_since(struct store *s, int64_t since_ms, struct err *err)
+{
+	return store_sqlite.set_since(inner(s), since_ms, err);
+}
+
+/* The batches without their events, which are put back afterwards. */
+static int commit_rows(struct watched *w, struct batch *const *batches, size_t n, struct err *err)
+{
+	size_t *counts = xcalloc(n + 1, sizeof *counts);
+	for (size_t i = 0; i < n; i++) {
+		assert(batches[i]->nroutes == 0);
+		counts[i] = batches[i]->events.n;
+		batches[i]->events.n = 0;
+	}
+	int failed = store_sqlite.commit(w->inner, batches, n, err);
+	for (size_t i = 0; i < n; i++) {
+		struct events *events = &batches[i]->events;
+		events->n = counts[i];
+		for (size_t k = 0; !failed && k < events->n; k++)
+			event_number(&events->v[k], ++w->latest);
+	}
+	free(counts);
+	return failed;
+}
+
+static int commit(struct store *s, struct batch *const *batches, size_t n, struct err *err)
+{
+	struct watched *w = (struct watched *)s;
+	int failed = w->o.forget ? commit_rows(w, batches, n, err)
+				 : store_sqlite.commit(w->inner, batches, n, err);
+	for (size_t i = 0; !failed && w->o.told && i < n; i++)
+		for (size_t k = 0; k < batches[i]->events.n; k++)
+			w->o.told(w->o.arg, &batches[i]->events.v[k]);
+	return failed;
+}
+
+static int64_t tidy(struct store *s, int64_t now_wall_ms)
+{
+	return store_sqlite.tidy(inner(s), now_wall_ms);
+}
+
+static void rest(struct store *s)
+{
+	store_sqlite.rest(inner(s));
+}
+
+static int recipients(struct store *s, uint32_t broadcast, store_recipient_fn *fn, void *arg,
+		      struct err *err)
+{
+	return store_sqlite.recipients(inner(s), broadcast, fn, arg, err);
+}
+
+static int recipients_at(struct store *s, uint32_t broadcast, const uint32_t *numbers, size_t n,
+			 struct recipient_record *ret, struct err *err)
+{
+	return store_sqlite.recipients_at(inner(s), broadcast, numbers, n, ret, err);
+}
+
+static int routes(struct store *s, const struct route_query *q, struct delivery_routes *ret,
+		  struct err *err)
+{
+	return store_sqlite.routes(inner(s), q, ret, err);
+}
+
+static int events(struct store *s, const struct event_query *q, struct events *ret, struct err *err)
+{
+	return store_sqlite.events(inner(s), q, ret, err);
+}
+
+static int fates(struct store *s, int64_t sequence, struct event_fates *ret, struct err *err)
+{
+	return store_sqlite.fates(inner(s), sequence, ret, err);
+}
+
+static const struct store_type watched = {
+	.name = "watched",
+	.options = sqlite_option_table,
+	.options_size = sizeof(struct watched_options),
+	.open = open_store,
+	.close = close_store,
+	.head = head,
+	.set_since = set_since,
+	.commit = commit,
+	.tidy = tidy,
+	.rest = rest,
+	.recipients = recipients,
+	.recipients_at = recipients_at,
+	.routes = routes,
+	.events = events,
+	.fates = fates,
+};
+
+void drive_store_watch(struct journal_options *o, drive_event *told, void *arg, bool forget)
+{
+	assert(o->type == &store_sqlite);
+	struct watched_options *w = xcalloc(1, sizeof *w);
+	*w = (struct watched_options){*(struct sqlite_options *)o->options, told, arg, forget};
+	free(o->options);
+	*o = (struct journal_options){&watched, w};
+}
