@@ -21,8 +21,15 @@ struct row {
 	bool higher;
 };
 
+struct line {
+	const char *title; /* of the table that begins here, or NULL: one more line of it */
+	const char *cells;
+};
+
 static struct row *rows;
 static size_t nrows, rows_cap;
+static struct line *lines;
+static size_t nlines, lines_cap;
 
 static bool judged(const struct row *r)
 {
@@ -54,6 +61,35 @@ void bench_row(const char *what, double value, const char *unit, double ratio, c
 	rows = mem_grow(rows, nrows, &rows_cap, sizeof *rows);
 	rows[nrows] = (struct row){what, unit, of, value, ratio, bar, higher_is_better};
 	print_row(&rows[nrows++]);
+}
+
+static void print_cells(const char *cells)
+{
+	for (const char *at = cells; at; at = strchr(at, '|')) {
+		at += *at == '|';
+		printf("%13.*s", (int)strcspn(at, "|"), at);
+	}
+	putchar('\n');
+	fflush(stdout);
+}
+
+static void add_line(const char *title, const char *cells)
+{
+	lines = mem_grow(lines, nlines, &lines_cap, sizeof *lines);
+	lines[nlines++] = (struct line){title, cells};
+	if (title)
+		printf("\n%s\n", title);
+	print_cells(cells);
+}
+
+void bench_table(const char *title, const char *head)
+{
+	add_line(title, head);
+}
+
+void bench_table_line(const char *cells)
+{
+	add_line(NULL, cells);
 }
 
 /* "AMD EPYC 7763, 2 cores, Linux 6.1.0-18-amd64" */
@@ -104,6 +140,23 @@ static void add_row(struct buf *out, const struct row *r)
 	buf_addc(out, '}');
 }
 
+/* [{"title":…,"lines":["a|b",…]}, …] */
+static void add_tables(struct buf *out)
+{
+	for (size_t i = 0; i < nlines; i++) {
+		if (lines[i].title) {
+			buf_adds(out, i ? "]},\n{\"title\":" : "{\"title\":");
+			json_write_string(out, lines[i].title);
+			buf_adds(out, ",\"lines\":[");
+		} else {
+			buf_addc(out, ',');
+		}
+		json_write_string(out, lines[i].cells);
+	}
+	if (nlines)
+		buf_adds(out, "]}");
+}
+
 static void write_file(const char *path, const struct buf *text)
 {
 	FILE *f;
@@ -131,6 +184,8 @@ int bench_write(const char *name)
 		buf_adds(&text, i ? ",\n" : "\n");
 		add_row(&text, &rows[i]);
 	}
+	buf_adds(&text, "\n],\"tables\":[\n");
+	add_tables(&text);
 	buf_adds(&text, "\n]}\n");
 	write_file(path, &text);
 	for (size_t i = 0; i < nrows; i++) {
@@ -144,8 +199,10 @@ int bench_write(const char *name)
 	free(path);
 	buf_release(&text);
 	free(rows);
+	free(lines);
 	rows = NULL;
-	nrows = rows_cap = 0;
+	lines = NULL;
+	nrows = rows_cap = nlines = lines_cap = 0;
 	return missed;
 }
 

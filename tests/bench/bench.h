@@ -26,6 +26,13 @@
 void bench_row(const char *what, double value, const char *unit, double ratio, const char *of,
 	       double bar, bool higher_is_better);
 
+/*
+ * A table of further figures, which nothing judges; its lines follow. Cells are separated by "|".
+ * The strings are borrowed until bench_write.
+ */
+void bench_table(const char *title, const char *head);
+void bench_table_line(const char *cells);
+
 /* Writes the file, prints the rows that miss their bar; 1 if there is one, else 0: main's result.
  */
 int bench_write(const char *name);
