@@ -111,8 +111,8 @@ bool source_report(const struct source *s, size_t i, struct broadcast_report *re
 		.counters = worth_of(&t->chase.counts),
 		.next_ms = until_next(s, w),
 		.swept_ms = date_or_none(w->log.swept_ms),
-		.delay_p50_ms = delays_percentile(&w->followed.delays, 0.5),
-		.delay_p99_ms = delays_percentile(&w->followed.delays, 0.99),
+		.delay_p50_ms = latency_percentile(&w->followed.latency, 0.5),
+		.delay_p99_ms = latency_percentile(&w->followed.latency, 0.99),
 	};
 	write_plan(ret->plan, sizeof ret->plan, t);
 	write_order(ret->order, sizeof ret->order, &t->chase.order);

@@ -13,7 +13,7 @@
 
 #include "relay/base/clock.h"
 #include "relay/source/client.h"
-#include "relay/source/delays.h"
+#include "relay/source/latency.h"
 #include "relay/source/diff.h"
 #include "relay/source/held.h"
 
@@ -62,7 +62,7 @@ struct followed {
 	bool caught_up; /* intake's: its rows were read once more after its status last changed */
 	uint8_t sweeps; /* intake's: begun since then, … */
 	uint16_t last_sweep; /* … each of which is another one than this */
-	struct delays delays; /* intake's */
+	struct latency latency; /* intake's */
 	int64_t listed_ms;   /* intake's: mono, when the list named it last */
 	int64_t moved_ms;    /* intake's: wall, when its list entry was last seen to change; 0 */
 };

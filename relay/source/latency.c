@@ -1,5 +1,5 @@
 /* Buckets a factor of 1.41 apart. Invariant: all is the sum of n. */
-#include "relay/source/delays.h"
+#include "relay/source/latency.h"
 
 #define FIRST_MS  250
 #define REMEMBERS 2000 /* entries; more are halved */
@@ -11,7 +11,7 @@ static int64_t edge_ms(int bucket)
 	return bucket % 2 ? edge + edge * 2 / 5 : edge;
 }
 
-void delays_note(struct delays *d, int64_t ms)
+void latency_note(struct latency *d, int64_t ms)
 {
 	int bucket = 0;
 
@@ -25,7 +25,7 @@ void delays_note(struct delays *d, int64_t ms)
 		d->all += d->n[i] /= 2;
 }
 
-int64_t delays_percentile(const struct delays *d, double share)
+int64_t latency_percentile(const struct latency *d, double share)
 {
 	uint32_t before = 0;
 
