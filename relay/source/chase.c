@@ -18,6 +18,7 @@
 #define PAUSE_MS	30000 /* of a filter whose job failed, */
 #define CLOSED_PAUSE_MS 2000  /* … or ended without finding all */
 #define SHARED_EVERY_MS 60000
+#define OLD_PAGES	5 /* of a filter at first sight: more are left to the first sweep */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
 #define NEWEST_EVERY_MS 8000  /* without counters, while rows change */
 #define MISSED_MAX	3     /* runs at the newest rows that missed something: it is cycled, too */
@@ -74,6 +75,16 @@ void chase_listed(struct chase *c, const struct chase_entry *e, const struct pla
 }
 
 /* ---- offers ---- */
+
+/* What was there before the first sweep is found by it, not by as many requests again. */
+static int64_t due_of(const struct chase *c, unsigned ask, const struct planes *held)
+{
+	bool old = c->counts.v[ask].first > OLD_PAGES * (int64_t)c->take || ask == ASK_ALL;
+
+	if (c->baseline && old && !ask_is_failure(ask))
+		return 0;
+	return counts_due(&c->counts, ask, held);
+}
 
 static double waited_s(const struct chase *c, unsigned ask, int64_t now_mono_ms)
 {
@@ -152,7 +163,7 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 	struct search *job = &c->jobs[ask];
 
 	for (int attempt = 0; attempt < 3; attempt++) {
-		int64_t due = counts_due(&c->counts, ask, held);
+		int64_t due = due_of(c, ask, held);
 		enum search_way way = way_of(c);
 		if (!runs(c, ask) || job->way != way || job->read == 0) {
 			c->surprised = c->surprised || (due < 0 && way != SEARCH_RANKS);
@@ -227,7 +238,7 @@ static void offer_search(struct chase *c, const struct planes *held, struct rank
 		struct search_step step;
 		if (ask_is_failure(ask) || !is_open(c, ask, now))
 			continue;
-		if (ask == ASK_ALL && counts_due(&c->counts, ask, held) < 0)
+		if (ask == ASK_ALL && due_of(c, ask, held) < 0)
 			continue;
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
@@ -250,7 +261,7 @@ static int64_t all_due(const struct chase *c, const struct planes *held, int64_t
 
 	*ret_since = INT64_MAX;
 	for (unsigned ask = 0; ask < ASKS; ask++) {
-		int64_t due = counts_due(&c->counts, ask, held);
+		int64_t due = due_of(c, ask, held);
 		if (due <= 0)
 			continue;
 		sum += due;
@@ -322,7 +333,7 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 		unsigned pages = pages_of(c, list, held);
 		double sum = 0, finds = 0;
 		for (unsigned ask = 0; ask < ASKS && pages; ask++) {
-			int64_t due = counts_due(&c->counts, ask, held);
+			int64_t due = due_of(c, ask, held);
 			if (due <= 0 || (ask_is_failure(ask) && ask != list))
 				continue;
 			finds += (double)due * c->shared[ask][list] / pages;

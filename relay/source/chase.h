@@ -63,6 +63,7 @@ struct chase {
 	bool ignored;	/* filters are not obeyed */
 	bool surprised; /* more or less is there than can be: a full sweep is wanted */
 	bool live;
+	bool baseline; /* its first sweep is under way */
 	int64_t since_ms;	     /* mono, when it was made */
 	struct offer offer, failure; /* the best, and the best for failures, worked out at … */
 	int64_t offered_ms;	     /* … this time; INT64_MIN: to be made anew */

@@ -160,6 +160,8 @@ void counts_listed(struct counts *c, const char *counters, const struct planes *
 		if (listed >= 0 && n->listed >= 0 && listed < n->listed)
 			n->fell = true;
 		n->listed = listed;
+		if (c->listed_ms == INT64_MIN)
+			n->first = listed;
 		if (listed < 0)
 			continue;
 		if (listed_due(n, n->held_before) >= 0)

@@ -34,6 +34,7 @@ unsigned ask_flag(unsigned ask);	    /* for planes */
 bool ask_is_failure(unsigned ask);
 
 struct count {
+	int64_t first;	       /* of the first list that named the broadcast */
 	int64_t listed, paged; /* -1: never given */
 	int64_t paged_ms;      /* mono, when that page was asked for */
 	int64_t listed_offset, paged_offset;

@@ -45,6 +45,7 @@ static void look_at_offers(struct planner *p, int64_t now, struct choice *failur
 		struct chase *c = &b->track->chase;
 		if (!is_free(p, b) || b->track->retry.not_before_ms > now)
 			continue;
+		c->baseline = b->track->sweep.baseline;
 		chase_offer(c, planes_of(b), &p->chase_pace, &p->ranks, now);
 		if (c->failure.page &&
 		    (!failure->b || c->failure.since_ms < failure->offer.since_ms))
