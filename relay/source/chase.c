@@ -324,6 +324,20 @@ static void work_out_shared(struct chase *c, const struct planes *held, int64_t 
 	}
 }
 
+/* How many changes of a flag the pages of a list show. */
+static double seen_in(const struct chase *c, unsigned ask, unsigned list, const struct planes *held)
+{
+	double due = (double)due_of(c, ask, held), own = (double)due_of(c, list, held);
+
+	if (due <= 0 || (ask_is_failure(ask) && ask != list))
+		return 0;
+	due *= c->shared[ask][list];
+	/* A row of a rarer flag (opened) that was not seen with a commoner one (sent) is new there. */
+	if (counts_total(&c->counts, list, held) < counts_total(&c->counts, ask, held) && due > own)
+		return own > 0 ? own : 0;
+	return due;
+}
+
 static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 {
 	double best = offer_worth(&c->offer, now);
@@ -333,11 +347,9 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 		unsigned pages = pages_of(c, list, held);
 		double sum = 0, finds = 0;
 		for (unsigned ask = 0; ask < ASKS && pages; ask++) {
-			int64_t due = due_of(c, ask, held);
-			if (due <= 0 || (ask_is_failure(ask) && ask != list))
-				continue;
-			finds += (double)due * c->shared[ask][list] / pages;
-			sum += (double)due * c->shared[ask][list] / pages * waited_s(c, ask, now);
+			double seen = seen_in(c, ask, list, held) / pages;
+			finds += seen;
+			sum += seen * waited_s(c, ask, now);
 		}
 		if (sum <= best || finds <= 0)
 			continue;
