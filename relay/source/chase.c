@@ -16,7 +16,7 @@
 #define PEEK_EACH_MS	286   /* … times the live ones: half of the budget */
 #define PEEK_OTHER_MS	15000 /* at other flags, when they move */
 #define PAUSE_MS	30000 /* of a filter whose job failed, */
-#define CLOSED_PAUSE_MS 2000  /* … or ended without finding all */
+#define CLOSED_PAUSE_MS 1000  /* … or ended without finding all, for each of its pages */
 #define SHARED_EVERY_MS 60000
 #define OLD_PAGES	5 /* of a filter at first sight: more are left to the first sweep */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
@@ -86,13 +86,6 @@ static int64_t due_of(const struct chase *c, unsigned ask, const struct planes *
 	return counts_due(&c->counts, ask, held);
 }
 
-static double waited_s(const struct chase *c, unsigned ask, int64_t now_mono_ms)
-{
-	int64_t since = c->counts.v[ask].due_since_ms;
-
-	return since > now_mono_ms ? 0 : 1 + (double)(now_mono_ms - since) / 1000;
-}
-
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
 {
 	return o->page ? o->finds * (1 + (double)(now_mono_ms - o->since_ms) / 1000) : 0;
@@ -111,7 +104,7 @@ static void later(struct chase *c, int64_t at)
 		c->later_ms = at;
 }
 
-static enum search_way way_of(const struct chase *c)
+static enum search_way way_of(const struct chase *c, unsigned ask)
 {
 	enum sort_kind kind = sorting_of(&c->order);
 
@@ -119,7 +112,10 @@ static enum search_way way_of(const struct chase *c)
 		return sorting_newest_first(&c->order) ? SEARCH_FORWARD : SEARCH_BACKWARD;
 	if (kind == SORT_NONE)
 		return SEARCH_FORWARD;
-	return sorting_is_stable(&c->order) ? SEARCH_RANKS : SEARCH_ENDS;
+	if (c->order.settled && sorting_is_stable(&c->order))
+		return SEARCH_RANKS;
+	/* Its places are not known yet: from where the last finds were. */
+	return prior_is_front(&c->priors[ask]) ? SEARCH_FORWARD : SEARCH_BACKWARD;
 }
 
 static bool runs(const struct chase *c, unsigned ask)
@@ -132,18 +128,22 @@ static void end_job(struct chase *c, unsigned ask)
 	c->active &= (uint16_t) ~(1u << ask);
 }
 
-/* What cannot be found is settled at the second time: a list that moves while it is read may show
- * it then. */
+/* What cannot be found of a list that stands still is settled at the second time. One that moves
+ * while it is read may show it then. */
 static void job_closed(struct chase *c, unsigned ask, const struct planes *held, int64_t now)
 {
+	const struct search *job = &c->jobs[ask];
+
 	end_job(c, ask);
-	if (c->closed >> ask & 1) {
+	c->pause_until_ms[ask] = now + CLOSED_PAUSE_MS * (int64_t)(job->read + 1);
+	if (job->moved) {
+		c->closed &= (uint16_t) ~(1u << ask);
+	} else if (c->closed >> ask & 1) {
 		c->surprised = true;
 		counts_settle(&c->counts, ask, held, now);
 		c->closed &= (uint16_t) ~(1u << ask);
 	} else {
 		c->closed |= (uint16_t)(1u << ask);
-		c->pause_until_ms[ask] = now + CLOSED_PAUSE_MS;
 	}
 }
 
@@ -164,19 +164,19 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 
 	for (int attempt = 0; attempt < 3; attempt++) {
 		int64_t due = due_of(c, ask, held);
-		enum search_way way = way_of(c);
+		enum search_way way = way_of(c, ask);
 		if (!runs(c, ask) || job->way != way || job->read == 0) {
 			c->surprised = c->surprised || (due < 0 && way != SEARCH_RANKS);
 			if (due == 0 || (due < 0 && way != SEARCH_RANKS))
 				return false;
 			search_begin(job, way, ask_flag(ask), planes_total(held, ask_flag(ask)) + due,
-				     planes_total(held, ask_flag(ask)), c->take);
+				     c->take, &c->priors[ask], c->counts.v[ask].due_since_ms);
 			c->active |= (uint16_t)(1u << ask);
 		}
 		if (way == SEARCH_RANKS)
 			ranks_make(ranks, &c->order, held, job->flag);
 		ranks->planes = held;
-		enum search_state state = search_next(job, ranks, &c->priors[ask], ret);
+		enum search_state state = search_next(job, ranks, &c->priors[ask], now, ret);
 		if (state == SEARCH_GOES_ON)
 			return true;
 		if (state == SEARCH_LOST) {
@@ -227,7 +227,8 @@ static void offer_failures(struct chase *c, const struct planes *held, struct ra
 		    now - since < BATCH_WAIT_MS)
 			later(c, since + BATCH_WAIT_MS);
 		else
-			c->failure = (struct offer){FOR_FAILURES, ask, step.page, step.finds, since};
+			c->failure = (struct offer){FOR_FAILURES, ask, step.page, step.finds,
+						    step.since_ms};
 	}
 }
 
@@ -243,7 +244,7 @@ static void offer_search(struct chase *c, const struct planes *held, struct rank
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
 		struct offer o = {FOR_SEARCH, ask, step.page, step.finds * c->gain[ask],
-				  c->counts.v[ask].due_since_ms};
+				  step.since_ms};
 		take_better(&c->offer, &o, now);
 	}
 }
@@ -300,6 +301,8 @@ static void offer_newest(struct chase *c, const struct planes *held, int64_t now
 		nth = pages;
 	if (due < 1)
 		due = 1;
+	if (c->newest_ms > since) /* it was read from the end then */
+		since = c->newest_ms;
 	struct offer o = {FOR_NEWEST, ASK_ALL, sorting_newest_first(&c->order) ? nth : pages - nth + 1,
 			  due > c->take ? c->take : (double)due, since < now ? since : now};
 	take_better(&c->offer, &o, now);
@@ -338,24 +341,36 @@ static double seen_in(const struct chase *c, unsigned ask, unsigned list, const 
 	return due;
 }
 
+/* When the next page of a cycle was read last. */
+static int64_t cycled_ms(const struct cycle *cycle, unsigned pages)
+{
+	double part = cycle->page < pages ? (double)cycle->page / pages : 0;
+
+	if (cycle->took_ms == 0)
+		return INT64_MIN;
+	return cycle->began_ms - (int64_t)((double)cycle->took_ms * (1 - part));
+}
+
 static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 {
-	double best = offer_worth(&c->offer, now);
-
 	work_out_shared(c, held, now);
 	for (unsigned list = 0; list < ASKS; list++) {
+		const struct cycle *cycle = &c->cycles[list];
 		unsigned pages = pages_of(c, list, held);
-		double sum = 0, finds = 0;
+		int64_t since = now;
+		double finds = 0;
 		for (unsigned ask = 0; ask < ASKS && pages; ask++) {
-			double seen = seen_in(c, ask, list, held) / pages;
-			finds += seen;
-			sum += seen * waited_s(c, ask, now);
+			double seen = seen_in(c, ask, list, held);
+			finds += seen / pages;
+			if (seen > 0 && c->counts.v[ask].due_since_ms < since)
+				since = c->counts.v[ask].due_since_ms;
 		}
-		if (sum <= best || finds <= 0)
+		if (finds <= 0)
 			continue;
-		best = sum;
-		c->offer = (struct offer){FOR_CYCLE, list, c->cycle[list] % pages + 1, finds,
-					  now - (int64_t)((sum / finds - 1) * 1000)};
+		if (cycled_ms(cycle, pages) > since)
+			since = cycled_ms(cycle, pages);
+		struct offer o = {FOR_CYCLE, list, cycle->page % pages + 1, finds, since};
+		take_better(&c->offer, &o, now);
 	}
 }
 
@@ -520,6 +535,15 @@ static void newest_read(struct chase *c, const struct chase_page *page, const st
 		c->newest_every_ms = pace->most_ms;
 }
 
+static void go_round(struct cycle *cycle, unsigned page, int64_t now)
+{
+	if (page <= cycle->page)
+		cycle->took_ms = now - cycle->began_ms;
+	if (page <= cycle->page || cycle->page == 0)
+		cycle->began_ms = now;
+	cycle->page = page;
+}
+
 static void slow_peeks(struct chase *c, unsigned ask, size_t changes, const struct chase_pace *pace)
 {
 	int64_t pause = c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] * 2 : PEEK_OTHER_MS;
@@ -561,10 +585,17 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 		struct search *job = &c->jobs[o->ask];
 		if (o->ask != ASK_ALL && job->count < planes_total(held, job->flag))
 			note_suspects(c, job, numbers, n, held);
-		search_read(job, o->page, numbers, n, page->rows, page->count);
+		int64_t found = planes_total(held, job->flag) - c->held_at_plan;
+		search_read(job, &(struct search_page){.page = o->page,
+						       .numbers = numbers,
+						       .n = n,
+						       .rows = page->rows,
+						       .found = found > 0 ? (size_t)found : 0,
+						       .count = page->count,
+						       .read_ms = page->asked_mono_ms});
 	}
 	if (o->purpose == FOR_CYCLE)
-		c->cycle[o->ask] = o->page;
+		go_round(&c->cycles[o->ask], o->page, page->asked_mono_ms);
 	else if (o->purpose == FOR_NEWEST)
 		newest_read(c, page, held, pace, now_mono_ms);
 	else if (o->purpose == FOR_SEARCH && o->ask == ASK_ALL && c->nsuspects)
@@ -577,7 +608,7 @@ void chase_give_up(struct chase *c, const struct offer *o, int64_t now_mono_ms)
 	end_job(c, o->ask);
 	c->newest = 0;
 	c->nsuspects = 0;
-	c->cycle[o->ask]++;
+	c->cycles[o->ask].page++;
 	c->pause_until_ms[o->ask] = now_mono_ms + PAUSE_MS;
 	c->offered_ms = INT64_MIN;
 }

@@ -48,7 +48,11 @@ struct chase {
 	struct search jobs[ASKS];
 	uint16_t active, lost, closed; /* bit per ask: its job runs; the last one ended so */
 	int64_t pause_until_ms[ASKS];
-	unsigned cycle[ASKS];	    /* the page read last */
+	struct cycle {
+		unsigned page;	  /* read last; 0: none yet */
+		int64_t began_ms; /* mono, at the first page, */
+		int64_t took_ms;  /* … and how long the last one took; 0: there was none */
+	} cycles[ASKS];
 	float shared[ASKS][ASKS];   /* of the rows with the first flag, those that have the second */
 	int64_t shared_ms;	    /* when that was worked out */
 	float gain[ASKS];	    /* changes of any kind for each one looked for */

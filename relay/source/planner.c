@@ -289,7 +289,7 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	bool resumed = s->first > 1, blind = chase_is_blind(&t->chase);
 	bool complete = sweep_read(s, a, &p->pace, blind, held_live(b->held), now_mono_ms);
 	if (!s->active)
-		sorting_sweep_ends(&t->chase.order, complete && !resumed, held_count(b->held));
+		sorting_sweep_ends(&t->chase.order, !resumed, held_count(b->held));
 	if (complete)
 		chase_swept(&t->chase, is_steady(t), planes_of(b), now_mono_ms);
 	return complete;

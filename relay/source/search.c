@@ -12,8 +12,8 @@
 #define PRIOR_MASS 400.0f /* finds that are remembered: then all are halved */
 #define PRIOR_BASE 0.05f  /* of each bin: what was never seen may come */
 #define LIKELY	   0.35	  /* finds a page: more are read one by one, not bisected */
-#define PATIENCE   3.0	  /* times the expected cost, … */
-#define ALLOWED	   12	  /* … and this many pages */
+#define PATIENCE   3.0	  /* times what one find should cost, … */
+#define ALLOWED	   6	  /* … and so many pages, without a find */
 
 /* ---- prior ---- */
 
@@ -101,6 +101,17 @@ void prior_learn(struct prior *p, unsigned page, unsigned pages, double found)
 	fade(p);
 }
 
+bool prior_is_front(const struct prior *p)
+{
+	float front = 0, back = 0;
+
+	for (int i = 0; i < PRIOR_BINS; i++) {
+		front += p->front[i];
+		back += p->back[i];
+	}
+	return front > back;
+}
+
 /* ---- search ---- */
 
 static double cost(double unseen, double pages)
@@ -116,18 +127,18 @@ unsigned search_pages(const struct search *s)
 	return s->count > 0 ? (unsigned)((s->count + s->take - 1) / s->take) : 1;
 }
 
-void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t count, int64_t held,
-		  unsigned take)
+void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t count,
+		  unsigned take, const struct prior *p, int64_t since_mono_ms)
 {
-	double unseen = count > held ? (double)(count - held) : (double)(held - count);
-
 	s->way = way;
 	s->flag = flag;
+	s->from_end = prior_is_front(p);
 	s->count = count;
 	s->take = take;
-	s->read = 0;
+	s->moved = false;
+	s->read = s->barren = 0;
+	s->since_ms = since_mono_ms;
 	s->n = 0;
-	s->allowed = ALLOWED + (unsigned)(PATIENCE * cost(unseen > 1 ? unseen : 1, search_pages(s)));
 }
 
 void search_release(struct search *s)
@@ -136,25 +147,55 @@ void search_release(struct search *s)
 	*s = (struct search){0};
 }
 
-/* A place in the list, and how many unseen rows stand before it. */
-struct edge {
-	int64_t at, unseen;
-	unsigned page; /* read; 0 and UINT_MAX: the list's ends */
-};
-
 struct gap {
 	unsigned from, to; /* pages; none when from > to */
 	int64_t unseen;
+	int64_t since_ms;
 };
 
-static struct gap gap_between(const struct search *s, struct edge left, struct edge right)
+/* Unseen rows before a row that was seen. From the end: all that are unseen but those behind it. */
+static int64_t unseen_before(const struct search *s, const struct ranks *r, uint32_t row, int64_t at)
 {
-	struct gap g = {.from = 1, .unseen = right.unseen - left.unseen};
-	unsigned pages = search_pages(s);
+	int64_t rank = ranks_of(r, row), held = planes_total(r->planes, s->flag);
 
-	if (left.page)
-		g.from = left.page + 1;
-	g.to = right.page == UINT32_MAX || right.page > pages ? pages : right.page - 1;
+	if (!s->from_end)
+		return at - rank;
+	return (s->count - held) - (at - (held - 1 - rank));
+}
+
+/* The page at which a place is now. */
+static unsigned page_at(const struct search *s, int64_t at)
+{
+	int64_t place = s->from_end ? s->count - 1 - at : at;
+
+	return place < 0 ? 0 : (unsigned)(place / s->take) + 1;
+}
+
+/* The gap before the i-th sight (s->n: behind the last). */
+static struct gap gap_at(const struct search *s, const struct ranks *r, size_t i)
+{
+	const struct sight *a = i > 0 ? &s->v[i - 1] : NULL, *b = i < s->n ? &s->v[i] : NULL;
+	int64_t all = s->count - planes_total(r->planes, s->flag);
+	struct gap g = {.from = 1, .to = search_pages(s), .since_ms = s->since_ms};
+
+	if (b) {
+		g.unseen = unseen_before(s, r, b->first, b->first_at);
+		g.to = page_at(s, b->first_at + (s->from_end ? 1 : -1));
+		g.since_ms = b->read_ms;
+	} else {
+		g.unseen = all;
+	}
+	if (a) {
+		g.unseen -= unseen_before(s, r, a->last, a->last_at);
+		g.from = page_at(s, a->last_at + (s->from_end ? -1 : 1));
+		if (!b || a->read_ms < g.since_ms)
+			g.since_ms = a->read_ms;
+	}
+	/* A page that was read is not read again for the row or two that slid into it. */
+	if (a && a->nth == s->read && g.from == a->last_page)
+		g.from++;
+	if (b && b->nth == s->read && g.to == b->first_page)
+		g.to--;
 	return g;
 }
 
@@ -164,31 +205,69 @@ static void forget(struct search *s, size_t i)
 	s->n--;
 }
 
-/* The gap before the i-th sight (s->n: behind the last). */
-static struct gap gap_at(const struct search *s, const struct ranks *r, size_t i)
+static void join(struct search *s, size_t i)
 {
-	struct edge left = {-1, 0, 0};
-	struct edge right = {s->count, s->count - planes_total(r->planes, s->flag), UINT32_MAX};
+	struct sight *a = &s->v[i - 1];
+	const struct sight *b = &s->v[i];
 
-	if (i > 0) {
-		const struct sight *a = &s->v[i - 1];
-		left = (struct edge){a->last_at, a->last_at - ranks_of(r, a->last), a->page};
-	}
-	if (i < s->n) {
-		const struct sight *b = &s->v[i];
-		right = (struct edge){b->first_at, b->first_at - ranks_of(r, b->first), b->page};
-	}
-	return gap_between(s, left, right);
+	a->last = b->last;
+	a->last_at = b->last_at;
+	a->last_page = b->last_page;
+	if (b->read_ms < a->read_ms)
+		a->read_ms = b->read_ms;
+	if (b->nth > a->nth)
+		a->nth = b->nth;
+	forget(s, i);
 }
 
-/* Two neighbours that contradict each other: the older is wrong. True: one was forgotten. */
-static bool forget_contradiction(struct search *s, const struct ranks *r)
+/* What is unseen lies within the i-th sight, which is older: of it only its far end is still known.
+ */
+static void shrink(struct search *s, size_t i, bool to_last)
 {
-	for (size_t i = 0; i <= s->n && s->n > 1; i++) {
-		struct gap g = gap_at(s, r, i);
-		if (g.from <= g.to || g.unseen == 0 || i == 0 || i == s->n)
+	struct sight *v = &s->v[i];
+
+	if (v->first == v->last) {
+		forget(s, i);
+	} else if (to_last) {
+		v->first = v->last;
+		v->first_at = v->last_at;
+		v->first_page = v->last_page;
+	} else {
+		v->last = v->first;
+		v->last_at = v->first_at;
+		v->last_page = v->first_page;
+	}
+}
+
+/* Something is unseen before the i-th sight, or behind the last, but no page is left there. */
+static bool is_contradiction(const struct search *s, const struct ranks *r, size_t i)
+{
+	struct gap g = gap_at(s, r, i);
+
+	return g.unseen != 0 && g.from > g.to;
+}
+
+/* Neighbours with nothing between them are one. Those that contradict each other: the older is
+ * wrong. True: something was changed. */
+static bool tidy(struct search *s, const struct ranks *r)
+{
+	for (size_t i = 1; i < s->n; i++) {
+		if (gap_at(s, r, i).unseen == 0)
+			join(s, i);
+		else if (!is_contradiction(s, r, i))
 			continue;
-		forget(s, s->v[i - 1].nth < s->v[i].nth ? i - 1 : i);
+		else if (s->v[i - 1].nth < s->v[i].nth)
+			shrink(s, i - 1, false);
+		else
+			shrink(s, i, true);
+		return true;
+	}
+	if (s->n && s->v[0].nth != s->read && is_contradiction(s, r, 0)) {
+		shrink(s, 0, true);
+		return true;
+	}
+	if (s->n && s->v[s->n - 1].nth != s->read && is_contradiction(s, r, s->n)) {
+		shrink(s, s->n - 1, false);
 		return true;
 	}
 	return false;
@@ -218,7 +297,7 @@ static struct search_step step_into(const struct search *s, const struct prior *
 	double here = mass(p, g->to, pages) - mass(p, g->from - 1, pages);
 	double at_from = density(p, g->from, pages), at_to = density(p, g->to, pages);
 	double likely = unseen * (at_from > at_to ? at_from : at_to) / here;
-	struct search_step step = {at_from >= at_to ? g->from : g->to, likely};
+	struct search_step step = {at_from >= at_to ? g->from : g->to, likely, g->since_ms};
 
 	if (likely > s->take)
 		step.finds = s->take;
@@ -229,18 +308,28 @@ static struct search_step step_into(const struct search *s, const struct prior *
 	return step;
 }
 
-static enum search_state next_by_rank(struct search *s, const struct ranks *r,
-				      const struct prior *p, struct search_step *ret)
+static double worth(const struct search_step *step, int64_t now_mono_ms)
 {
-	*ret = (struct search_step){0};
-	while (forget_contradiction(s, r))
+	return step->finds * (double)(1000 + now_mono_ms - step->since_ms);
+}
+
+static enum search_state next_by_rank(struct search *s, const struct ranks *r,
+				      const struct prior *p, int64_t now_mono_ms,
+				      struct search_step *ret)
+{
+	unsigned pages = search_pages(s);
+
+	*ret = (struct search_step){.since_ms = now_mono_ms};
+	while (tidy(s, r))
 		;
 	for (size_t i = 0; i <= s->n; i++) {
 		struct gap g = gap_at(s, r, i);
-		if (g.unseen == 0 || g.from > g.to)
+		if (g.to > pages)
+			g.to = pages;
+		if (g.unseen == 0 || g.from > g.to || g.from < 1)
 			continue;
 		struct search_step step = step_into(s, p, &g);
-		if (step.finds > ret->finds)
+		if (!ret->page || worth(&step, now_mono_ms) > worth(ret, now_mono_ms))
 			*ret = step;
 	}
 	return ret->page ? SEARCH_GOES_ON : SEARCH_CLOSED;
@@ -253,54 +342,87 @@ static enum search_state next_in_turn(const struct search *s, int64_t unseen,
 
 	if (n >= pages)
 		return SEARCH_CLOSED;
-	ret->page = n + 1;
-	if (s->way == SEARCH_BACKWARD)
-		ret->page = pages - n;
-	else if (s->way == SEARCH_ENDS)
-		ret->page = n % 2 ? pages - n / 2 : n / 2 + 1;
-	ret->finds = s->way == SEARCH_ENDS ? (double)unseen / (pages - n) : (double)unseen;
-	if (ret->finds > s->take)
-		ret->finds = s->take;
+	ret->page = s->way == SEARCH_FORWARD ? n + 1 : pages - n;
+	/* The first are read where the finds are; the farther from there, the fewer. */
+	ret->finds = unseen > s->take ? s->take : (double)unseen / (s->barren + 1);
+	ret->since_ms = s->since_ms;
 	return SEARCH_GOES_ON;
 }
 
 enum search_state search_next(struct search *s, const struct ranks *r, const struct prior *p,
-			      struct search_step *ret)
+			      int64_t now_mono_ms, struct search_step *ret)
 {
 	int64_t unseen = s->count - planes_total(r->planes, s->flag);
 
 	if (unseen == 0)
 		return SEARCH_DONE;
-	if (s->read >= s->allowed)
+	if (s->way != SEARCH_RANKS)
+		return unseen < 0 ? SEARCH_DONE : next_in_turn(s, unseen, ret);
+	if (s->barren > PATIENCE * (log2(search_pages(s)) + 2) + ALLOWED)
 		return SEARCH_LOST;
-	if (s->way == SEARCH_RANKS)
-		return next_by_rank(s, r, p, ret);
-	return unseen < 0 ? SEARCH_DONE : next_in_turn(s, unseen, ret);
+	return next_by_rank(s, r, p, now_mono_ms, ret);
 }
 
-void search_read(struct search *s, unsigned page, const uint32_t *numbers, size_t n, size_t rows,
-		 int64_t count)
+static void insert(struct search *s, size_t i, const struct sight *new)
 {
-	int64_t at = (int64_t)(page - 1) * s->take;
-
-	if (s->read++ == 0 && count >= 0)
-		s->count = count;
-	if (rows == 0 && at < s->count)
-		s->count = at;
-	if (s->way != SEARCH_RANKS || n == 0)
-		return;
-	struct sight new = {page, s->read, numbers[0], numbers[n - 1], at, at + (int64_t)rows - 1};
-	size_t i = 0;
-	while (i < s->n) {
-		if (s->v[i].last_at < new.first_at)
-			i++;
-		else if (s->v[i].first_at <= new.last_at)
-			forget(s, i);
-		else
-			break;
-	}
 	s->v = mem_grow(s->v, s->n, &s->cap, sizeof *s->v);
 	memmove(s->v + i + 1, s->v + i, (s->n - i) * sizeof *s->v);
-	s->v[i] = new;
+	s->v[i] = *new;
 	s->n++;
+}
+
+/* Puts the new one in its place; of those that it overlaps only what is beyond it is kept. */
+static void put(struct search *s, const struct sight *new)
+{
+	int sign = s->from_end ? -1 : 1; /* places fall along the list when counted from its end */
+	struct sight beyond = {0};
+	size_t i = 0;
+
+	while (i < s->n && sign * (s->v[i].last_at - new->first_at) < 0)
+		i++;
+	while (i < s->n && sign * (s->v[i].first_at - new->last_at) <= 0) {
+		if (sign * (s->v[i].last_at - new->last_at) > 0) {
+			beyond = s->v[i];
+			beyond.first = beyond.last;
+			beyond.first_at = beyond.last_at;
+			beyond.first_page = beyond.last_page;
+		}
+		if (sign * (s->v[i].first_at - new->first_at) >= 0) {
+			forget(s, i);
+			continue;
+		}
+		s->v[i].last = s->v[i].first;
+		s->v[i].last_at = s->v[i].first_at;
+		s->v[i].last_page = s->v[i].first_page;
+		i++;
+	}
+	insert(s, i, new);
+	if (beyond.nth)
+		insert(s, i + 1, &beyond);
+}
+
+void search_read(struct search *s, const struct search_page *page)
+{
+	int64_t at = (int64_t)(page->page - 1) * s->take, end = at + (int64_t)page->rows - 1;
+
+	s->read++;
+	s->barren = page->found ? 0 : s->barren + 1;
+	if (page->count >= 0) {
+		s->moved = s->moved || (s->read > 1 && page->count != s->count);
+		s->count = page->count;
+	}
+	if (page->rows == 0 && at < s->count)
+		s->count = at;
+	if (s->way != SEARCH_RANKS || page->n == 0)
+		return;
+	put(s, &(struct sight){
+		       .first = page->numbers[0],
+		       .last = page->numbers[page->n - 1],
+		       .first_page = page->page,
+		       .last_page = page->page,
+		       .first_at = s->from_end ? s->count - 1 - at : at,
+		       .last_at = s->from_end ? s->count - 1 - end : end,
+		       .read_ms = page->read_ms,
+		       .nth = s->read,
+	       });
 }

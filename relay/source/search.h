@@ -10,9 +10,10 @@
  *
  * Where changes were found lately is remembered (the prior): they come where messages are being
  * sent, near one end of the list. Pages of which a find is likely are read first; else the gap is
- * bisected by likelihood.
+ * bisected by likelihood. Places are counted from the other end, so that what comes in at the busy
+ * one shifts nothing that was read.
  *
- * The list moves while it is searched. What was read earlier then contradicts what is read later;
+ * The list moves while it is searched. What was read earlier then contradicts what is read later:
  * of two sights with no page between them that disagree, the older is forgotten.
  */
 #ifndef RELAY_SEARCH_H
@@ -31,55 +32,68 @@ void prior_init(struct prior *p);
 void prior_learn(struct prior *p, unsigned page, unsigned pages, double found);
 /* Of what is in the first n of that many pages. */
 double prior_share(const struct prior *p, unsigned n, unsigned pages);
+bool prior_is_front(const struct prior *p); /* are finds nearer to the front than to the back? */
 /* The page where a find is likeliest. */
 unsigned prior_best(const struct prior *p, unsigned pages);
 
+/* A stretch of the list that was read, with nothing unseen in it then. */
 struct sight {
-	unsigned page;
-	unsigned nth; /* of the pages read */
-	uint32_t first, last;
-	int64_t first_at, last_at;
+	uint32_t first, last;		  /* rows */
+	unsigned first_page, last_page;	  /* as they were counted then */
+	int64_t first_at, last_at;	  /* places of the rows, from the end that counts */
+	int64_t read_ms;		  /* mono; of its older part */
+	unsigned nth;			  /* of the pages read, its newer part */
 };
 
 enum search_way {
 	SEARCH_RANKS,
 	SEARCH_FORWARD,	 /* all pages from the first, */
-	SEARCH_BACKWARD, /* … from the last, */
-	SEARCH_ENDS,	 /* … from either end in turn: for a list of which no order is known */
+	SEARCH_BACKWARD, /* … or from the last */
 };
 
 struct search {
 	enum search_way way;
 	unsigned flag;
-	int64_t count;	  /* rows of the list that is searched */
+	bool from_end;	  /* places are counted from the list's end */
+	int64_t count;	  /* rows of the list, by the page read last, */
+	bool moved;	  /* … which was not always the same */
 	unsigned take;	  /* rows of a full page */
 	unsigned read;	  /* pages so far */
-	unsigned allowed; /* more are too many: the list is not what it seems */
+	unsigned barren;  /* of them in a row without a find */
+	int64_t since_ms; /* mono: what is unseen has waited since then */
 	struct sight *v;  /* in the order of the list */
 	size_t n, cap;
 };
 
-void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t count, int64_t held,
-		  unsigned take);
+void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t count,
+		  unsigned take, const struct prior *p, int64_t since_mono_ms);
 void search_release(struct search *s); /* {0} is a valid empty one */
 
 enum search_state {
 	SEARCH_GOES_ON,
 	SEARCH_DONE,   /* as many are held as were counted */
 	SEARCH_CLOSED, /* no page can have what is missing: the count is wrong */
-	SEARCH_LOST,   /* too many pages for what was looked for */
+	SEARCH_LOST,   /* too many pages without a find: the list is not what it seems */
 };
 struct search_step {
 	unsigned page;
-	double finds; /* expected: what reading it is worth */
+	double finds;	  /* expected: what reading it is worth */
+	int64_t since_ms; /* they have waited since then */
 };
-/* The next page. ranks: of its flag, as held now. May forget sights. */
+/* The next page. ranks: of its flag, as held now. May forget and join sights. */
 enum search_state search_next(struct search *s, const struct ranks *r, const struct prior *p,
-			      struct search_step *ret);
-/* A page was read and its rows are held: their numbers in its order. rows: on it, unreadable and
- * doubled ones included. count: pagination-count, -1: not given. */
-void search_read(struct search *s, unsigned page, const uint32_t *numbers, size_t n, size_t rows,
-		 int64_t count);
+			      int64_t now_mono_ms, struct search_step *ret);
+
+struct search_page {
+	unsigned page;
+	const uint32_t *numbers; /* of its rows, which are held, in its order */
+	size_t n;
+	size_t rows;   /* on it, unreadable and doubled ones included */
+	size_t found;  /* of them not held before with the flag */
+	int64_t count; /* pagination-count; -1: not given */
+	int64_t read_ms;
+};
+void search_read(struct search *s, const struct search_page *page);
 unsigned search_pages(const struct search *s);
 
 #endif

@@ -208,8 +208,11 @@ static void place(struct sorting *o, uint32_t behind, uint32_t before, bool fron
 	o->placed = new.first + new.n;
 }
 
+/* What was placed by neighbours alone proves nothing. */
 static void note_places(struct sorting *o, bool kept)
 {
+	if (!o->settled)
+		return;
 	o->kept += kept;
 	o->broken += !kept;
 	if (o->kept + o->broken > VOTES_MAX) {
@@ -256,6 +259,7 @@ void sorting_assume(struct sorting *o, uint32_t count)
 	if (o->placed >= count)
 		return;
 	struct run rest = {o->placed, count - o->placed};
+	o->settled = o->settled || o->nruns == 0;
 	place(o, o->nruns ? last_row(o) : NO_ROW, NO_ROW, true, rest);
 }
 
@@ -304,25 +308,37 @@ static struct mark *marks(const struct run *v, size_t n)
 	return m;
 }
 
-/* Adds runs of the rows below count that were not met; false when a row was met twice. */
-static bool add_rest(struct sorting *o, uint32_t count)
+/* Rows that slid between pages were met twice: the second time does not count. What was not met
+ * below count stands at the end. */
+static void make_whole(struct sorting *o, uint32_t count)
 {
 	size_t n = o->nnext;
 	struct mark *m = marks(o->next, n);
 	uint32_t next = 0;
-	bool good = true;
 
-	for (size_t i = 0; i <= n && good; i++) {
-		uint32_t first = i < n ? m[i].first : count;
-		good = first >= next;
-		if (first > next) {
+	for (size_t i = 0; i < n; i++) {
+		struct run *r = &o->next[m[i].place];
+		uint32_t end = r->first + r->n;
+		if (r->first > next) {
+			struct run rest = {next, r->first - next};
 			o->next = mem_grow(o->next, o->nnext, &o->next_cap, sizeof *o->next);
-			o->next[o->nnext++] = (struct run){next, first - next};
+			o->next[o->nnext++] = rest;
+			r = &o->next[m[i].place];
 		}
-		next = i < n ? first + o->next[m[i].place].n : count;
+		if (r->first < next)
+			*r = (struct run){next, end > next ? end - next : 0};
+		next = end > next ? end : next;
+	}
+	if (next < count) {
+		o->next = mem_grow(o->next, o->nnext, &o->next_cap, sizeof *o->next);
+		o->next[o->nnext++] = (struct run){next, count - next};
 	}
 	free(m);
-	return good;
+	size_t kept = 0;
+	for (size_t i = 0; i < o->nnext; i++)
+		if (o->next[i].n)
+			o->next[kept++] = o->next[i];
+	o->nnext = kept;
 }
 
 static void take_over(struct sorting *o, uint32_t count)
@@ -341,12 +357,20 @@ static void take_over(struct sorting *o, uint32_t count)
 	o->next = NULL;
 	o->placed = count;
 	o->loose = false;
+	o->settled = true;
+	o->kept = o->broken = 0;
 }
 
-void sorting_sweep_ends(struct sorting *o, bool complete, uint32_t count)
+void sorting_sweep_ends(struct sorting *o, bool whole, uint32_t count)
 {
-	if (complete && o->nnext > 0 && o->nnext < RUNS_MAX && add_rest(o, count))
+	size_t met = 0;
+
+	for (size_t i = 0; i < o->nnext; i++)
+		met += o->next[i].n;
+	if (whole && o->nnext > 0 && o->nnext < RUNS_MAX && met >= count / 10 * 9) {
+		make_whole(o, count);
 		take_over(o, count);
+	}
 	free(o->next);
 	o->next = NULL;
 	o->nnext = o->next_cap = 0;

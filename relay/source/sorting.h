@@ -40,6 +40,7 @@ struct sorting {
 	uint32_t *by_first; /* places in `runs`, ascending by first */
 	size_t nruns, cap;
 	uint32_t placed; /* rows 0 … placed - 1 are in a run */
+	bool settled;	 /* … as a sweep met them, or as they are numbered */
 	bool loose;	 /* some rows were placed without a neighbour, or there are too many runs */
 	/* the sweep under way writes down the list anew */
 	struct run *next;
@@ -58,11 +59,11 @@ void sorting_place(struct sorting *o, const uint32_t *numbers, size_t n, uint32_
 /* Rows up to `count` that were placed by nothing (a restart): in the order of their numbers. */
 void sorting_assume(struct sorting *o, uint32_t count);
 
-/* A sweep writes the list down: begin, its pages one after another, end. Complete: what was written
- * down replaces what was known; rows not met stand at the end. */
+/* A sweep writes the list down: begin, its pages one after another, end. When it was read from its
+ * first page on and met nine tenths of the rows, what was written down replaces what was known. */
 void sorting_sweep_begins(struct sorting *o);
 void sorting_sweep_page(struct sorting *o, const uint32_t *numbers, size_t n);
-void sorting_sweep_ends(struct sorting *o, bool complete, uint32_t count);
+void sorting_sweep_ends(struct sorting *o, bool whole, uint32_t count);
 
 enum sort_kind sorting_of(const struct sorting *o);
 bool sorting_newest_first(const struct sorting *o); /* SORT_UPDATED, SORT_CREATED */
