@@ -42,6 +42,8 @@ void chase_init(struct chase *c, int64_t now_mono_ms)
 		prior_init(&c->priors[i]);
 		c->gain[i] = 1;
 	}
+	for (unsigned i = 0; i < PURPOSES; i++)
+		c->trust[i] = 1;
 }
 
 void chase_release(struct chase *c)
@@ -89,6 +91,12 @@ static int64_t due_of(const struct chase *c, unsigned ask, const struct planes *
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
 {
 	return o->page ? o->finds * (1 + (double)(now_mono_ms - o->since_ms) / 1000) : 0;
+}
+
+/* Expectations are corrected by what came of earlier ones. */
+static double trusted(const struct chase *c, enum purpose purpose, double finds)
+{
+	return finds * c->trust[purpose];
 }
 
 static void take_better(struct offer *best, const struct offer *o, int64_t now_mono_ms)
@@ -171,6 +179,7 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 				return false;
 			search_begin(job, way, ask_flag(ask), planes_total(held, ask_flag(ask)) + due,
 				     c->take, &c->priors[ask], c->counts.v[ask].due_since_ms);
+			job->all = sorting_of(&c->order) == SORT_NONE || c->closed >> ask & 1;
 			c->active |= (uint16_t)(1u << ask);
 		}
 		if (way == SEARCH_RANKS)
@@ -243,8 +252,10 @@ static void offer_search(struct chase *c, const struct planes *held, struct rank
 			continue;
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
-		struct offer o = {FOR_SEARCH, ask, step.page, step.finds * c->gain[ask],
-				  step.since_ms};
+		int64_t since = now - counts_waited_ms(&c->counts, ask, held, now);
+		struct offer o = {FOR_SEARCH, ask, step.page,
+				  trusted(c, FOR_SEARCH, step.finds * c->gain[ask]),
+				  step.since_ms > since ? step.since_ms : since};
 		take_better(&c->offer, &o, now);
 	}
 }
@@ -357,19 +368,19 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 	for (unsigned list = 0; list < ASKS; list++) {
 		const struct cycle *cycle = &c->cycles[list];
 		unsigned pages = pages_of(c, list, held);
-		int64_t since = now;
-		double finds = 0;
+		double finds = 0, waits = 0;
 		for (unsigned ask = 0; ask < ASKS && pages; ask++) {
-			double seen = seen_in(c, ask, list, held);
-			finds += seen / pages;
-			if (seen > 0 && c->counts.v[ask].due_since_ms < since)
-				since = c->counts.v[ask].due_since_ms;
+			double seen = seen_in(c, ask, list, held) / pages;
+			finds += seen;
+			waits += seen * (double)counts_waited_ms(&c->counts, ask, held, now);
 		}
 		if (finds <= 0)
 			continue;
+		int64_t since = now - (int64_t)(waits / finds);
 		if (cycled_ms(cycle, pages) > since)
 			since = cycled_ms(cycle, pages);
-		struct offer o = {FOR_CYCLE, list, cycle->page % pages + 1, finds, since};
+		struct offer o = {FOR_CYCLE, list, cycle->page % pages + 1,
+				  trusted(c, FOR_CYCLE, finds), since};
 		take_better(&c->offer, &o, now);
 	}
 }
@@ -553,6 +564,20 @@ static void slow_peeks(struct chase *c, unsigned ask, size_t changes, const stru
 		c->peek_every_ms[ask] = pace->most_ms;
 }
 
+/* The trust in expectations follows what comes of them, but never falls to nothing. */
+static void learn_trust(struct chase *c, const struct offer *o, size_t changes)
+{
+	float *trust = &c->trust[o->purpose];
+	double expected = o->finds / *trust;
+
+	if (expected <= 0)
+		return;
+	double ratio = (double)changes / expected;
+	*trust += 0.05f * (float)((ratio > 2 ? 2 : ratio) - *trust);
+	if (*trust < 0.02f)
+		*trust = 0.02f;
+}
+
 static void learn_finds(struct chase *c, const struct offer *o, size_t changes,
 			const struct planes *held)
 {
@@ -581,9 +606,11 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	if (o->ask != ASK_ALL)
 		check_filter(c, o->ask, numbers, n, held);
 	learn_finds(c, o, page->changes, held);
+	if (o->purpose == FOR_SEARCH || o->purpose == FOR_CYCLE)
+		learn_trust(c, o, page->changes);
 	if (runs(c, o->ask)) {
 		struct search *job = &c->jobs[o->ask];
-		if (o->ask != ASK_ALL && job->count < planes_total(held, job->flag))
+		if (o->ask != ASK_ALL && counts_due(&c->counts, o->ask, held) < 0)
 			note_suspects(c, job, numbers, n, held);
 		int64_t found = planes_total(held, job->flag) - c->held_at_plan;
 		search_read(job, &(struct search_page){.page = o->page,

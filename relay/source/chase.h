@@ -56,6 +56,7 @@ struct chase {
 	float shared[ASKS][ASKS];   /* of the rows with the first flag, those that have the second */
 	int64_t shared_ms;	    /* when that was worked out */
 	float gain[ASKS];	    /* changes of any kind for each one looked for */
+	float trust[PURPOSES];	    /* changes found for each one expected */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	unsigned newest;	    /* the next page of it; 0: it does not run */
 	unsigned newest_missed;	    /* runs in a row that ended before all was met */

@@ -1,6 +1,7 @@
 /* Counters against what is held. Invariant: due_since_ms is set exactly while something is due. */
 #include "relay/source/counts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -8,6 +9,7 @@
 
 #define BEHIND_MIN 2  /* lists in a row, before counters are said to lag */
 #define LEVEL_MIN  10 /* … that agree, before they are believed again */
+#define RATE_MS	   60000.0 /* over which a rate is averaged */
 
 const char *const ask_filters[ASKS] = {
 	"is_skipped",	 "is_failed",	    "is_sent",	 "is_delivered",
@@ -107,6 +109,26 @@ int64_t counts_total(const struct counts *c, unsigned ask, const struct planes *
 	return held_of(held, ask) + counts_due(c, ask, held);
 }
 
+int64_t counts_waited_ms(const struct counts *c, unsigned ask, const struct planes *held,
+			 int64_t now_mono_ms)
+{
+	const struct count *n = &c->v[ask];
+	double due = (double)counts_due(c, ask, held);
+
+	if (n->due_since_ms > now_mono_ms)
+		return 0;
+	double most = (double)(now_mono_ms - n->due_since_ms);
+	return (int64_t)(due > 0 && due < most * n->per_ms ? due / n->per_ms : most);
+}
+
+static void note_rise(struct count *n, int64_t rise, int64_t took_ms)
+{
+	if (took_ms <= 0)
+		return;
+	double weight = 1 - exp(-(double)took_ms / RATE_MS);
+	n->per_ms += weight * ((double)(rise > 0 ? rise : 0) / (double)took_ms - n->per_ms);
+}
+
 static void note_due(struct counts *c, const struct planes *held, int64_t now_mono_ms)
 {
 	for (unsigned i = 0; i < ASKS; i++) {
@@ -159,6 +181,8 @@ void counts_listed(struct counts *c, const char *counters, const struct planes *
 		int64_t known = n->listed - n->listed_offset;
 		if (listed >= 0 && n->listed >= 0 && listed < n->listed)
 			n->fell = true;
+		if (listed >= 0 && n->listed >= 0 && c->listed_ms != INT64_MIN)
+			note_rise(n, listed - n->listed, asked_mono_ms - c->listed_ms);
 		n->listed = listed;
 		if (c->listed_ms == INT64_MIN)
 			n->first = listed;
@@ -195,6 +219,8 @@ void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct pl
 	struct count *n = &c->v[ask];
 
 	if (count >= 0) {
+		if (n->listed < 0 && n->paged >= 0)
+			note_rise(n, count - n->paged, asked_mono_ms - n->paged_ms);
 		n->paged = count;
 		n->paged_ms = asked_mono_ms;
 		n->held_paged = held_of(held, ask);

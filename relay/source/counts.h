@@ -41,6 +41,7 @@ struct count {
 	int64_t held_before; /* rows held when the list was last asked for, */
 	int64_t held_paged;  /* … and right after that page */
 	int64_t due_since_ms; /* mono; INT64_MAX: nothing is due */
+	double per_ms;	      /* how fast the count rises, lately */
 	int64_t known_ms;     /* wall, by the API's clock: no older change is unseen; DATE_NONE */
 	bool fell;	      /* the list's counter did: less than is held is no lag */
 };
@@ -76,6 +77,10 @@ void counts_swept(struct counts *c, bool steady, const struct planes *held, int6
  * nothing is known. */
 int64_t counts_due(const struct counts *c, unsigned ask, const struct planes *held);
 int64_t counts_total(const struct counts *c, unsigned ask, const struct planes *held);
+/* How long the rows that are due have waited, on average: as many as are due come in that time
+ * (Little's law), or since something was due at all, if that is shorter. */
+int64_t counts_waited_ms(const struct counts *c, unsigned ask, const struct planes *held,
+			 int64_t now_mono_ms);
 bool counts_are_listed(const struct counts *c); /* the list has counters */
 bool counts_lag(const struct counts *c);	/* … that are not to be relied on */
 

@@ -35,6 +35,12 @@ static bool is_free(const struct planner *p, const struct followed *b)
 	return !b->track->retry.asked && planner_may_ask(p, b);
 }
 
+/* The first, unless it has ended once: what it missed is counted, and can be asked for. */
+static bool is_baseline(const struct track *t)
+{
+	return t->sweep.baseline && t->sweep.incomplete == 0;
+}
+
 /* Offers of all that are free, renewed. Fills the best of each kind. */
 static void look_at_offers(struct planner *p, int64_t now, struct choice *failure,
 			   struct choice *best)
@@ -45,7 +51,7 @@ static void look_at_offers(struct planner *p, int64_t now, struct choice *failur
 		struct chase *c = &b->track->chase;
 		if (!is_free(p, b) || b->track->retry.not_before_ms > now)
 			continue;
-		c->baseline = b->track->sweep.baseline;
+		c->baseline = is_baseline(b->track);
 		chase_offer(c, planes_of(b), &p->chase_pace, &p->ranks, now);
 		if (c->failure.page &&
 		    (!failure->b || c->failure.since_ms < failure->offer.since_ms))
@@ -55,10 +61,10 @@ static void look_at_offers(struct planner *p, int64_t now, struct choice *failur
 	}
 }
 
-/* A sweep that nothing else can stand for: of the baseline, or where there are no counts. */
+/* A sweep that nothing else can stand for. */
 static bool is_first(const struct followed *b)
 {
-	return b->track->sweep.baseline || chase_is_blind(&b->track->chase);
+	return is_baseline(b->track) || chase_is_blind(&b->track->chase);
 }
 
 static bool may_sweep(const struct planner *p, const struct followed *b, int64_t now)

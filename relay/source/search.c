@@ -14,6 +14,7 @@
 #define LIKELY	   0.35	  /* finds a page: more are read one by one, not bisected */
 #define PATIENCE   3.0	  /* times what one find should cost, … */
 #define ALLOWED	   6	  /* … and so many pages, without a find */
+#define BARREN_MAX 2	  /* pages without a find, from the end where they come */
 
 /* ---- prior ---- */
 
@@ -135,7 +136,7 @@ void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t 
 	s->from_end = prior_is_front(p);
 	s->count = count;
 	s->take = take;
-	s->moved = false;
+	s->moved = s->all = false;
 	s->read = s->barren = 0;
 	s->since_ms = since_mono_ms;
 	s->n = 0;
@@ -340,7 +341,7 @@ static enum search_state next_in_turn(const struct search *s, int64_t unseen,
 {
 	unsigned pages = search_pages(s), n = s->read;
 
-	if (n >= pages)
+	if (n >= pages || (!s->all && s->barren >= BARREN_MAX))
 		return SEARCH_CLOSED;
 	ret->page = s->way == SEARCH_FORWARD ? n + 1 : pages - n;
 	/* The first are read where the finds are; the farther from there, the fewer. */

@@ -54,6 +54,7 @@ enum search_way {
 struct search {
 	enum search_way way;
 	unsigned flag;
+	bool all;	  /* FORWARD, BACKWARD: to the end, not only while there are finds */
 	bool from_end;	  /* places are counted from the list's end */
 	int64_t count;	  /* rows of the list, by the page read last, */
 	bool moved;	  /* … which was not always the same */

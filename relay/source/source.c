@@ -9,7 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/base/log.h"
 #include "relay/base/mem.h"
 
 uint64_t source_key(const char *org, const char *id)
@@ -291,10 +290,6 @@ static void ask_planned(struct source *s, const struct plan *plan)
 		r.broadcast = plan->broadcast->record.id;
 		r.filter = filter[0] ? filter : NULL;
 	}
-	log_debug("asking", log_str("for", purpose_names[plan->offer.purpose]),
-		  log_str("broadcast", r.broadcast ? r.broadcast : "-"),
-		  log_str("filter", r.filter ? filter[0] : "-"), log_num("page", plan->page),
-		  log_str("why", plan->reason));
 	ask_client(a, &r);
 }
 

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/log.h"
 #include "relay/base/mem.h"
 
 static struct slot *take_slot(struct source *s)
@@ -289,6 +290,21 @@ static void unstamp(struct slot *slot)
 		held_at(slot->watch->followed.held, slot->fresh[i])->sweep = 0;
 }
 
+static void tell_read(const struct source *s, const struct slot *slot)
+{
+	const struct offer *o = &slot->plan.offer;
+	const char *filter = ask_filters[o->ask];
+
+	log_debug("read", log_str("broadcast", slot->watch->followed.record.id),
+		  log_str("for", purpose_names[o->purpose]), log_str("filter", filter ? filter : "-"),
+		  log_num("page", o->page), log_num("rows", (int64_t)slot->answer.rows),
+		  log_num("count", slot->answer.count),
+		  log_num("changes", (int64_t)slot->answer.changes),
+		  log_num("expected", (int64_t)o->finds),
+		  log_num("waited_ms", slot->plan.asked_ms - o->since_ms),
+		  log_num("at_ms", s->now.mono_ms), log_str("why", slot->plan.reason));
+}
+
 void source_page_done(struct source *s, struct source_page *p, const struct page_result *r)
 {
 	struct slot *slot = p->impl;
@@ -311,6 +327,7 @@ void source_page_done(struct source *s, struct source_page *p, const struct page
 				remember(s, slot);
 		}
 		slot->answer.numbers = slot->page.numbers;
+		tell_read(s, slot);
 		if (planner_read(s->planner, &slot->plan, &slot->answer, s->now.mono_ms)) {
 			s->stats.sweeps++;
 			report_swept(w, s->now);

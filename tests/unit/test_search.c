@@ -110,6 +110,7 @@ static unsigned search(struct world *w, enum search_way way, enum search_state *
 	unsigned pages = 0;
 
 	search_begin(&s, way, FLAG, w->n, TAKE, &w->prior, w->now_ms);
+	s.all = true;
 	for (;;) {
 		ranks_make(&w->ranks, &w->order, &w->held, FLAG);
 		*ret = search_next(&s, &w->ranks, &w->prior, w->now_ms, &step);
