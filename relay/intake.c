@@ -146,7 +146,7 @@ static bool differs(const struct held_row *h, const struct row *r, bool updates)
 	if (h->gone || h->states != r->states || h->status != r->status)
 		return true;
 	return updates &&
-	       (h->identity != r->identity || h->error != r->error || h->contact != r->contact);
+	       (h->identity != r->identity || h->error != (uint32_t)r->error || h->contact != r->contact);
 }
 
 static int by_number(const void *a, const void *b)
@@ -259,7 +259,8 @@ void passage_keep(struct held *held, const struct recipient_write *w, uint16_t s
 {
 	struct held_row row = {
 		.identity = w->r.identity,
-		.error = w->r.error,
+		.error = (uint32_t)w->r.error,
+		.created = held_date(held, w->r.created_ms),
 		.contact = w->r.contact,
 		.states = w->r.states,
 		.status = w->r.status & 0x7f,

@@ -15,8 +15,9 @@
 #define PEEK_MIN_MS	7000  /* at failures, of each live broadcast … */
 #define PEEK_EACH_MS	286   /* … times the live ones: half of the budget */
 #define PEEK_OTHER_MS	15000 /* at other flags, when they move */
-#define PAUSE_MS	30000 /* of a filter whose job failed, */
-#define CLOSED_PAUSE_MS 1000  /* … or ended without finding all, for each of its pages */
+#define PAUSE_MS	30000 /* of a filter that cannot be read, */
+#define LOST_PAUSE_MS	5000  /* … whose search went astray, */
+#define CLOSED_PAUSE_MS 2000  /* … or ended without finding all */
 #define SHARED_EVERY_MS 60000
 #define OLD_PAGES	5 /* of a filter at first sight: more are left to the first sweep */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
@@ -40,10 +41,8 @@ void chase_init(struct chase *c, int64_t now_mono_ms)
 	counts_init(&c->counts);
 	for (unsigned i = 0; i < ASKS; i++) {
 		prior_init(&c->priors[i]);
-		c->gain[i] = 1;
+		c->gain[i] = c->trust[0][i] = c->trust[1][i] = 1;
 	}
-	for (unsigned i = 0; i < PURPOSES; i++)
-		c->trust[i] = 1;
 }
 
 void chase_release(struct chase *c)
@@ -90,13 +89,13 @@ static int64_t due_of(const struct chase *c, unsigned ask, const struct planes *
 
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
 {
-	return o->page ? o->finds * (1 + (double)(now_mono_ms - o->since_ms) / 1000) : 0;
+	return o->page ? o->finds * sqrt(1 + (double)(now_mono_ms - o->since_ms) / 1000) : 0;
 }
 
 /* Expectations are corrected by what came of earlier ones. */
-static double trusted(const struct chase *c, enum purpose purpose, double finds)
+static float *trust_of(struct chase *c, enum purpose purpose, unsigned ask)
 {
-	return finds * c->trust[purpose];
+	return &c->trust[purpose == FOR_CYCLE][ask];
 }
 
 static void take_better(struct offer *best, const struct offer *o, int64_t now_mono_ms)
@@ -112,18 +111,12 @@ static void later(struct chase *c, int64_t at)
 		c->later_ms = at;
 }
 
-static enum search_way way_of(const struct chase *c, unsigned ask)
+/* Until a sweep has met all rows, their places are known only where their dates tell. */
+static enum search_way way_of(const struct chase *c)
 {
-	enum sort_kind kind = sorting_of(&c->order);
+	bool placed = c->order.settled || sorting_of(&c->order) == SORT_CREATED;
 
-	if (kind == SORT_UPDATED)
-		return sorting_newest_first(&c->order) ? SEARCH_FORWARD : SEARCH_BACKWARD;
-	if (kind == SORT_NONE)
-		return SEARCH_FORWARD;
-	if (c->order.settled && sorting_is_stable(&c->order))
-		return SEARCH_RANKS;
-	/* Its places are not known yet: from where the last finds were. */
-	return prior_is_front(&c->priors[ask]) ? SEARCH_FORWARD : SEARCH_BACKWARD;
+	return placed && sorting_is_stable(&c->order) ? SEARCH_RANKS : SEARCH_PAGES;
 }
 
 static bool runs(const struct chase *c, unsigned ask)
@@ -143,7 +136,7 @@ static void job_closed(struct chase *c, unsigned ask, const struct planes *held,
 	const struct search *job = &c->jobs[ask];
 
 	end_job(c, ask);
-	c->pause_until_ms[ask] = now + CLOSED_PAUSE_MS * (int64_t)(job->read + 1);
+	c->pause_until_ms[ask] = now + CLOSED_PAUSE_MS;
 	if (job->moved) {
 		c->closed &= (uint16_t) ~(1u << ask);
 	} else if (c->closed >> ask & 1) {
@@ -161,7 +154,7 @@ static void job_lost(struct chase *c, unsigned ask, int64_t now)
 	if (c->lost >> ask & 1)
 		c->surprised = true;
 	c->lost |= (uint16_t)(1u << ask);
-	c->pause_until_ms[ask] = now + PAUSE_MS;
+	c->pause_until_ms[ask] = now + (ask_is_failure(ask) ? CLOSED_PAUSE_MS : LOST_PAUSE_MS);
 }
 
 /* The next step of a filter's job, which begins when there is none. */
@@ -172,14 +165,15 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 
 	for (int attempt = 0; attempt < 3; attempt++) {
 		int64_t due = due_of(c, ask, held);
-		enum search_way way = way_of(c, ask);
-		if (!runs(c, ask) || job->way != way || job->read == 0) {
+		enum search_way way = way_of(c);
+		/* Changes come at the other end than was thought: all places shift. */
+		bool turned = job->from_end != prior_is_front(&c->priors[ask]);
+		if (!runs(c, ask) || job->way != way || job->read == 0 || turned) {
 			c->surprised = c->surprised || (due < 0 && way != SEARCH_RANKS);
 			if (due == 0 || (due < 0 && way != SEARCH_RANKS))
 				return false;
 			search_begin(job, way, ask_flag(ask), planes_total(held, ask_flag(ask)) + due,
 				     c->take, &c->priors[ask], c->counts.v[ask].due_since_ms);
-			job->all = sorting_of(&c->order) == SORT_NONE || c->closed >> ask & 1;
 			c->active |= (uint16_t)(1u << ask);
 		}
 		if (way == SEARCH_RANKS)
@@ -254,7 +248,7 @@ static void offer_search(struct chase *c, const struct planes *held, struct rank
 			continue;
 		int64_t since = now - counts_waited_ms(&c->counts, ask, held, now);
 		struct offer o = {FOR_SEARCH, ask, step.page,
-				  trusted(c, FOR_SEARCH, step.finds * c->gain[ask]),
+				  step.finds * c->gain[ask] * *trust_of(c, FOR_SEARCH, ask),
 				  step.since_ms > since ? step.since_ms : since};
 		take_better(&c->offer, &o, now);
 	}
@@ -380,7 +374,7 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 		if (cycled_ms(cycle, pages) > since)
 			since = cycled_ms(cycle, pages);
 		struct offer o = {FOR_CYCLE, list, cycle->page % pages + 1,
-				  trusted(c, FOR_CYCLE, finds), since};
+				  finds * *trust_of(c, FOR_CYCLE, list), since};
 		take_better(&c->offer, &o, now);
 	}
 }
@@ -458,21 +452,37 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 		offer_newest(c, held, now_mono_ms);
 	else if (kind != SORT_NONE)
 		offer_search(c, held, ranks, now_mono_ms);
-	if (kind != SORT_UPDATED || c->newest_missed >= MISSED_MAX)
+	if (kind == SORT_UPDATED ? c->newest_missed >= MISSED_MAX : kind != SORT_CREATED)
 		offer_cycle(c, held, now_mono_ms);
 	offer_peek(c, held, pace, now_mono_ms);
 }
 
 /* ---- what becomes of them ---- */
 
+static int64_t all_flags(const struct planes *held)
+{
+	int64_t sum = 0;
+
+	for (unsigned ask = 0; ask < ASK_ALL; ask++)
+		sum += planes_total(held, ask_flag(ask));
+	return sum;
+}
+
 void chase_plan(struct chase *c, const struct offer *o, const struct planes *held,
 		int64_t now_mono_ms)
 {
 	c->held_at_plan = planes_total(held, ask_flag(o->ask));
+	c->flags_at_plan = all_flags(held);
 	if (o->purpose == FOR_NEWEST && !c->newest) {
 		c->newest = 1;
 		c->newest_ms = now_mono_ms;
 	}
+}
+
+void chase_neighbours(const struct chase *c, const struct offer *o, struct edges *ret)
+{
+	if (runs(c, o->ask))
+		search_neighbours(&c->jobs[o->ask], o->page, &ret->behind, &ret->ahead);
 }
 
 /* The API gives pages of a size of its own, whatever it is asked for. */
@@ -565,20 +575,20 @@ static void slow_peeks(struct chase *c, unsigned ask, size_t changes, const stru
 }
 
 /* The trust in expectations follows what comes of them, but never falls to nothing. */
-static void learn_trust(struct chase *c, const struct offer *o, size_t changes)
+static void learn_trust(struct chase *c, const struct offer *o, double changes)
 {
-	float *trust = &c->trust[o->purpose];
+	float *trust = trust_of(c, o->purpose, o->ask);
 	double expected = o->finds / *trust;
 
 	if (expected <= 0)
 		return;
-	double ratio = (double)changes / expected;
+	double ratio = changes / expected;
 	*trust += 0.05f * (float)((ratio > 2 ? 2 : ratio) - *trust);
 	if (*trust < 0.02f)
 		*trust = 0.02f;
 }
 
-static void learn_finds(struct chase *c, const struct offer *o, size_t changes,
+static void learn_finds(struct chase *c, const struct offer *o, double changes,
 			const struct planes *held)
 {
 	double found = (double)(planes_total(held, ask_flag(o->ask)) - c->held_at_plan);
@@ -586,7 +596,7 @@ static void learn_finds(struct chase *c, const struct offer *o, size_t changes,
 	if (found <= 0)
 		return;
 	prior_learn(&c->priors[o->ask], o->page, pages_of(c, o->ask, held), found);
-	float gain = (float)((double)changes / found);
+	float gain = (float)(changes / found);
 	c->gain[o->ask] += 0.1f * ((gain < 1 ? 1 : gain > 4 ? 4 : gain) - c->gain[o->ask]);
 }
 
@@ -605,9 +615,12 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	learn_take(c, o, page);
 	if (o->ask != ASK_ALL)
 		check_filter(c, o->ask, numbers, n, held);
-	learn_finds(c, o, page->changes, held);
+	double rose = (double)(all_flags(held) - c->flags_at_plan);
+	if (rose < 0)
+		rose = 0;
+	learn_finds(c, o, o->ask == ASK_ALL ? (double)page->changes : rose, held);
 	if (o->purpose == FOR_SEARCH || o->purpose == FOR_CYCLE)
-		learn_trust(c, o, page->changes);
+		learn_trust(c, o, rose);
 	if (runs(c, o->ask)) {
 		struct search *job = &c->jobs[o->ask];
 		if (o->ask != ASK_ALL && counts_due(&c->counts, o->ask, held) < 0)

@@ -55,8 +55,8 @@ struct chase {
 	} cycles[ASKS];
 	float shared[ASKS][ASKS];   /* of the rows with the first flag, those that have the second */
 	int64_t shared_ms;	    /* when that was worked out */
-	float gain[ASKS];	    /* changes of any kind for each one looked for */
-	float trust[PURPOSES];	    /* changes found for each one expected */
+	float gain[ASKS];	    /* flags that rose, of any kind, for each one looked for */
+	float trust[2][ASKS];	    /* changes found for each one expected: by search, by cycle */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	unsigned newest;	    /* the next page of it; 0: it does not run */
 	unsigned newest_missed;	    /* runs in a row that ended before all was met */
@@ -73,7 +73,8 @@ struct chase {
 	struct offer offer, failure; /* the best, and the best for failures, worked out at … */
 	int64_t offered_ms;	     /* … this time; INT64_MIN: to be made anew */
 	int64_t later_ms;	     /* when there may be another; INT64_MAX: only a list says */
-	int64_t held_at_plan;	     /* of the flag that is asked for */
+	int64_t held_at_plan;	     /* rows with the flag that is asked for, … */
+	int64_t flags_at_plan;	     /* … and flags of all rows */
 };
 
 struct chase_pace {
@@ -102,6 +103,9 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 double offer_worth(const struct offer *o, int64_t now_mono_ms); /* 0: there is none */
 void chase_plan(struct chase *c, const struct offer *o, const struct planes *held,
 		int64_t now_mono_ms);
+
+/* The rows between which a page lies, as far as that is known. */
+void chase_neighbours(const struct chase *c, const struct offer *o, struct edges *ret);
 
 struct chase_page {
 	const uint32_t *numbers; /* of the rows, in the page's order; NO_ROW: not held */

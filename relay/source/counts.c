@@ -77,6 +77,13 @@ static int64_t believe(int64_t now, int64_t then)
 	return now > then ? now : then;
 }
 
+/* Rows that were thought never to be found were found after all. */
+static void correct_offset(int64_t *offset, int64_t beyond)
+{
+	if (*offset > 0 && beyond < 0)
+		*offset = *offset + beyond > 0 ? *offset + beyond : 0;
+}
+
 static int64_t due_by_list(const struct count *n, int64_t held)
 {
 	int64_t due = believe(listed_due(n, held), listed_due(n, n->held_before));
@@ -188,6 +195,7 @@ void counts_listed(struct counts *c, const char *counters, const struct planes *
 			n->first = listed;
 		if (listed < 0)
 			continue;
+		correct_offset(&n->listed_offset, listed_due(n, n->held_before));
 		if (listed_due(n, n->held_before) >= 0)
 			n->fell = false;
 		else if (!n->fell && i != ASK_ALL)
@@ -224,6 +232,7 @@ void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct pl
 		n->paged = count;
 		n->paged_ms = asked_mono_ms;
 		n->held_paged = held_of(held, ask);
+		correct_offset(&n->paged_offset, paged_due(n, n->held_paged));
 		/* Counted by the list, but not there: it is wrong by so much. */
 		int64_t beyond = n->listed - n->listed_offset - (count - n->paged_offset);
 		if (n->listed >= 0 && beyond > 0 && c->listed_ms <= asked_mono_ms)

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/clock.h"
 #include "relay/base/mem.h"
 
 static_assert(sizeof(struct held_row) == 48, "a million rows are to fit");
@@ -28,6 +29,7 @@ struct held {
 	struct held_row **chunks;
 	size_t nchunks, cap;
 	uint32_t n;
+	int64_t epoch_ms; /* what created is counted from; 0: no row had one yet */
 	struct planes planes;
 	struct slots index, older;
 	uint32_t moved; /* slots of `older` already in `index` */
@@ -166,6 +168,18 @@ uint32_t held_add(struct held *h, const struct held_row *row)
 	return h->n++;
 }
 
+uint32_t held_date(struct held *h, int64_t created_ms)
+{
+	if (created_ms == DATE_NONE)
+		return 0;
+	if (!h->epoch_ms)
+		h->epoch_ms = created_ms - INT32_MAX;
+	if (created_ms <= h->epoch_ms)
+		return 1;
+	int64_t since = created_ms - h->epoch_ms;
+	return since > UINT32_MAX ? UINT32_MAX : (uint32_t)since;
+}
+
 void held_replace(struct held *h, uint32_t number, const struct held_row *row)
 {
 	struct held_row *old = held_at(h, number);
@@ -214,7 +228,8 @@ bool held_hold(struct held *h, const struct recipient_record *record)
 	struct held_row row = {
 		.key = hash128(record->id, strlen(record->id)),
 		.identity = record->identity,
-		.error = record->error,
+		.error = (uint32_t)record->error,
+		.created = held_date(h, record->created_ms),
 		.contact = record->contact,
 		.states = record->states,
 		.status = record->status & 0x7f,

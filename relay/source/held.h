@@ -16,7 +16,9 @@
 
 struct held_row {
 	struct hash128 key;
-	uint64_t identity, error, contact;
+	uint64_t identity, contact;
+	uint32_t error;	  /* the low half of the fingerprint: enough to see that it changed */
+	uint32_t created; /* held_date of created_at; 0: not given */
 	uint64_t states : 41, status : 7, missed : 2, sweep : 13,
 		gone : 1; /* sweep: of the last sight */
 };
@@ -29,6 +31,9 @@ void held_free(struct held *h); /* NULL is allowed */
 uint32_t held_find(const struct held *h, struct hash128 key); /* its number, or HELD_NONE */
 /* Valid until held_free. To be changed there: sweep and missed only; the rest by held_replace. */
 struct held_row *held_at(struct held *h, uint32_t number);
+/* A created_at for held_row.created, so that rows can be compared: ms within 24 days of the first
+ * that was asked for, else the nearest of them. */
+uint32_t held_date(struct held *h, int64_t created_ms);
 /* All but its key. */
 void held_replace(struct held *h, uint32_t number, const struct held_row *row);
 /* Numbers are given in order of insertion: 0, 1, 2 …; the key must be new. */

@@ -247,10 +247,21 @@ bool planner_completes(const struct planner *p, const struct plan *plan,
 
 static void place_rows(struct followed *b, const struct plan *plan, const struct plan_answer *a)
 {
-	struct sorting *order = &b->track->chase.order;
-	struct sweep *s = &b->track->sweep;
+	struct track *t = b->track;
+	struct sorting *order = &t->chase.order;
+	struct sweep *s = &t->sweep;
 
-	sorting_place(order, a->numbers, a->n, plan->in_turn ? s->last : NO_ROW, plan->page == 1);
+	struct edges edges = {
+		.behind = plan->in_turn ? s->last : NO_ROW,
+		.ahead = NO_ROW,
+		.first = plan->page == 1,
+		.last = a->count >= 0 && (int64_t)plan->page * t->chase.take >= a->count,
+		.newest_last = !plan->in_turn && !prior_is_front(&t->chase.priors[plan->offer.ask]),
+	};
+
+	if (!plan->in_turn)
+		chase_neighbours(&t->chase, &plan->offer, &edges);
+	sorting_place(order, b->held, a->numbers, a->n, &edges);
 	sorting_assume(order, held_count(b->held));
 	if (!plan->in_turn)
 		return;

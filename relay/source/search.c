@@ -10,11 +10,13 @@
 #include "relay/base/mem.h"
 
 #define PRIOR_MASS 400.0f /* finds that are remembered: then all are halved */
-#define PRIOR_BASE 0.05f  /* of each bin: what was never seen may come */
+#define PRIOR_BASE 0.02f  /* of each bin: what was never seen may come */
 #define LIKELY	   0.35	  /* finds a page: more are read one by one, not bisected */
 #define PATIENCE   3.0	  /* times what one find should cost, … */
 #define ALLOWED	   6	  /* … and so many pages, without a find */
-#define BARREN_MAX 2	  /* pages without a find, from the end where they come */
+#define DENSE	   0.6	  /* of the rows of a gap are unseen */
+#define SIGHTS_MAX 256
+#define WAIT_MAX_S 60.0 /* longer ones are no reason to look where nothing was ever found */
 
 /* ---- prior ---- */
 
@@ -85,7 +87,7 @@ static void fade(struct prior *p)
 		p->front[i] = p->front[i] / 2 + PRIOR_BASE / 2;
 		p->back[i] = p->back[i] / 2 + PRIOR_BASE / 2;
 	}
-	p->even = p->even / 2 + 0.5f;
+	p->even = p->even / 2 + 0.1f;
 }
 
 /* Each of the three explanations gets its part of the find. */
@@ -136,7 +138,7 @@ void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t 
 	s->from_end = prior_is_front(p);
 	s->count = count;
 	s->take = take;
-	s->moved = s->all = false;
+	s->moved = false;
 	s->read = s->barren = 0;
 	s->since_ms = since_mono_ms;
 	s->n = 0;
@@ -170,6 +172,18 @@ static unsigned page_at(const struct search *s, int64_t at)
 	int64_t place = s->from_end ? s->count - 1 - at : at;
 
 	return place < 0 ? 0 : (unsigned)(place / s->take) + 1;
+}
+
+void search_neighbours(const struct search *s, unsigned page, uint32_t *behind, uint32_t *ahead)
+{
+	for (size_t i = 0; i < s->n; i++) {
+		if (page_at(s, s->v[i].last_at) < page)
+			*behind = s->v[i].last;
+		if (page_at(s, s->v[i].first_at) <= page)
+			continue;
+		*ahead = s->v[i].first;
+		return;
+	}
 }
 
 /* The gap before the i-th sight (s->n: behind the last). */
@@ -302,6 +316,9 @@ static struct search_step step_into(const struct search *s, const struct prior *
 
 	if (likely > s->take)
 		step.finds = s->take;
+	/* All of it is to be read: the oldest first, to which most has happened by now. */
+	if (unseen >= DENSE * n * s->take)
+		step.page = s->from_end ? g->to : g->from;
 	if (likely >= LIKELY || n <= 2)
 		return step;
 	step.page = middle(p, g, pages);
@@ -311,7 +328,7 @@ static struct search_step step_into(const struct search *s, const struct prior *
 
 static double worth(const struct search_step *step, int64_t now_mono_ms)
 {
-	return step->finds * (double)(1000 + now_mono_ms - step->since_ms);
+	return step->finds * sqrt((double)(1000 + now_mono_ms - step->since_ms));
 }
 
 static enum search_state next_by_rank(struct search *s, const struct ranks *r,
@@ -336,17 +353,66 @@ static enum search_state next_by_rank(struct search *s, const struct ranks *r,
 	return ret->page ? SEARCH_GOES_ON : SEARCH_CLOSED;
 }
 
-static enum search_state next_in_turn(const struct search *s, int64_t unseen,
-				      struct search_step *ret)
-{
-	unsigned pages = search_pages(s), n = s->read;
+/* A stretch of pages that were all read at one time, or never. */
+struct stretch {
+	unsigned from, to;
+	double waited_s;
+};
 
-	if (n >= pages || (!s->all && s->barren >= BARREN_MAX))
+static struct stretch stretch_of(const struct search *s, size_t i, bool sight, int64_t now_mono_ms)
+{
+	const struct sight *a = i > 0 ? &s->v[i - 1] : NULL, *b = i < s->n ? &s->v[i] : NULL;
+	struct stretch t = {1, search_pages(s), 0};
+	int64_t since = s->since_ms;
+
+	if (sight) {
+		t.from = page_at(s, b->first_at);
+		t.to = page_at(s, b->last_at);
+		since = b->read_ms;
+	} else {
+		if (a)
+			t.from = page_at(s, a->last_at) + 1;
+		if (b)
+			t.to = page_at(s, b->first_at) - 1;
+	}
+	/* What lies beyond the sight at the busy end came after it was read. */
+	if (!sight && s->n && i == (s->from_end ? 0 : s->n))
+		since = s->v[s->from_end ? 0 : s->n - 1].read_ms;
+	t.from = t.from < 1 ? 1 : t.from;
+	t.to = t.to > search_pages(s) ? search_pages(s) : t.to;
+	t.waited_s = since < now_mono_ms ? (double)(now_mono_ms - since) / 1000 : 0.001;
+	if (sight && t.waited_s > WAIT_MAX_S)
+		t.waited_s = WAIT_MAX_S;
+	return t;
+}
+
+/* What is unseen lies where changes come, the more the longer a page was not read. */
+static enum search_state next_by_page(const struct search *s, const struct prior *p, int64_t unseen,
+				      int64_t now_mono_ms, struct search_step *ret)
+{
+	unsigned pages = search_pages(s);
+	double all = 0, best = 0;
+
+	*ret = (struct search_step){.since_ms = now_mono_ms};
+	for (size_t i = 0; i < 2 * s->n + 1; i++) {
+		struct stretch t = stretch_of(s, i / 2, i % 2, now_mono_ms);
+		if (t.from > t.to)
+			continue;
+		double at_from = density(p, t.from, pages), at_to = density(p, t.to, pages);
+		double here = (at_from > at_to ? at_from : at_to) * t.waited_s;
+		all += (mass(p, t.to, pages) - mass(p, t.from - 1, pages)) * t.waited_s;
+		if (here * t.waited_s <= best)
+			continue;
+		best = here * t.waited_s;
+		ret->page = at_from >= at_to ? t.from : t.to;
+		ret->finds = here;
+		ret->since_ms = now_mono_ms - (int64_t)(t.waited_s * 1000);
+	}
+	if (!ret->page || s->barren > 2 * pages + ALLOWED)
 		return SEARCH_CLOSED;
-	ret->page = s->way == SEARCH_FORWARD ? n + 1 : pages - n;
-	/* The first are read where the finds are; the farther from there, the fewer. */
-	ret->finds = unseen > s->take ? s->take : (double)unseen / (s->barren + 1);
-	ret->since_ms = s->since_ms;
+	ret->finds *= (double)unseen / all;
+	if (ret->finds > s->take)
+		ret->finds = s->take;
 	return SEARCH_GOES_ON;
 }
 
@@ -357,11 +423,26 @@ enum search_state search_next(struct search *s, const struct ranks *r, const str
 
 	if (unseen == 0)
 		return SEARCH_DONE;
-	if (s->way != SEARCH_RANKS)
-		return unseen < 0 ? SEARCH_DONE : next_in_turn(s, unseen, ret);
+	if (s->way == SEARCH_PAGES)
+		return unseen < 0 ? SEARCH_DONE
+				  : next_by_page(s, p, unseen, now_mono_ms, ret);
 	if (s->barren > PATIENCE * (log2(search_pages(s)) + 2) + ALLOWED)
 		return SEARCH_LOST;
 	return next_by_rank(s, r, p, now_mono_ms, ret);
+}
+
+/* So that there are never too many: the two neighbours read at most alike become one. */
+static void thin_out(struct search *s)
+{
+	size_t best = 1;
+
+	if (s->n < SIGHTS_MAX)
+		return;
+	for (size_t i = 1; i < s->n; i++)
+		if (llabs(s->v[i].read_ms - s->v[i - 1].read_ms) <
+		    llabs(s->v[best].read_ms - s->v[best - 1].read_ms))
+			best = i;
+	join(s, best);
 }
 
 static void insert(struct search *s, size_t i, const struct sight *new)
@@ -414,8 +495,9 @@ void search_read(struct search *s, const struct search_page *page)
 	}
 	if (page->rows == 0 && at < s->count)
 		s->count = at;
-	if (s->way != SEARCH_RANKS || page->n == 0)
+	if (page->n == 0)
 		return;
+	thin_out(s);
 	put(s, &(struct sight){
 		       .first = page->numbers[0],
 		       .last = page->numbers[page->n - 1],

@@ -46,15 +46,13 @@ struct sight {
 };
 
 enum search_way {
-	SEARCH_RANKS,
-	SEARCH_FORWARD,	 /* all pages from the first, */
-	SEARCH_BACKWARD, /* … or from the last */
+	SEARCH_RANKS, /* by the rows' places */
+	SEARCH_PAGES, /* these are not known: by where changes come, and when each page was read */
 };
 
 struct search {
 	enum search_way way;
 	unsigned flag;
-	bool all;	  /* FORWARD, BACKWARD: to the end, not only while there are finds */
 	bool from_end;	  /* places are counted from the list's end */
 	int64_t count;	  /* rows of the list, by the page read last, */
 	bool moved;	  /* … which was not always the same */
@@ -73,8 +71,8 @@ void search_release(struct search *s); /* {0} is a valid empty one */
 enum search_state {
 	SEARCH_GOES_ON,
 	SEARCH_DONE,   /* as many are held as were counted */
-	SEARCH_CLOSED, /* no page can have what is missing: the count is wrong */
-	SEARCH_LOST,   /* too many pages without a find: the list is not what it seems */
+	SEARCH_CLOSED, /* no page has what is missing: the count is wrong, or rows move */
+	SEARCH_LOST,   /* RANKS: too many pages without a find: the list is not what it seems */
 };
 struct search_step {
 	unsigned page;
@@ -95,6 +93,8 @@ struct search_page {
 	int64_t read_ms;
 };
 void search_read(struct search *s, const struct search_page *page);
+/* The nearest rows that were read before and after a page; left alone where there is none. */
+void search_neighbours(const struct search *s, unsigned page, uint32_t *behind, uint32_t *ahead);
 unsigned search_pages(const struct search *s);
 
 #endif

@@ -189,18 +189,23 @@ static uint32_t last_row(const struct sorting *o)
 	return last->first + last->n - 1;
 }
 
-static void place(struct sorting *o, uint32_t behind, uint32_t before, bool front, struct run new)
+/* Where new rows between two known ones (NO_ROW: none on the page) are put. */
+static void place(struct sorting *o, struct run new, uint32_t before, uint32_t next,
+		  const struct edges *e)
 {
 	if (o->nruns >= RUNS_MAX) {
 		o->loose = true;
-		behind = last_row(o);
-	}
-	if (behind != NO_ROW) {
-		place_behind(o, behind, new.first, new.n);
+		insert_run(o, o->nruns, new);
+	} else if (e->newest_last && next != NO_ROW) {
+		insert_run(o, cut_before(o, next), new);
+	} else if (e->newest_last && e->last) {
+		insert_run(o, o->nruns, new);
 	} else if (before != NO_ROW) {
-		insert_run(o, cut_before(o, before), new);
-	} else if (front || !o->nruns) {
+		place_behind(o, before, new.first, new.n);
+	} else if (e->first || !o->nruns) {
 		insert_run(o, 0, new);
+	} else if (next != NO_ROW) {
+		insert_run(o, cut_before(o, next), new);
 	} else {
 		o->loose = true;
 		insert_run(o, o->nruns, new);
@@ -231,9 +236,77 @@ static uint32_t new_rows(const uint32_t *numbers, size_t n, size_t at)
 	return k;
 }
 
-void sorting_place(struct sorting *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front)
+/* ---- places by created_at ---- */
+
+/* Where row a stands as against b, by their dates: below 0 before it, 0 the dates do not tell. */
+static int compare_dates(const struct sorting *o, struct held *held, uint32_t a, uint32_t b)
 {
-	uint32_t prev = behind != NO_ROW && behind < o->placed ? behind : NO_ROW;
+	uint32_t x = held_at(held, a)->created, y = held_at(held, b)->created;
+	int order = (x > y) - (x < y);
+
+	return x == 0 || y == 0 ? 0 : sorting_newest_first(o) ? -order : order;
+}
+
+/* The row after one in the list; NO_ROW: it is the last. */
+static uint32_t row_after(const struct sorting *o, uint32_t row)
+{
+	size_t at = run_of(o, row);
+
+	if (row + 1 < o->runs[at].first + o->runs[at].n)
+		return row + 1;
+	return at + 1 < o->nruns ? o->runs[at + 1].first : NO_ROW;
+}
+
+/* The last row whose date stands before that of a new one; NO_ROW: there is none. */
+static uint32_t last_before(const struct sorting *o, struct held *held, uint32_t new)
+{
+	size_t low = 0, high = o->nruns;
+
+	while (low < high) { /* runs that begin before it */
+		size_t mid = low + (high - low) / 2;
+		if (compare_dates(o, held, o->runs[mid].first, new) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	if (low == 0)
+		return NO_ROW;
+	const struct run *r = &o->runs[low - 1];
+	uint32_t first = r->first, n = r->n;
+	while (n > 1) {
+		uint32_t half = n / 2;
+		if (compare_dates(o, held, first + half, new) < 0) {
+			first += half;
+			n -= half;
+		} else {
+			n = half;
+		}
+	}
+	return first;
+}
+
+static void place_by_date(struct sorting *o, struct held *held, uint32_t new, uint32_t prev)
+{
+	uint32_t after = prev == NO_ROW ? NO_ROW : row_after(o, prev);
+	bool fits = prev != NO_ROW && compare_dates(o, held, prev, new) <= 0 &&
+		    (after == NO_ROW || compare_dates(o, held, new, after) <= 0);
+	uint32_t behind = fits ? prev : last_before(o, held, new);
+
+	if (o->nruns >= RUNS_MAX)
+		o->loose = true;
+	if (behind == NO_ROW || o->nruns >= RUNS_MAX)
+		insert_run(o, 0, (struct run){new, 1});
+	else
+		place_behind(o, behind, new, 1);
+	o->placed = new + 1;
+}
+
+void sorting_place(struct sorting *o, struct held *held, const uint32_t *numbers, size_t n,
+		   const struct edges *e)
+{
+	bool dated = sorting_of(o) == SORT_CREATED;
+
+	uint32_t prev = e->behind != NO_ROW && e->behind < o->placed ? e->behind : NO_ROW;
 
 	for (size_t i = 0; i < n;) {
 		if (numbers[i] == NO_ROW || numbers[i] > o->placed) {
@@ -243,11 +316,14 @@ void sorting_place(struct sorting *o, const uint32_t *numbers, size_t n, uint32_
 			if (i > 0 && prev != NO_ROW)
 				note_places(o, sorting_is_before(o, prev, numbers[i]));
 			prev = numbers[i++];
+		} else if (dated) {
+			place_by_date(o, held, numbers[i], prev);
+			prev = numbers[i++];
 		} else {
 			uint32_t k = new_rows(numbers, n, i);
-			uint32_t before = i + k < n && numbers[i + k] < o->placed ? numbers[i + k]
-										   : NO_ROW;
-			place(o, prev, before, front, (struct run){numbers[i], k});
+			uint32_t next = i + k < n ? numbers[i + k] : e->ahead;
+			place(o, (struct run){numbers[i], k}, prev,
+			      next < o->placed ? next : NO_ROW, e);
 			i += k;
 			prev = numbers[i - 1];
 		}
@@ -260,7 +336,8 @@ void sorting_assume(struct sorting *o, uint32_t count)
 		return;
 	struct run rest = {o->placed, count - o->placed};
 	o->settled = o->settled || o->nruns == 0;
-	place(o, o->nruns ? last_row(o) : NO_ROW, NO_ROW, true, rest);
+	place(o, rest, o->nruns ? last_row(o) : NO_ROW, NO_ROW, 
+	      &(struct edges){.ahead = NO_ROW, .first = true});
 }
 
 /* ---- sweeps ---- */

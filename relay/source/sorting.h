@@ -4,15 +4,15 @@
  * Two things are learned. By which key: neighbours on a page vote for created_at, updated_at and
  * id, up and down; old votes fade, so that a list sorted anew is noticed. And where each held row
  * stands: rows are numbered as they are met, so the list is a sequence of runs of consecutive
- * numbers, a single one where nothing was inserted. A row met for the first time is placed behind
- * the row it follows on the page. Neighbours that stand the other way round are counted: a list
+ * numbers, a single one where nothing was inserted. A row met for the first time is placed by its
+ * created_at where the list is sorted by it, else beside the rows it was met with. Neighbours that stand the other way round are counted: a list
  * whose known rows keep their relative order is stable, whatever it is sorted by, and can be
  * searched.
  */
 #ifndef RELAY_SORTING_H
 #define RELAY_SORTING_H
 
-#include "relay/source/planes.h"
+#include "relay/source/held.h"
 #include "relay/source/snapshot.h"
 
 enum sort_kind {
@@ -53,9 +53,16 @@ void sorting_release(struct sorting *o); /* {0} is a valid empty one */
 
 /* The rows of a page in its order, for the vote. */
 void sorting_vote(struct sorting *o, const struct row *v, size_t n);
-/* The same page by the numbers its rows are held under. `behind`: the row before it in the list,
- * NO_ROW when that is not known; front: it is the list's first page. */
-void sorting_place(struct sorting *o, const uint32_t *numbers, size_t n, uint32_t behind, bool front);
+/* Of a page: what is known of where it lies. */
+struct edges {
+	uint32_t behind, ahead; /* the rows before and after it; NO_ROW */
+	bool first, last; /* it is the list's first, or last, page */
+	bool newest_last; /* rows that are new to us stand as far back as they can */
+};
+
+/* The same page by the numbers its rows are held under. */
+void sorting_place(struct sorting *o, struct held *held, const uint32_t *numbers, size_t n,
+		   const struct edges *e);
 /* Rows up to `count` that were placed by nothing (a restart): in the order of their numbers. */
 void sorting_assume(struct sorting *o, uint32_t count);
 

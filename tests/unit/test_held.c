@@ -45,7 +45,7 @@ static void check_rows(struct held *h, uint32_t n)
 	for (uint32_t i = 0; i < n; i++) {
 		assert_int_equal(held_find(h, key_of(i)), i);
 		const struct held_row *row = held_at(h, i);
-		assert_true(row->identity == i && row->error == ~(uint64_t)i);
+		assert_true(row->identity == i && row->error == (uint32_t)~i);
 		assert_true(row->contact == i * UINT64_C(3));
 		assert_int_equal(row->states, i & 0x1ff);
 		assert_int_equal(row->status, i & 1);

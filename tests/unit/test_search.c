@@ -86,6 +86,7 @@ static unsigned read_page(struct world *w, struct search *s, unsigned page)
 	uint32_t first = (page - 1) * TAKE, n = 0;
 	unsigned before = planes_total(&w->held, FLAG);
 
+	w->now_ms += 100;
 	if (first < w->n)
 		n = w->n - first < TAKE ? w->n - first : TAKE;
 	for (uint32_t i = 0; i < n; i++)
@@ -110,7 +111,6 @@ static unsigned search(struct world *w, enum search_way way, enum search_state *
 	unsigned pages = 0;
 
 	search_begin(&s, way, FLAG, w->n, TAKE, &w->prior, w->now_ms);
-	s.all = true;
 	for (;;) {
 		ranks_make(&w->ranks, &w->order, &w->held, FLAG);
 		*ret = search_next(&s, &w->ranks, &w->prior, w->now_ms, &step);
@@ -186,7 +186,7 @@ static void learns_where_they_come(void **state)
 /* Every list, every way: what was counted is held at the end. */
 static void finds_all(void **state)
 {
-	static const enum search_way ways[] = {SEARCH_RANKS, SEARCH_FORWARD, SEARCH_BACKWARD};
+	static const enum search_way ways[] = {SEARCH_RANKS, SEARCH_PAGES};
 	enum search_state end;
 
 	(void)state;
@@ -195,7 +195,7 @@ static void finds_all(void **state)
 		world_open(&w, 1 + seed * 37 % 9000, 1 + seed % 90, seed);
 		unsigned room = w.rows - w.n;
 		flag_some(&w, room ? seed * seed % room : 0, 0, w.rows, true);
-		search(&w, ways[seed % 3], &end);
+		search(&w, ways[seed % 2], &end);
 		assert_int_equal(end, SEARCH_DONE);
 		assert_all_held(&w);
 		world_close(&w);
