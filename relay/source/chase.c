@@ -19,6 +19,7 @@
 #define LOST_PAUSE_MS	5000  /* … whose search went astray, */
 #define CLOSED_PAUSE_MS 2000  /* … or ended without finding all */
 #define SHARED_EVERY_MS 60000
+#define TRUST_REGAINED	0.01f /* with each list */
 #define OLD_PAGES	5 /* of a filter at first sight: more are left to the first sweep */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
 #define NEWEST_EVERY_MS 8000  /* without counters, while rows change */
@@ -69,6 +70,10 @@ void chase_listed(struct chase *c, const struct chase_entry *e, const struct pla
 	counts_listed(&c->counts, e->counters, held, e->asked_ms, now_mono_ms);
 	if (has_hints(c))
 		counts_known(&c->counts, held, e->date_ms);
+	for (unsigned i = 0; i < ASKS; i++) { /* what is never tried cannot prove itself */
+		c->trust[0][i] += TRUST_REGAINED * (1 - c->trust[0][i]);
+		c->trust[1][i] += TRUST_REGAINED * (1 - c->trust[1][i]);
+	}
 	c->live = e->live;
 	c->offered_ms = INT64_MIN;
 	if (counts_due(&c->counts, ASK_ALL, held) < 0)
@@ -176,6 +181,10 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 				     c->take, &c->priors[ask], c->counts.v[ask].due_since_ms);
 			c->active |= (uint16_t)(1u << ask);
 		}
+		/* The list may have counted more since the job's last page was read. */
+		int64_t counted = planes_total(held, ask_flag(ask)) + due;
+		if (due > 0 && counted > job->count)
+			job->count = counted;
 		if (way == SEARCH_RANKS)
 			ranks_make(ranks, &c->order, held, job->flag);
 		ranks->planes = held;

@@ -207,9 +207,10 @@ static struct gap gap_at(const struct search *s, const struct ranks *r, size_t i
 			g.since_ms = a->read_ms;
 	}
 	/* A page that was read is not read again for the row or two that slid into it. */
-	if (a && a->nth == s->read && g.from == a->last_page)
+	bool still = s->count == s->count_read;
+	if (still && a && a->nth == s->read && g.from == a->last_page)
 		g.from++;
-	if (b && b->nth == s->read && g.to == b->first_page)
+	if (still && b && b->nth == s->read && g.to == b->first_page)
 		g.to--;
 	return g;
 }
@@ -495,6 +496,7 @@ void search_read(struct search *s, const struct search_page *page)
 	}
 	if (page->rows == 0 && at < s->count)
 		s->count = at;
+	s->count_read = s->count;
 	if (page->n == 0)
 		return;
 	thin_out(s);

@@ -55,7 +55,8 @@ struct search {
 	unsigned flag;
 	bool from_end;	  /* places are counted from the list's end */
 	int64_t count;	  /* rows of the list, by the page read last, */
-	bool moved;	  /* … which was not always the same */
+	bool moved;	  /* … which was not always the same; it may be raised between */
+	int64_t count_read; /* … as that page gave it */
 	unsigned take;	  /* rows of a full page */
 	unsigned read;	  /* pages so far */
 	unsigned barren;  /* of them in a row without a find */
