@@ -15,6 +15,7 @@
 #define DISSENT_MAX 0.01 /* of the votes for a key */
 #define BROKEN_MAX  0.05 /* rows that changed places, of a list that can still be searched */
 #define RUNS_MAX    65536
+#define RESORT_MAX  20000 /* rows: some 2 ms */
 
 const char *const sort_names[] = {
 	[SORT_UNKNOWN] = "not known yet", [SORT_UPDATED] = "updated_at", [SORT_CREATED] = "created_at",
@@ -238,6 +239,8 @@ static uint32_t new_rows(const uint32_t *numbers, size_t n, size_t at)
 
 /* ---- places by created_at ---- */
 
+static void take_over(struct sorting *o, uint32_t count);
+
 /* Where row a stands as against b, by their dates: below 0 before it, 0 the dates do not tell. */
 static int compare_dates(const struct sorting *o, struct held *held, uint32_t a, uint32_t b)
 {
@@ -301,10 +304,65 @@ static void place_by_date(struct sorting *o, struct held *held, uint32_t new, ui
 	o->placed = new + 1;
 }
 
+struct dated {
+	uint32_t row, created, place;
+};
+
+static int by_date(const void *a, const void *b)
+{
+	const struct dated *x = a, *y = b;
+	int order = (x->created > y->created) - (x->created < y->created);
+
+	return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+/* All rows by their dates, those of one date as they stood. For as many as one page may wait for. */
+static void resort(struct sorting *o, struct held *held)
+{
+	struct dated *v = xmalloc((o->placed + 1) * sizeof *v);
+	uint32_t n = 0;
+	bool newest_first = sorting_newest_first(o);
+
+	for (size_t i = 0; i < o->nruns; i++)
+		for (uint32_t k = 0; k < o->runs[i].n; k++, n++) {
+			uint32_t row = o->runs[i].first + k, created = held_at(held, row)->created;
+			v[n] = (struct dated){row, newest_first ? ~created : created, n};
+		}
+	qsort(v, n, sizeof *v, by_date);
+	struct run *swept = o->next;
+	size_t nswept = o->nnext, swept_cap = o->next_cap;
+	o->next = NULL;
+	o->nnext = o->next_cap = 0;
+	for (uint32_t i = 0; i < n; i++)
+		sorting_sweep_page(o, &v[i].row, 1);
+	bool settled = o->settled;
+	take_over(o, o->placed);
+	o->settled = settled;
+	o->next = swept;
+	o->nnext = nswept;
+	o->next_cap = swept_cap;
+	free(v);
+}
+
+/* It turns out that the list is sorted by created_at. */
+static void begin_dates(struct sorting *o, struct held *held)
+{
+	o->dated = true;
+	if (o->settled || !o->placed)
+		return;
+	if (o->placed <= RESORT_MAX)
+		resort(o, held);
+	else
+		o->loose = true;
+}
+
 void sorting_place(struct sorting *o, struct held *held, const uint32_t *numbers, size_t n,
 		   const struct edges *e)
 {
 	bool dated = sorting_of(o) == SORT_CREATED;
+	if (dated && !o->dated)
+		begin_dates(o, held);
+	o->dated = dated;
 
 	uint32_t prev = e->behind != NO_ROW && e->behind < o->placed ? e->behind : NO_ROW;
 

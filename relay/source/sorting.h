@@ -40,6 +40,7 @@ struct sorting {
 	uint32_t *by_first; /* places in `runs`, ascending by first */
 	size_t nruns, cap;
 	uint32_t placed; /* rows 0 … placed - 1 are in a run */
+	bool dated;	 /* … by their dates */
 	bool settled;	 /* … as a sweep met them, or as they are numbered */
 	bool loose;	 /* some rows were placed without a neighbour, or there are too many runs */
 	/* the sweep under way writes down the list anew */
