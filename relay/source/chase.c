@@ -602,9 +602,9 @@ static void learn_finds(struct chase *c, const struct offer *o, double changes,
 {
 	double found = (double)(planes_total(held, ask_flag(o->ask)) - c->held_at_plan);
 
+	prior_learn(&c->priors[o->ask], o->page, pages_of(c, o->ask, held), found > 0 ? found : 0);
 	if (found <= 0)
 		return;
-	prior_learn(&c->priors[o->ask], o->page, pages_of(c, o->ask, held), found);
 	float gain = (float)(changes / found);
 	c->gain[o->ask] += 0.1f * ((gain < 1 ? 1 : gain > 4 ? 4 : gain) - c->gain[o->ask]);
 }

@@ -9,12 +9,14 @@
 
 #include "relay/base/mem.h"
 
-#define PRIOR_MASS 400.0f /* finds that are remembered: then all are halved */
-#define PRIOR_BASE 0.02f  /* of each bin: what was never seen may come */
+#define PRIOR_READS 40	  /* pages of a bin that are remembered: then they count half */
+#define PRIOR_FOUND 0.2	  /* for a bin not read yet: what was never seen may come */
+#define LEAN	    0.65f /* of the way to an end, before it is called the busy one */
 #define LIKELY	   0.35	  /* finds a page: more are read one by one, not bisected */
 #define PATIENCE   3.0	  /* times what one find should cost, … */
 #define ALLOWED	   6	  /* … and so many pages, without a find */
 #define DENSE	   0.6	  /* of the rows of a gap are unseen */
+#define BARREN_MAX 3	  /* pages in a row without a find: where it was likely it was not */
 #define SIGHTS_MAX 256
 #define WAIT_MAX_S 60.0 /* longer ones are no reason to look where nothing was ever found */
 
@@ -22,9 +24,7 @@
 
 void prior_init(struct prior *p)
 {
-	for (int i = 0; i < PRIOR_BINS; i++)
-		p->front[i] = p->back[i] = PRIOR_BASE;
-	p->even = 1;
+	*p = (struct prior){.lean = 0.5f};
 }
 
 static unsigned bin_of(unsigned page)
@@ -34,35 +34,33 @@ static unsigned bin_of(unsigned page)
 	return bin < PRIOR_BINS ? bin : PRIOR_BINS - 1;
 }
 
-static double side_density(const float *bins, unsigned page)
+/* Finds of one page at that distance (1 …) from the busy end. */
+static double yield_at(const struct prior *p, unsigned distance)
 {
-	unsigned bin = bin_of(page);
+	unsigned bin = bin_of(distance);
 
-	return bins[bin] / (double)(1u << bin);
+	return ((double)p->found[p->back][bin] + PRIOR_FOUND) / ((double)p->read[p->back][bin] + 1);
 }
 
-static double side_mass(const float *bins, unsigned n)
+static double yield_within(const struct prior *p, unsigned n)
 {
-	double mass = 0;
+	double sum = 0;
 
-	if (!n)
-		return 0;
-	unsigned last = bin_of(n);
-	for (unsigned i = 0; i < last; i++)
-		mass += bins[i];
-	return mass + bins[last] * (double)(n - (1u << last) + 1) / (double)(1u << last);
+	for (unsigned from = 1; from && from <= n; from *= 2) {
+		unsigned to = from * 2 - 1 < n ? from * 2 - 1 : n;
+		sum += yield_at(p, from) * (to - from + 1);
+	}
+	return sum;
 }
 
 static double mass(const struct prior *p, unsigned n, unsigned pages)
 {
-	return side_mass(p->front, n) + side_mass(p->back, pages) -
-	       side_mass(p->back, pages - n) + p->even * (double)n / pages;
+	return p->back ? yield_within(p, pages) - yield_within(p, pages - n) : yield_within(p, n);
 }
 
 static double density(const struct prior *p, unsigned page, unsigned pages)
 {
-	return side_density(p->front, page) + side_density(p->back, pages - page + 1) +
-	       p->even / (double)pages;
+	return yield_at(p, p->back ? pages - page + 1 : page);
 }
 
 double prior_share(const struct prior *p, unsigned n, unsigned pages)
@@ -72,47 +70,37 @@ double prior_share(const struct prior *p, unsigned n, unsigned pages)
 
 unsigned prior_best(const struct prior *p, unsigned pages)
 {
-	return density(p, pages, pages) > density(p, 1, pages) ? pages : 1;
-}
-
-static void fade(struct prior *p)
-{
-	float all = p->even;
-
-	for (int i = 0; i < PRIOR_BINS; i++)
-		all += p->front[i] + p->back[i];
-	if (all < PRIOR_MASS)
-		return;
-	for (int i = 0; i < PRIOR_BINS; i++) {
-		p->front[i] = p->front[i] / 2 + PRIOR_BASE / 2;
-		p->back[i] = p->back[i] / 2 + PRIOR_BASE / 2;
-	}
-	p->even = p->even / 2 + 0.1f;
-}
-
-/* Each of the three explanations gets its part of the find. */
-void prior_learn(struct prior *p, unsigned page, unsigned pages, double found)
-{
-	if (page < 1 || page > pages || found <= 0)
-		return;
-	double front = side_density(p->front, page);
-	double back = side_density(p->back, pages - page + 1);
-	double even = p->even / (double)pages, all = front + back + even;
-	p->front[bin_of(page)] += (float)(found * front / all);
-	p->back[bin_of(pages - page + 1)] += (float)(found * back / all);
-	p->even += (float)(found * even / all);
-	fade(p);
+	return p->back ? pages : 1;
 }
 
 bool prior_is_front(const struct prior *p)
 {
-	float front = 0, back = 0;
+	return !p->back;
+}
 
-	for (int i = 0; i < PRIOR_BINS; i++) {
-		front += p->front[i];
-		back += p->back[i];
-	}
-	return front > back;
+static void note(float *found, float *read, double finds)
+{
+	*found += (float)finds;
+	*read += 1;
+	if (*read < PRIOR_READS)
+		return;
+	*found /= 2;
+	*read /= 2;
+}
+
+void prior_learn(struct prior *p, unsigned page, unsigned pages, double found)
+{
+	if (page < 1 || page > pages)
+		return;
+	unsigned front = bin_of(page), back = bin_of(pages - page + 1);
+	note(&p->found[0][front], &p->read[0][front], found);
+	note(&p->found[1][back], &p->read[1][back], found);
+	if (found <= 0 || pages < 3)
+		return;
+	float weight = found > 10 ? 0.1f : 0.01f * (float)found;
+	p->lean += weight * ((float)(page - 1) / (float)(pages - 1) - p->lean);
+	if (p->lean > LEAN || p->lean < 1 - LEAN)
+		p->back = p->lean > LEAN;
 }
 
 /* ---- search ---- */
@@ -186,6 +174,14 @@ void search_neighbours(const struct search *s, unsigned page, uint32_t *behind, 
 	}
 }
 
+/* Where in its page a place is now, from 0. */
+static unsigned in_page(const struct search *s, int64_t at)
+{
+	int64_t place = s->from_end ? s->count - 1 - at : at;
+
+	return place < 0 ? 0 : (unsigned)(place % s->take);
+}
+
 /* The gap before the i-th sight (s->n: behind the last). */
 static struct gap gap_at(const struct search *s, const struct ranks *r, size_t i)
 {
@@ -206,7 +202,11 @@ static struct gap gap_at(const struct search *s, const struct ranks *r, size_t i
 		if (!b || a->read_ms < g.since_ms)
 			g.since_ms = a->read_ms;
 	}
-	/* A page that was read is not read again for the row or two that slid into it. */
+	/* A page is not read for the few rows of it that were not read: they will slide on. */
+	if (a && g.from < g.to && in_page(s, a->last_at + (s->from_end ? -1 : 1)) * 2 > s->take)
+		g.from++;
+	if (b && g.from < g.to && in_page(s, b->first_at + (s->from_end ? 1 : -1)) * 2 < s->take)
+		g.to--;
 	bool still = s->count == s->count_read;
 	if (still && a && a->nth == s->read && g.from == a->last_page)
 		g.from++;
@@ -320,7 +320,7 @@ static struct search_step step_into(const struct search *s, const struct prior *
 	/* All of it is to be read: the oldest first, to which most has happened by now. */
 	if (unseen >= DENSE * n * s->take)
 		step.page = s->from_end ? g->to : g->from;
-	if (likely >= LIKELY || n <= 2)
+	if ((likely >= LIKELY && s->barren < BARREN_MAX) || n <= 2)
 		return step;
 	step.page = middle(p, g, pages);
 	step.finds = unseen / cost(unseen, n);
@@ -409,7 +409,7 @@ static enum search_state next_by_page(const struct search *s, const struct prior
 		ret->finds = here;
 		ret->since_ms = now_mono_ms - (int64_t)(t.waited_s * 1000);
 	}
-	if (!ret->page || s->barren > 2 * pages + ALLOWED)
+	if (!ret->page || s->barren > 4 * pages + ALLOWED)
 		return SEARCH_CLOSED;
 	ret->finds *= (double)unseen / all;
 	if (ret->finds > s->take)

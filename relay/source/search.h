@@ -23,12 +23,15 @@
 
 #define PRIOR_BINS 24
 
-/* How the finds lie over a list's pages: in bins that double in width from either end, and evenly.
- */
+/* How many finds a page brings, by its distance from the busy end of the list: in bins that double in
+ * width. */
 struct prior {
-	float front[PRIOR_BINS], back[PRIOR_BINS], even;
+	float found[2][PRIOR_BINS], read[2][PRIOR_BINS]; /* counted from the front, and from the back */
+	float lean; /* where the finds are: 0 the front, 1 the back */
+	bool back;  /* that end is the busy one */
 };
 void prior_init(struct prior *p);
+/* A page was read; found may be 0. */
 void prior_learn(struct prior *p, unsigned page, unsigned pages, double found);
 /* Of what is in the first n of that many pages. */
 double prior_share(const struct prior *p, unsigned n, unsigned pages);
