@@ -426,7 +426,7 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 	for (unsigned ask = 0; ask < ASKS; ask++) {
 		unsigned pages = pages_of(c, ask, held);
 		int64_t last = c->counts.v[ask].paged_ms, pause = peek_pause(c, ask, pace);
-		if (pause == INT64_MAX || runs(c, ask))
+		if (pause == INT64_MAX || c->counts.v[ask].due_since_ms <= now)
 			continue;
 		int64_t at = last == INT64_MIN ? c->since_ms + (has_hints(c) ? pause : 0) : last + pause;
 		if (at > now) {
@@ -554,7 +554,7 @@ static void newest_read(struct chase *c, const struct chase_page *page, const st
 	c->newest = 0;
 	if (page->changes > 0 || due <= 0) {
 		c->newest_missed = 0;
-	} else if (hinted) {
+	} else {
 		unsigned doublings = c->newest_missed < 5 ? c->newest_missed : 5;
 		c->newest_missed++;
 		c->pause_until_ms[ASK_ALL] = now + ((int64_t)NEWEST_WAIT_MS << doublings);
