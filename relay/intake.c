@@ -145,8 +145,8 @@ static bool differs(const struct held_row *h, const struct row *r, bool updates)
 {
 	if (h->gone || h->states != r->states || h->status != r->status)
 		return true;
-	return updates &&
-	       (h->identity != r->identity || h->error != (uint32_t)r->error || h->contact != r->contact);
+	return updates && (h->identity != r->identity || h->error != (uint32_t)r->error ||
+			   h->contact != r->contact);
 }
 
 static int by_number(const void *a, const void *b)

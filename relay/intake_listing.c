@@ -262,8 +262,8 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 		f->caught_up = false;
 		f->sweeps = 0;
 	}
-	/* By a status that is not asked for it leaves, but not before its rows were read once more: one
-	 * that failed has most to tell at the end. */
+	/* By a status that is not asked for it leaves, but not before its rows were read once more:
+	 * one that failed has most to tell at the end. */
 	bool leaves = !source_wants(in->options, row, f->moved_ms, now.wall_ms);
 	bool wanted = !leaves || !f->caught_up;
 	if (wanted)

@@ -9,8 +9,8 @@
  *   failures    at once, by their own filters
  *   newest      rows sorted by updated_at: from that end, until all that is due was met
  *   search      rows that keep their places: where the counts say that something is missing
- *   cycle       else, or when so much is due that it pays: the list with most changes a page, in turn
- *   peek        where the list's counters are missing or lag: a page, for its own count
+ *   cycle       else, or when so much is due that it pays: the list with most changes a page, in
+ * turn peek        where the list's counters are missing or lag: a page, for its own count
  */
 #ifndef RELAY_CHASE_H
 #define RELAY_CHASE_H
@@ -53,22 +53,22 @@ struct chase {
 		int64_t began_ms; /* mono, at the first page, */
 		int64_t took_ms;  /* … and how long the last one took; 0: there was none */
 	} cycles[ASKS];
-	float shared[ASKS][ASKS];   /* of the rows with the first flag, those that have the second */
-	int64_t shared_ms;	    /* when that was worked out */
-	float gain[ASKS];	    /* flags that rose, of any kind, for each one looked for */
-	float trust[2][ASKS];	    /* changes found for each one expected: by search, by cycle */
+	float shared[ASKS][ASKS]; /* of the rows with the first flag, those that have the second */
+	int64_t shared_ms;	  /* when that was worked out */
+	float gain[ASKS];	  /* flags that rose, of any kind, for each one looked for */
+	float trust[2][ASKS];	  /* changes found for each one expected: by search, by cycle */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
-	unsigned newest;	    /* the next page of it; 0: it does not run */
-	unsigned newest_missed;	    /* runs in a row that ended before all was met */
+	unsigned newest;	     /* the next page of it; 0: it does not run */
+	unsigned newest_missed;	     /* runs in a row that ended before all was met */
 	int64_t newest_ms, newest_every_ms; /* when it last began; the pause without counters */
-	uint32_t suspects[SUSPECTS]; /* held with a flag that they seem to have lost */
+	uint32_t suspects[SUSPECTS];	    /* held with a flag that they seem to have lost */
 	size_t nsuspects;
 	unsigned take;	/* rows of a full page: what the API gives, whatever it was asked for */
 	bool counted;	/* pages have counts */
 	bool ignored;	/* filters are not obeyed */
 	bool surprised; /* more or less is there than can be: a full sweep is wanted */
 	bool live;
-	bool baseline; /* its first sweep is under way */
+	bool baseline;		     /* its first sweep is under way */
 	int64_t since_ms;	     /* mono, when it was made */
 	struct offer offer, failure; /* the best, and the best for failures, worked out at … */
 	int64_t offered_ms;	     /* … this time; INT64_MIN: to be made anew */
@@ -97,7 +97,8 @@ struct chase_entry {
 void chase_listed(struct chase *c, const struct chase_entry *e, const struct planes *held,
 		  int64_t now_mono_ms);
 
-/* Works out what is best asked for now: c->offer, c->failure, c->later_ms. ranks: scratch memory. */
+/* Works out what is best asked for now: c->offer, c->failure, c->later_ms. ranks: scratch memory.
+ */
 void chase_offer(struct chase *c, const struct planes *held, const struct chase_pace *pace,
 		 struct ranks *ranks, int64_t now_mono_ms);
 double offer_worth(const struct offer *o, int64_t now_mono_ms); /* 0: there is none */

@@ -7,8 +7,8 @@
 
 #include "relay/base/clock.h"
 
-#define BEHIND_MIN 2  /* lists in a row, before counters are said to lag */
-#define LEVEL_MIN  10 /* … that agree, before they are believed again */
+#define BEHIND_MIN 2	   /* lists in a row, before counters are said to lag */
+#define LEVEL_MIN  10	   /* … that agree, before they are believed again */
 #define RATE_MS	   60000.0 /* over which a rate is averaged */
 
 const char *const ask_filters[ASKS] = {
@@ -17,9 +17,9 @@ const char *const ask_filters[ASKS] = {
 };
 
 static const char *const counters_named[ASKS] = {
-	"\"skipped_count\":",	 "\"failed_count\":",	    "\"sent_count\":",
-	"\"delivered_count\":",	 "\"complained_count\":",   "\"unsubscribed_count\":",
-	"\"opened_count\":",	 "\"played_count\":",	    "\"recipients_count\":",
+	"\"skipped_count\":",	"\"failed_count\":",	 "\"sent_count\":",
+	"\"delivered_count\":", "\"complained_count\":", "\"unsubscribed_count\":",
+	"\"opened_count\":",	"\"played_count\":",	 "\"recipients_count\":",
 };
 
 unsigned ask_flag(unsigned ask)
@@ -210,7 +210,8 @@ void counts_listed(struct counts *c, const char *counters, const struct planes *
 void counts_known(struct counts *c, const struct planes *held, int64_t date_ms)
 {
 	for (unsigned i = 0; i < ASKS; i++)
-		if (c->v[i].listed >= 0 && counts_due(c, i, held) == 0 && date_ms > c->v[i].known_ms)
+		if (c->v[i].listed >= 0 && counts_due(c, i, held) == 0 &&
+		    date_ms > c->v[i].known_ms)
 			c->v[i].known_ms = date_ms;
 }
 

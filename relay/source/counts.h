@@ -38,8 +38,8 @@ struct count {
 	int64_t listed, paged; /* -1: never given */
 	int64_t paged_ms;      /* mono, when that page was asked for */
 	int64_t listed_offset, paged_offset;
-	int64_t held_before; /* rows held when the list was last asked for, */
-	int64_t held_paged;  /* … and right after that page */
+	int64_t held_before;  /* rows held when the list was last asked for, */
+	int64_t held_paged;   /* … and right after that page */
 	int64_t due_since_ms; /* mono; INT64_MAX: nothing is due */
 	double per_ms;	      /* how fast the count rises, lately */
 	int64_t known_ms;     /* wall, by the API's clock: no older change is unseen; DATE_NONE */

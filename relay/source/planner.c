@@ -10,7 +10,7 @@
 
 #include "relay/base/mem.h"
 
-#define LIST_SHARE 0.25 /* of the budget, at most */
+#define LIST_SHARE 0.25	 /* of the budget, at most */
 #define HURRY_MS   60000 /* so long after a counter moved the list is read twice as often */
 
 #define SURPRISE_EVERY_MS 3600000 /* of one broadcast */
@@ -285,8 +285,7 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	struct followed *b = plan->broadcast;
 	struct track *t = b->track;
 	struct sweep *s = &t->sweep;
-	struct chase_page page = {a->numbers, a->n,  a->rows,
-				  a->changes, a->count, plan->asked_ms};
+	struct chase_page page = {a->numbers, a->n, a->rows, a->changes, a->count, plan->asked_ms};
 
 	t->retry = (struct retry){.not_before_ms = INT64_MIN};
 	place_rows(b, plan, a);

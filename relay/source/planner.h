@@ -46,10 +46,10 @@ struct plan {
 	struct offer offer;	    /* its purpose, filter and page */
 	unsigned page;
 	int64_t asked_ms; /* mono */
-	uint16_t sweep;	  /* 1 … SWEEPS_MAX, then 1 again: the one that is under way; 0: none is */
-	bool in_turn;	  /* it is the sweep's own next page, */
-	bool starts;	  /* … its first one, */
-	bool resumes; /* of a first sweep that a restart cut short: what is held was seen in it */
+	uint16_t sweep; /* 1 … SWEEPS_MAX, then 1 again: the one that is under way; 0: none is */
+	bool in_turn;	/* it is the sweep's own next page, */
+	bool starts;	/* … its first one, */
+	bool resumes;	/* of a first sweep that a restart cut short: what is held was seen in it */
 	const char *reason; /* for the log at debug */
 	int64_t wait_ms; /* PLAN_NOTHING: until there may be something; INT64_MAX: only answers */
 };
@@ -86,12 +86,12 @@ void planner_refused(struct planner *p, const char *org, bool list, bool refused
 void planner_next(struct planner *p, int64_t now_mono_ms, struct plan *ret);
 
 struct plan_answer {
-	int64_t count;	/* pagination-count; -1 */
-	size_t rows;	/* on the page, doubled and unreadable ones included */
-	size_t skipped; /* of them unreadable */
-	size_t fresh;	/* of them first seen in this sweep (PLAN_LIST: not looked at) */
-	size_t changes; /* of them not as they were held */
-	uint64_t hash;	/* of the page's bytes */
+	int64_t count;		 /* pagination-count; -1 */
+	size_t rows;		 /* on the page, doubled and unreadable ones included */
+	size_t skipped;		 /* of them unreadable */
+	size_t fresh;		 /* of them first seen in this sweep (PLAN_LIST: not looked at) */
+	size_t changes;		 /* of them not as they were held */
+	uint64_t hash;		 /* of the page's bytes */
 	const uint32_t *numbers; /* of the rows, in the page's order; planner_read only */
 	size_t n;
 };

@@ -6,11 +6,11 @@
 
 #include <string.h>
 
-#define QUIET_EVERY	4    /* of so many pages one goes to quiet broadcasts, if others compete */
-#define FIRST_SHARE	0.25 /* of requests that compete: first sweeps */
-#define FULL_SHARE_MIN	0.05 /* … full ones, */
-#define FULL_SHARE_MAX	0.2  /* … at most: where they need more they come less often */
-#define CREDIT_MAX	10   /* requests that a share can save up */
+#define QUIET_EVERY    4    /* of so many pages one goes to quiet broadcasts, if others compete */
+#define FIRST_SHARE    0.25 /* of requests that compete: first sweeps */
+#define FULL_SHARE_MIN 0.05 /* … full ones, */
+#define FULL_SHARE_MAX 0.2  /* … at most: where they need more they come less often */
+#define CREDIT_MAX     10   /* requests that a share can save up */
 
 struct choice {
 	struct followed *b;
@@ -117,8 +117,9 @@ static double full_share(const struct planner *p)
 	for (size_t i = 0; i < p->n; i++)
 		pages += 1 + held_live(p->v[i]->held) / p->v[i]->track->chase.take;
 	double share = p->per_ms > 0 ? pages / ((double)p->pace.full_ms * p->per_ms) : 0;
-	return share < FULL_SHARE_MIN ? FULL_SHARE_MIN
-				      : share > FULL_SHARE_MAX ? FULL_SHARE_MAX : share;
+	return share < FULL_SHARE_MIN	? FULL_SHARE_MIN
+	       : share > FULL_SHARE_MAX ? FULL_SHARE_MAX
+					: share;
 }
 
 static void save(double *credit, double share)
@@ -222,6 +223,8 @@ void planner_next(struct planner *p, int64_t now_mono_ms, struct plan *ret)
 	*ret = (struct plan){
 		.kind = PLAN_NOTHING,
 		.reason = "nothing is due",
-		.wait_ms = at == INT64_MAX ? INT64_MAX : at <= now_mono_ms ? 1 : at - now_mono_ms,
+		.wait_ms = at == INT64_MAX     ? INT64_MAX
+			   : at <= now_mono_ms ? 1
+					       : at - now_mono_ms,
 	};
 }

@@ -57,11 +57,11 @@ struct sweep {
 	size_t held; /* rows known when it began; 0 also where the list counts none */
 	size_t rows, skipped, doubled, seen, changes, largest; /* of the pages so far */
 	int64_t count;
-	uint64_t hash;	     /* of the last page */
-	unsigned barren;     /* pages in a row without a fresh row */
-	unsigned incomplete; /* sweeps in a row */
-	bool confirms;	     /* it follows one in which rows were missing */
-	uint32_t last;	     /* the row read last */
+	uint64_t hash;	      /* of the last page */
+	unsigned barren;      /* pages in a row without a fresh row */
+	unsigned incomplete;  /* sweeps in a row */
+	bool confirms;	      /* it follows one in which rows were missing */
+	uint32_t last;	      /* the row read last */
 	int64_t listed[ASKS]; /* the list's counters when it began */
 	int64_t due_ms, interval_ms, started_ms, asked_ms;
 	int64_t completed_ms; /* mono, when the last complete one began; INT64_MIN: none did */
@@ -88,7 +88,7 @@ void sweep_listed(struct sweep *s, bool moved, bool live, const struct pace *pac
 struct track {
 	struct sweep sweep;
 	struct chase chase;
-	struct retry retry; /* of the chase's requests; asked: any request of it is under way */
+	struct retry retry;   /* of the chase's requests; asked: any request of it is under way */
 	int64_t surprised_ms; /* mono, the last time; INT64_MIN: never */
 	uint32_t spent[PURPOSES];
 	const char *reason; /* of the last plan; NULL: none yet */
@@ -102,15 +102,16 @@ struct planner {
 	size_t n, cap;
 	struct pace pace;
 	struct chase_pace chase_pace;
-	double per_ms;	     /* requests; 0: no limit */
-	struct ranks ranks;  /* scratch */
-	int64_t moved_ms;    /* mono, when a live broadcast's counters last moved; INT64_MIN: never */
+	double per_ms;	    /* requests; 0: no limit */
+	struct ranks ranks; /* scratch */
+	int64_t moved_ms; /* mono, when a live broadcast's counters last moved; INT64_MIN: never */
 	double first_credit; /* requests that first sweeps (and those of the blind) have saved, … */
-	double full_credit;  /* … and full sweeps */
+	double full_credit; /* … and full sweeps */
 	unsigned turn;
 };
 
-bool planner_may_ask(const struct planner *p, const struct followed *b); /* the key is good for it */
+bool planner_may_ask(const struct planner *p,
+		     const struct followed *b); /* the key is good for it */
 
 static inline const struct planes *planes_of(const struct followed *b)
 {

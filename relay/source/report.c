@@ -51,9 +51,9 @@ static void write_order(char *ret, size_t size, const struct sorting *o)
 	bool directed = kind == SORT_UPDATED || kind == SORT_CREATED;
 
 	snprintf(ret, size, "%s%s", sort_names[kind],
-		 !directed		 ? ""
+		 !directed		   ? ""
 		 : sorting_newest_first(o) ? ", newest first"
-					 : ", oldest first");
+					   : ", oldest first");
 }
 
 static void write_due(struct broadcast_report *ret, const struct followed *b)

@@ -19,7 +19,7 @@ struct watch_log {
 
 struct due {
 	const char *state; /* borrowed */
-	int64_t rows;	   /* that are counted and not seen; below 0: seen and not counted any more */
+	int64_t rows; /* that are counted and not seen; below 0: seen and not counted any more */
 	int64_t known_until_ms; /* wall: nothing older is unseen; DATE_NONE */
 };
 

@@ -9,101 +9,13 @@
 
 #include "relay/base/mem.h"
 
-#define PRIOR_READS 40	  /* pages of a bin that are remembered: then they count half */
-#define PRIOR_FOUND 0.2	  /* for a bin not read yet: what was never seen may come */
-#define LEAN	    0.65f /* of the way to an end, before it is called the busy one */
-#define LIKELY	   0.35	  /* finds a page: more are read one by one, not bisected */
-#define PATIENCE   3.0	  /* times what one find should cost, … */
-#define ALLOWED	   6	  /* … and so many pages, without a find */
-#define DENSE	   0.6	  /* of the rows of a gap are unseen */
-#define BARREN_MAX 3	  /* pages in a row without a find: where it was likely it was not */
+#define LIKELY	   0.35 /* finds a page: more are read one by one, not bisected */
+#define PATIENCE   3.0	/* times what one find should cost, … */
+#define ALLOWED	   6	/* … and so many pages, without a find */
+#define DENSE	   0.6	/* of the rows of a gap are unseen */
+#define BARREN_MAX 3	/* pages in a row without a find: where it was likely it was not */
 #define SIGHTS_MAX 256
 #define WAIT_MAX_S 60.0 /* longer ones are no reason to look where nothing was ever found */
-
-/* ---- prior ---- */
-
-void prior_init(struct prior *p)
-{
-	*p = (struct prior){.lean = 0.5f};
-}
-
-static unsigned bin_of(unsigned page)
-{
-	unsigned bin = 31 - (unsigned)__builtin_clz(page);
-
-	return bin < PRIOR_BINS ? bin : PRIOR_BINS - 1;
-}
-
-/* Finds of one page at that distance (1 …) from the busy end. */
-static double yield_at(const struct prior *p, unsigned distance)
-{
-	unsigned bin = bin_of(distance);
-
-	return ((double)p->found[p->back][bin] + PRIOR_FOUND) / ((double)p->read[p->back][bin] + 1);
-}
-
-static double yield_within(const struct prior *p, unsigned n)
-{
-	double sum = 0;
-
-	for (unsigned from = 1; from && from <= n; from *= 2) {
-		unsigned to = from * 2 - 1 < n ? from * 2 - 1 : n;
-		sum += yield_at(p, from) * (to - from + 1);
-	}
-	return sum;
-}
-
-static double mass(const struct prior *p, unsigned n, unsigned pages)
-{
-	return p->back ? yield_within(p, pages) - yield_within(p, pages - n) : yield_within(p, n);
-}
-
-static double density(const struct prior *p, unsigned page, unsigned pages)
-{
-	return yield_at(p, p->back ? pages - page + 1 : page);
-}
-
-double prior_share(const struct prior *p, unsigned n, unsigned pages)
-{
-	return mass(p, n, pages) / mass(p, pages, pages);
-}
-
-unsigned prior_best(const struct prior *p, unsigned pages)
-{
-	return p->back ? pages : 1;
-}
-
-bool prior_is_front(const struct prior *p)
-{
-	return !p->back;
-}
-
-static void note(float *found, float *read, double finds)
-{
-	*found += (float)finds;
-	*read += 1;
-	if (*read < PRIOR_READS)
-		return;
-	*found /= 2;
-	*read /= 2;
-}
-
-void prior_learn(struct prior *p, unsigned page, unsigned pages, double found)
-{
-	if (page < 1 || page > pages)
-		return;
-	unsigned front = bin_of(page), back = bin_of(pages - page + 1);
-	note(&p->found[0][front], &p->read[0][front], found);
-	note(&p->found[1][back], &p->read[1][back], found);
-	if (found <= 0 || pages < 3)
-		return;
-	float weight = found > 10 ? 0.1f : 0.01f * (float)found;
-	p->lean += weight * ((float)(page - 1) / (float)(pages - 1) - p->lean);
-	if (p->lean > LEAN || p->lean < 1 - LEAN)
-		p->back = p->lean > LEAN;
-}
-
-/* ---- search ---- */
 
 static double cost(double unseen, double pages)
 {
@@ -145,7 +57,8 @@ struct gap {
 };
 
 /* Unseen rows before a row that was seen. From the end: all that are unseen but those behind it. */
-static int64_t unseen_before(const struct search *s, const struct ranks *r, uint32_t row, int64_t at)
+static int64_t unseen_before(const struct search *s, const struct ranks *r, uint32_t row,
+			     int64_t at)
 {
 	int64_t rank = ranks_of(r, row), held = planes_total(r->planes, s->flag);
 
@@ -292,12 +205,13 @@ static bool tidy(struct search *s, const struct ranks *r)
 /* The page at which half of what is expected in the gap lies before. */
 static unsigned middle(const struct prior *p, const struct gap *g, unsigned pages)
 {
-	double before = mass(p, g->from - 1, pages), half = (mass(p, g->to, pages) - before) / 2;
+	double before = prior_within(p, g->from - 1, pages),
+	       half = (prior_within(p, g->to, pages) - before) / 2;
 	unsigned low = g->from, high = g->to;
 
 	while (low < high) {
 		unsigned mid = low + (high - low) / 2;
-		if (mass(p, mid, pages) - before < half)
+		if (prior_within(p, mid, pages) - before < half)
 			low = mid + 1;
 		else
 			high = mid;
@@ -310,8 +224,8 @@ static struct search_step step_into(const struct search *s, const struct prior *
 {
 	unsigned pages = search_pages(s), n = g->to - g->from + 1;
 	double unseen = g->unseen > 0 ? (double)g->unseen : (double)-g->unseen;
-	double here = mass(p, g->to, pages) - mass(p, g->from - 1, pages);
-	double at_from = density(p, g->from, pages), at_to = density(p, g->to, pages);
+	double here = prior_within(p, g->to, pages) - prior_within(p, g->from - 1, pages);
+	double at_from = prior_at(p, g->from, pages), at_to = prior_at(p, g->to, pages);
 	double likely = unseen * (at_from > at_to ? at_from : at_to) / here;
 	struct search_step step = {at_from >= at_to ? g->from : g->to, likely, g->since_ms};
 
@@ -399,9 +313,10 @@ static enum search_state next_by_page(const struct search *s, const struct prior
 		struct stretch t = stretch_of(s, i / 2, i % 2, now_mono_ms);
 		if (t.from > t.to)
 			continue;
-		double at_from = density(p, t.from, pages), at_to = density(p, t.to, pages);
+		double at_from = prior_at(p, t.from, pages), at_to = prior_at(p, t.to, pages);
 		double here = (at_from > at_to ? at_from : at_to) * t.waited_s;
-		all += (mass(p, t.to, pages) - mass(p, t.from - 1, pages)) * t.waited_s;
+		all += (prior_within(p, t.to, pages) - prior_within(p, t.from - 1, pages)) *
+		       t.waited_s;
 		if (here * t.waited_s <= best)
 			continue;
 		best = here * t.waited_s;
@@ -425,8 +340,7 @@ enum search_state search_next(struct search *s, const struct ranks *r, const str
 	if (unseen == 0)
 		return SEARCH_DONE;
 	if (s->way == SEARCH_PAGES)
-		return unseen < 0 ? SEARCH_DONE
-				  : next_by_page(s, p, unseen, now_mono_ms, ret);
+		return unseen < 0 ? SEARCH_DONE : next_by_page(s, p, unseen, now_mono_ms, ret);
 	if (s->barren > PATIENCE * (log2(search_pages(s)) + 2) + ALLOWED)
 		return SEARCH_LOST;
 	return next_by_rank(s, r, p, now_mono_ms, ret);

@@ -19,33 +19,16 @@
 #ifndef RELAY_SEARCH_H
 #define RELAY_SEARCH_H
 
+#include "relay/source/prior.h"
 #include "relay/source/sorting.h"
-
-#define PRIOR_BINS 24
-
-/* How many finds a page brings, by its distance from the busy end of the list: in bins that double in
- * width. */
-struct prior {
-	float found[2][PRIOR_BINS], read[2][PRIOR_BINS]; /* counted from the front, and from the back */
-	float lean; /* where the finds are: 0 the front, 1 the back */
-	bool back;  /* that end is the busy one */
-};
-void prior_init(struct prior *p);
-/* A page was read; found may be 0. */
-void prior_learn(struct prior *p, unsigned page, unsigned pages, double found);
-/* Of what is in the first n of that many pages. */
-double prior_share(const struct prior *p, unsigned n, unsigned pages);
-bool prior_is_front(const struct prior *p); /* are finds nearer to the front than to the back? */
-/* The page where a find is likeliest. */
-unsigned prior_best(const struct prior *p, unsigned pages);
 
 /* A stretch of the list that was read, with nothing unseen in it then. */
 struct sight {
-	uint32_t first, last;		  /* rows */
-	unsigned first_page, last_page;	  /* as they were counted then */
-	int64_t first_at, last_at;	  /* places of the rows, from the end that counts */
-	int64_t read_ms;		  /* mono; of its older part */
-	unsigned nth;			  /* of the pages read, its newer part */
+	uint32_t first, last;		/* rows */
+	unsigned first_page, last_page; /* as they were counted then */
+	int64_t first_at, last_at;	/* places of the rows, from the end that counts */
+	int64_t read_ms;		/* mono; of its older part */
+	unsigned nth;			/* of the pages read, its newer part */
 };
 
 enum search_way {
@@ -56,15 +39,15 @@ enum search_way {
 struct search {
 	enum search_way way;
 	unsigned flag;
-	bool from_end;	  /* places are counted from the list's end */
-	int64_t count;	  /* rows of the list, by the page read last, */
-	bool moved;	  /* … which was not always the same; it may be raised between */
+	bool from_end;	    /* places are counted from the list's end */
+	int64_t count;	    /* rows of the list, by the page read last, */
+	bool moved;	    /* … which was not always the same; it may be raised between */
 	int64_t count_read; /* … as that page gave it */
-	unsigned take;	  /* rows of a full page */
-	unsigned read;	  /* pages so far */
-	unsigned barren;  /* of them in a row without a find */
-	int64_t since_ms; /* mono: what is unseen has waited since then */
-	struct sight *v;  /* in the order of the list */
+	unsigned take;	    /* rows of a full page */
+	unsigned read;	    /* pages so far */
+	unsigned barren;    /* of them in a row without a find */
+	int64_t since_ms;   /* mono: what is unseen has waited since then */
+	struct sight *v;    /* in the order of the list */
 	size_t n, cap;
 };
 

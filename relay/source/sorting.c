@@ -2,7 +2,7 @@
  * Votes and runs. Invariant: each row below `placed` lies in exactly one run, and by_first lists
  * the runs by their first row, so that a row's run is found by bisection.
  */
-#include "relay/source/sorting.h"
+#include "relay/source/sorting_parts.h"
 
 #include <stdlib.h>
 #include <string.h>
@@ -14,12 +14,11 @@
 #define VOTES_MIN   20	 /* fewer say nothing */
 #define DISSENT_MAX 0.01 /* of the votes for a key */
 #define BROKEN_MAX  0.05 /* rows that changed places, of a list that can still be searched */
-#define RUNS_MAX    65536
-#define RESORT_MAX  20000 /* rows: some 2 ms */
 
 const char *const sort_names[] = {
-	[SORT_UNKNOWN] = "not known yet", [SORT_UPDATED] = "updated_at", [SORT_CREATED] = "created_at",
-	[SORT_ID] = "id",		   [SORT_STABLE] = "stable",	   [SORT_NONE] = "none",
+	[SORT_UNKNOWN] = "not known yet", [SORT_UPDATED] = "updated_at",
+	[SORT_CREATED] = "created_at",	  [SORT_ID] = "id",
+	[SORT_STABLE] = "stable",	  [SORT_NONE] = "none",
 };
 
 void sorting_release(struct sorting *o)
@@ -119,20 +118,20 @@ static size_t nth_by_first(const struct sorting *o, uint32_t number)
 	return low;
 }
 
-static size_t run_of(const struct sorting *o, uint32_t number)
+size_t sorting_run_of(const struct sorting *o, uint32_t number)
 {
 	return o->by_first[nth_by_first(o, number)];
 }
 
 bool sorting_is_before(const struct sorting *o, uint32_t a, uint32_t b)
 {
-	size_t x = run_of(o, a), y = run_of(o, b);
+	size_t x = sorting_run_of(o, a), y = sorting_run_of(o, b);
 
 	return x == y ? a < b : x < y;
 }
 
 /* Puts a run at place `at` of the list. */
-static void insert_run(struct sorting *o, size_t at, struct run run)
+void sorting_insert(struct sorting *o, size_t at, struct run run)
 {
 	size_t sorted = o->nruns ? nth_by_first(o, run.first) : 0;
 
@@ -155,21 +154,21 @@ static void insert_run(struct sorting *o, size_t at, struct run run)
 /* Cuts the run of `number` so that one starts there; returns its place. */
 static size_t cut_before(struct sorting *o, uint32_t number)
 {
-	size_t at = run_of(o, number);
+	size_t at = sorting_run_of(o, number);
 	struct run *r = &o->runs[at];
 
 	if (r->first == number)
 		return at;
 	struct run rest = {number, r->first + r->n - number};
 	r->n = number - r->first;
-	insert_run(o, at + 1, rest);
+	sorting_insert(o, at + 1, rest);
 	return at + 1;
 }
 
 /* Rows first … first + n - 1 are new, and stand behind a row. */
-static void place_behind(struct sorting *o, uint32_t row, uint32_t first, uint32_t n)
+void sorting_insert_behind(struct sorting *o, uint32_t row, uint32_t first, uint32_t n)
 {
-	size_t at = run_of(o, row);
+	size_t at = sorting_run_of(o, row);
 	const struct run *r = &o->runs[at];
 
 	if (row == r->first + r->n - 1) {
@@ -177,10 +176,10 @@ static void place_behind(struct sorting *o, uint32_t row, uint32_t first, uint32
 			o->runs[at].n += n;
 			return;
 		}
-		insert_run(o, at + 1, (struct run){first, n});
+		sorting_insert(o, at + 1, (struct run){first, n});
 		return;
 	}
-	insert_run(o, cut_before(o, row + 1), (struct run){first, n});
+	sorting_insert(o, cut_before(o, row + 1), (struct run){first, n});
 }
 
 static uint32_t last_row(const struct sorting *o)
@@ -196,20 +195,20 @@ static void place(struct sorting *o, struct run new, uint32_t before, uint32_t n
 {
 	if (o->nruns >= RUNS_MAX) {
 		o->loose = true;
-		insert_run(o, o->nruns, new);
+		sorting_insert(o, o->nruns, new);
 	} else if (e->newest_last && next != NO_ROW) {
-		insert_run(o, cut_before(o, next), new);
+		sorting_insert(o, cut_before(o, next), new);
 	} else if (e->newest_last && e->last) {
-		insert_run(o, o->nruns, new);
+		sorting_insert(o, o->nruns, new);
 	} else if (before != NO_ROW) {
-		place_behind(o, before, new.first, new.n);
+		sorting_insert_behind(o, before, new.first, new.n);
 	} else if (e->first || !o->nruns) {
-		insert_run(o, 0, new);
+		sorting_insert(o, 0, new);
 	} else if (next != NO_ROW) {
-		insert_run(o, cut_before(o, next), new);
+		sorting_insert(o, cut_before(o, next), new);
 	} else {
 		o->loose = true;
-		insert_run(o, o->nruns, new);
+		sorting_insert(o, o->nruns, new);
 	}
 	o->placed = new.first + new.n;
 }
@@ -237,131 +236,12 @@ static uint32_t new_rows(const uint32_t *numbers, size_t n, size_t at)
 	return k;
 }
 
-/* ---- places by created_at ---- */
-
-static void take_over(struct sorting *o, uint32_t count);
-
-/* Where row a stands as against b, by their dates: below 0 before it, 0 the dates do not tell. */
-static int compare_dates(const struct sorting *o, struct held *held, uint32_t a, uint32_t b)
-{
-	uint32_t x = held_at(held, a)->created, y = held_at(held, b)->created;
-	int order = (x > y) - (x < y);
-
-	return x == 0 || y == 0 ? 0 : sorting_newest_first(o) ? -order : order;
-}
-
-/* The row after one in the list; NO_ROW: it is the last. */
-static uint32_t row_after(const struct sorting *o, uint32_t row)
-{
-	size_t at = run_of(o, row);
-
-	if (row + 1 < o->runs[at].first + o->runs[at].n)
-		return row + 1;
-	return at + 1 < o->nruns ? o->runs[at + 1].first : NO_ROW;
-}
-
-/* The last row whose date stands before that of a new one; NO_ROW: there is none. */
-static uint32_t last_before(const struct sorting *o, struct held *held, uint32_t new)
-{
-	size_t low = 0, high = o->nruns;
-
-	while (low < high) { /* runs that begin before it */
-		size_t mid = low + (high - low) / 2;
-		if (compare_dates(o, held, o->runs[mid].first, new) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == 0)
-		return NO_ROW;
-	const struct run *r = &o->runs[low - 1];
-	uint32_t first = r->first, n = r->n;
-	while (n > 1) {
-		uint32_t half = n / 2;
-		if (compare_dates(o, held, first + half, new) < 0) {
-			first += half;
-			n -= half;
-		} else {
-			n = half;
-		}
-	}
-	return first;
-}
-
-static void place_by_date(struct sorting *o, struct held *held, uint32_t new, uint32_t prev)
-{
-	uint32_t after = prev == NO_ROW ? NO_ROW : row_after(o, prev);
-	bool fits = prev != NO_ROW && compare_dates(o, held, prev, new) <= 0 &&
-		    (after == NO_ROW || compare_dates(o, held, new, after) <= 0);
-	uint32_t behind = fits ? prev : last_before(o, held, new);
-
-	if (o->nruns >= RUNS_MAX)
-		o->loose = true;
-	if (behind == NO_ROW || o->nruns >= RUNS_MAX)
-		insert_run(o, 0, (struct run){new, 1});
-	else
-		place_behind(o, behind, new, 1);
-	o->placed = new + 1;
-}
-
-struct dated {
-	uint32_t row, created, place;
-};
-
-static int by_date(const void *a, const void *b)
-{
-	const struct dated *x = a, *y = b;
-	int order = (x->created > y->created) - (x->created < y->created);
-
-	return order ? order : (x->place > y->place) - (x->place < y->place);
-}
-
-/* All rows by their dates, those of one date as they stood. For as many as one page may wait for. */
-static void resort(struct sorting *o, struct held *held)
-{
-	struct dated *v = xmalloc((o->placed + 1) * sizeof *v);
-	uint32_t n = 0;
-	bool newest_first = sorting_newest_first(o);
-
-	for (size_t i = 0; i < o->nruns; i++)
-		for (uint32_t k = 0; k < o->runs[i].n; k++, n++) {
-			uint32_t row = o->runs[i].first + k, created = held_at(held, row)->created;
-			v[n] = (struct dated){row, newest_first ? ~created : created, n};
-		}
-	qsort(v, n, sizeof *v, by_date);
-	struct run *swept = o->next;
-	size_t nswept = o->nnext, swept_cap = o->next_cap;
-	o->next = NULL;
-	o->nnext = o->next_cap = 0;
-	for (uint32_t i = 0; i < n; i++)
-		sorting_sweep_page(o, &v[i].row, 1);
-	bool settled = o->settled;
-	take_over(o, o->placed);
-	o->settled = settled;
-	o->next = swept;
-	o->nnext = nswept;
-	o->next_cap = swept_cap;
-	free(v);
-}
-
-/* It turns out that the list is sorted by created_at. */
-static void begin_dates(struct sorting *o, struct held *held)
-{
-	o->dated = true;
-	if (o->settled || !o->placed)
-		return;
-	if (o->placed <= RESORT_MAX)
-		resort(o, held);
-	else
-		o->loose = true;
-}
-
 void sorting_place(struct sorting *o, struct held *held, const uint32_t *numbers, size_t n,
 		   const struct edges *e)
 {
 	bool dated = sorting_of(o) == SORT_CREATED;
 	if (dated && !o->dated)
-		begin_dates(o, held);
+		sorting_begin_dates(o, held);
 	o->dated = dated;
 
 	uint32_t prev = e->behind != NO_ROW && e->behind < o->placed ? e->behind : NO_ROW;
@@ -375,7 +255,7 @@ void sorting_place(struct sorting *o, struct held *held, const uint32_t *numbers
 				note_places(o, sorting_is_before(o, prev, numbers[i]));
 			prev = numbers[i++];
 		} else if (dated) {
-			place_by_date(o, held, numbers[i], prev);
+			sorting_place_by_date(o, held, numbers[i], prev);
 			prev = numbers[i++];
 		} else {
 			uint32_t k = new_rows(numbers, n, i);
@@ -394,7 +274,7 @@ void sorting_assume(struct sorting *o, uint32_t count)
 		return;
 	struct run rest = {o->placed, count - o->placed};
 	o->settled = o->settled || o->nruns == 0;
-	place(o, rest, o->nruns ? last_row(o) : NO_ROW, NO_ROW, 
+	place(o, rest, o->nruns ? last_row(o) : NO_ROW, NO_ROW,
 	      &(struct edges){.ahead = NO_ROW, .first = true});
 }
 
@@ -476,7 +356,7 @@ static void make_whole(struct sorting *o, uint32_t count)
 	o->nnext = kept;
 }
 
-static void take_over(struct sorting *o, uint32_t count)
+void sorting_take_over(struct sorting *o, uint32_t count)
 {
 	struct mark *m = marks(o->next, o->nnext);
 
@@ -504,7 +384,7 @@ void sorting_sweep_ends(struct sorting *o, bool whole, uint32_t count)
 		met += o->next[i].n;
 	if (whole && o->nnext > 0 && o->nnext < RUNS_MAX && met >= count / 10 * 9) {
 		make_whole(o, count);
-		take_over(o, count);
+		sorting_take_over(o, count);
 	}
 	free(o->next);
 	o->next = NULL;
@@ -527,13 +407,14 @@ void ranks_make(struct ranks *r, const struct sorting *o, const struct planes *p
 	for (size_t i = 0; i < o->nruns; i++) {
 		uint32_t first = o->runs[i].first;
 		r->before[i] = before;
-		before += planes_before(p, flag, first + o->runs[i].n) - planes_before(p, flag, first);
+		before += planes_before(p, flag, first + o->runs[i].n) -
+			  planes_before(p, flag, first);
 	}
 }
 
 uint32_t ranks_of(const struct ranks *r, uint32_t number)
 {
-	size_t at = run_of(r->order, number);
+	size_t at = sorting_run_of(r->order, number);
 
 	return r->before[at] + planes_before(r->planes, r->flag, number) -
 	       planes_before(r->planes, r->flag, r->order->runs[at].first);

@@ -5,9 +5,9 @@
  * id, up and down; old votes fade, so that a list sorted anew is noticed. And where each held row
  * stands: rows are numbered as they are met, so the list is a sequence of runs of consecutive
  * numbers, a single one where nothing was inserted. A row met for the first time is placed by its
- * created_at where the list is sorted by it, else beside the rows it was met with. Neighbours that stand the other way round are counted: a list
- * whose known rows keep their relative order is stable, whatever it is sorted by, and can be
- * searched.
+ * created_at where the list is sorted by it, else beside the rows it was met with. Neighbours that
+ * stand the other way round are counted: a list whose known rows keep their relative order is
+ * stable, whatever it is sorted by, and can be searched.
  */
 #ifndef RELAY_SORTING_H
 #define RELAY_SORTING_H
@@ -57,8 +57,8 @@ void sorting_vote(struct sorting *o, const struct row *v, size_t n);
 /* Of a page: what is known of where it lies. */
 struct edges {
 	uint32_t behind, ahead; /* the rows before and after it; NO_ROW */
-	bool first, last; /* it is the list's first, or last, page */
-	bool newest_last; /* rows that are new to us stand as far back as they can */
+	bool first, last;	/* it is the list's first, or last, page */
+	bool newest_last;	/* rows that are new to us stand as far back as they can */
 };
 
 /* The same page by the numbers its rows are held under. */

@@ -61,10 +61,10 @@ struct followed {
 	bool absent;	     /* intake's: the last complete list did not name it */
 	bool caught_up; /* intake's: its rows were read once more after its status last changed */
 	uint8_t sweeps; /* intake's: begun since then, … */
-	uint16_t last_sweep; /* … each of which is another one than this */
+	uint16_t last_sweep;	/* … each of which is another one than this */
 	struct latency latency; /* intake's */
-	int64_t listed_ms;   /* intake's: mono, when the list named it last */
-	int64_t moved_ms;    /* intake's: wall, when its list entry was last seen to change; 0 */
+	int64_t listed_ms;	/* intake's: mono, when the list named it last */
+	int64_t moved_ms;	/* intake's: wall, when its list entry was last seen to change; 0 */
 };
 
 struct source;

@@ -296,9 +296,9 @@ static void tell_read(const struct source *s, const struct slot *slot)
 	const char *filter = ask_filters[o->ask];
 
 	log_debug("read", log_str("broadcast", slot->watch->followed.record.id),
-		  log_str("for", purpose_names[o->purpose]), log_str("filter", filter ? filter : "-"),
-		  log_num("page", o->page), log_num("rows", (int64_t)slot->answer.rows),
-		  log_num("count", slot->answer.count),
+		  log_str("for", purpose_names[o->purpose]),
+		  log_str("filter", filter ? filter : "-"), log_num("page", o->page),
+		  log_num("rows", (int64_t)slot->answer.rows), log_num("count", slot->answer.count),
 		  log_num("changes", (int64_t)slot->answer.changes),
 		  log_num("expected", (int64_t)o->finds),
 		  log_num("waited_ms", slot->plan.asked_ms - o->since_ms),

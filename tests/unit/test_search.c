@@ -128,7 +128,8 @@ static void assert_all_held(const struct world *w)
 {
 	assert_int_equal(planes_total(&w->held, FLAG), w->n);
 	for (uint32_t i = 0; i < w->n; i++)
-		assert_int_equal(planes_next(&w->held, FLAG, w->list[i], w->list[i] + 1), w->list[i]);
+		assert_int_equal(planes_next(&w->held, FLAG, w->list[i], w->list[i] + 1),
+				 w->list[i]);
 }
 
 /* 400,000 of a million: what one, ten and a hundred changes cost, ten times each. */
@@ -251,7 +252,8 @@ static void ends_when_the_count_is_wrong(void **state)
 		end = search_next(&s, &w.ranks, &w.prior, w.now_ms, &step);
 		if (end != SEARCH_GOES_ON)
 			break;
-		uint32_t first = (step.page - 1) * TAKE, n = w.n - first < TAKE ? w.n - first : TAKE;
+		uint32_t first = (step.page - 1) * TAKE,
+			 n = w.n - first < TAKE ? w.n - first : TAKE;
 		search_read(&s, &(struct search_page){step.page, w.list + first, n, n, 0, -1, 0});
 	}
 	assert_int_equal(end, SEARCH_CLOSED);
@@ -275,7 +277,8 @@ static void the_list_moves(void **state)
 			search_begin(&s, SEARCH_RANKS, FLAG, w.n, TAKE, &w.prior, w.now_ms);
 			for (;;) {
 				ranks_make(&w.ranks, &w.order, &w.held, FLAG);
-				if (search_next(&s, &w.ranks, &w.prior, w.now_ms, &step) != SEARCH_GOES_ON)
+				if (search_next(&s, &w.ranks, &w.prior, w.now_ms, &step) !=
+				    SEARCH_GOES_ON)
 					break;
 				read_page(&w, &s, step.page);
 				if (moves && moves--)

@@ -1,0 +1,169 @@
+/*
+ * Jobs: a search of one filter each. It begins when something is due, goes on page by page, and
+ * ends when all that was counted is held.
+ */
+#include "relay/source/chase_parts.h"
+
+#define BATCH_WAIT_MS 7000  /* for failures of a list in which each costs several requests */
+#define CLOSED_PAUSE_MS 2000  /* … or ended without finding all */
+#define LOST_PAUSE_MS 5000  /* … whose search went astray, */
+#define LIKELY_ENOUGH 0.35  /* finds a page: less is searched, not read */
+
+/* Until a sweep has met all rows, their places are known only where their dates tell. */
+static enum search_way way_of(const struct chase *c)
+{
+	bool placed = c->order.settled || sorting_of(&c->order) == SORT_CREATED;
+
+	return placed && sorting_is_stable(&c->order) ? SEARCH_RANKS : SEARCH_PAGES;
+}
+
+bool chase_runs(const struct chase *c, unsigned ask)
+{
+	return c->active >> ask & 1;
+}
+
+void chase_end_job(struct chase *c, unsigned ask)
+{
+	c->active &= (uint16_t) ~(1u << ask);
+}
+
+/* What cannot be found of a list that stands still is settled at the second time. One that moves
+ * while it is read may show it then. */
+static void job_closed(struct chase *c, unsigned ask, const struct planes *held, int64_t now)
+{
+	const struct search *job = &c->jobs[ask];
+
+	chase_end_job(c, ask);
+	c->pause_until_ms[ask] = now + CLOSED_PAUSE_MS;
+	if (job->moved) {
+		c->closed &= (uint16_t) ~(1u << ask);
+	} else if (c->closed >> ask & 1) {
+		c->surprised = true;
+		counts_settle(&c->counts, ask, held, now);
+		c->closed &= (uint16_t) ~(1u << ask);
+	} else {
+		c->closed |= (uint16_t)(1u << ask);
+	}
+}
+
+static void job_lost(struct chase *c, unsigned ask, int64_t now)
+{
+	chase_end_job(c, ask);
+	if (c->lost >> ask & 1)
+		c->surprised = true;
+	c->lost |= (uint16_t)(1u << ask);
+	c->pause_until_ms[ask] = now + (ask_is_failure(ask) ? CLOSED_PAUSE_MS : LOST_PAUSE_MS);
+}
+
+/* The next step of a filter's job, which begins when there is none. */
+static bool step_of(struct chase *c, unsigned ask, const struct planes *held, struct ranks *ranks,
+		    int64_t now, struct search_step *ret)
+{
+	struct search *job = &c->jobs[ask];
+
+	for (int attempt = 0; attempt < 3; attempt++) {
+		int64_t due = chase_due(c, ask, held);
+		enum search_way way = way_of(c);
+		/* Changes come at the other end than was thought: all places shift. */
+		bool turned = job->from_end != prior_is_front(&c->priors[ask]);
+		if (!chase_runs(c, ask) || job->way != way || job->read == 0 || turned) {
+			c->surprised = c->surprised || (due < 0 && way != SEARCH_RANKS);
+			if (due == 0 || (due < 0 && way != SEARCH_RANKS))
+				return false;
+			search_begin(job, way, ask_flag(ask), planes_total(held, ask_flag(ask)) + due,
+				     c->take, &c->priors[ask], c->counts.v[ask].due_since_ms);
+			c->active |= (uint16_t)(1u << ask);
+		}
+		/* The list may have counted more since the job's last page was read. */
+		int64_t counted = planes_total(held, ask_flag(ask)) + due;
+		if (due > 0 && counted > job->count)
+			job->count = counted;
+		if (way == SEARCH_RANKS)
+			ranks_make(ranks, &c->order, held, job->flag);
+		ranks->planes = held;
+		enum search_state state = search_next(job, ranks, &c->priors[ask], now, ret);
+		if (state == SEARCH_GOES_ON)
+			return true;
+		if (state == SEARCH_LOST) {
+			job_lost(c, ask, now);
+			return false;
+		}
+		if (state == SEARCH_DONE) {
+			chase_end_job(c, ask);
+			c->lost &= (uint16_t) ~(1u << ask);
+			c->closed &= (uint16_t) ~(1u << ask);
+		} else {
+			job_closed(c, ask, held, now);
+			chase_later(c, c->pause_until_ms[ask]);
+			return false;
+		}
+	}
+	return false;
+}
+
+/* Is anything due of the flag, and may it be asked for now? */
+static bool is_open(struct chase *c, unsigned ask, int64_t now)
+{
+	if (c->counts.v[ask].due_since_ms > now)
+		return false;
+	if (c->pause_until_ms[ask] > now) {
+		chase_later(c, c->pause_until_ms[ask]);
+		return false;
+	}
+	return true;
+}
+
+void chase_offer_failures(struct chase *c, const struct planes *held, struct ranks *ranks,
+			   int64_t now)
+{
+	enum sort_kind kind = sorting_of(&c->order);
+	bool each_is_dear = kind == SORT_ID || kind == SORT_STABLE;
+
+	for (unsigned ask = 0; ask < ASKS; ask++) {
+		struct search_step step;
+		int64_t since = c->counts.v[ask].due_since_ms;
+		if (!ask_is_failure(ask) || !is_open(c, ask, now))
+			continue;
+		if (c->failure.page && c->failure.since_ms <= since)
+			continue;
+		if (!step_of(c, ask, held, ranks, now, &step))
+			continue;
+		if (each_is_dear && step.finds < LIKELY_ENOUGH && c->jobs[ask].read == 0 &&
+		    now - since < BATCH_WAIT_MS)
+			chase_later(c, since + BATCH_WAIT_MS);
+		else
+			c->failure = (struct offer){FOR_FAILURES, ask, step.page, step.finds,
+						    step.since_ms};
+	}
+}
+
+void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
+			 int64_t now)
+{
+	for (unsigned ask = 0; ask < ASKS; ask++) {
+		struct search_step step;
+		if (ask_is_failure(ask) || !is_open(c, ask, now))
+			continue;
+		if (ask == ASK_ALL && chase_due(c, ask, held) < 0)
+			continue;
+		if (!step_of(c, ask, held, ranks, now, &step))
+			continue;
+		int64_t since = now - counts_waited_ms(&c->counts, ask, held, now);
+		struct offer o = {FOR_SEARCH, ask, step.page,
+				  step.finds * c->gain[ask] * *chase_trust(c, FOR_SEARCH, ask),
+				  step.since_ms > since ? step.since_ms : since};
+		chase_take_better(c, &o, now);
+	}
+}
+
+/* A row that seems to have lost a flag is looked at where it stands in the whole list. */
+bool chase_offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
+			  int64_t now)
+{
+	if (!c->nsuspects || !sorting_is_stable(&c->order))
+		return false;
+	uint32_t row = c->suspects[c->nsuspects - 1];
+	ranks_make(ranks, &c->order, held, FLAG_PRESENT);
+	c->failure = (struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now};
+	return true;
+}

@@ -1,0 +1,186 @@
+/*
+ * Offers: the best of what jobs, the newest rows, cycles and peeks would bring now.
+ */
+#include "relay/source/chase_parts.h"
+
+#include <math.h>
+
+#define NEWEST_DUE 300   /* changes that start reading the newest rows, */
+#define PEEK_MIN_MS 7000  /* at failures, of each live broadcast … */
+#define PEEK_EACH_MS 286   /* … times the live ones: half of the budget */
+#define SHARED_EVERY_MS 60000
+#define MISSED_MAX 3     /* runs at the newest rows that missed something: it is cycled, too */
+#define OFFER_KEPT_MS 1000  /* an offer ages; then it is made anew */
+
+double offer_worth(const struct offer *o, int64_t now_mono_ms)
+{
+	return o->page ? o->finds * sqrt(1 + (double)(now_mono_ms - o->since_ms) / 1000) : 0;
+}
+
+/* When is the end of the list with the newest rows to be read? */
+static int64_t newest_at(const struct chase *c, int64_t due, int64_t since)
+{
+	int64_t at = INT64_MAX;
+
+	if (c->newest)
+		return INT64_MIN;
+	if (due > 0)
+		at = due >= NEWEST_DUE ? since : since + NEWEST_WAIT_MS;
+	if (!chase_has_hints(c) && c->newest_ms + c->newest_every_ms < at)
+		at = c->newest_ms == INT64_MIN ? c->since_ms : c->newest_ms + c->newest_every_ms;
+	return at > c->pause_until_ms[ASK_ALL] ? at : c->pause_until_ms[ASK_ALL];
+}
+
+static void offer_newest(struct chase *c, const struct planes *held, int64_t now)
+{
+	int64_t since, due = chase_all_due(c, held, &since), at = newest_at(c, due, since);
+	unsigned pages = chase_pages(c, ASK_ALL, held), nth = c->newest ? c->newest : 1;
+
+	if (pages == 0)
+		return;
+	if (at > now) {
+		chase_later(c, at);
+		return;
+	}
+	if (nth > pages)
+		nth = pages;
+	if (due < 1)
+		due = 1;
+	if (c->newest_ms > since) /* it was read from the end then */
+		since = c->newest_ms;
+	struct offer o = {FOR_NEWEST, ASK_ALL, sorting_newest_first(&c->order) ? nth : pages - nth + 1,
+			  due > c->take ? c->take : (double)due, since < now ? since : now};
+	chase_take_better(c, &o, now);
+}
+
+/* How the flags overlap: a page of those sent shows what was delivered and opened, too. */
+static void work_out_shared(struct chase *c, const struct planes *held, int64_t now)
+{
+	if (c->shared_ms != INT64_MIN && now - c->shared_ms < SHARED_EVERY_MS)
+		return;
+	c->shared_ms = now;
+	for (unsigned a = 0; a < ASKS; a++) {
+		uint32_t n = planes_total(held, ask_flag(a));
+		for (unsigned b = 0; b < ASKS; b++) {
+			float likely = a == b || b == ASK_ALL ? 1 : b == ASK_SENT ? 0.8f : 0;
+			if (a != b && b != ASK_ALL && a != ASK_ALL)
+				likely = ((float)planes_both(held, ask_flag(a), ask_flag(b)) +
+					  5 * likely) /
+					 ((float)n + 5);
+			c->shared[a][b] = likely;
+		}
+	}
+}
+
+/* How many changes of a flag the pages of a list show. */
+static double seen_in(const struct chase *c, unsigned ask, unsigned list, const struct planes *held)
+{
+	double due = (double)chase_due(c, ask, held), own = (double)chase_due(c, list, held);
+
+	if (due <= 0 || (ask_is_failure(ask) && ask != list))
+		return 0;
+	due *= c->shared[ask][list];
+	/* A row of a rarer flag (opened) that was not seen with a commoner one (sent) is new there. */
+	if (counts_total(&c->counts, list, held) < counts_total(&c->counts, ask, held) && due > own)
+		return own > 0 ? own : 0;
+	return due;
+}
+
+/* When the next page of a cycle was read last. */
+static int64_t cycled_ms(const struct cycle *cycle, unsigned pages)
+{
+	double part = cycle->page < pages ? (double)cycle->page / pages : 0;
+
+	if (cycle->took_ms == 0)
+		return INT64_MIN;
+	return cycle->began_ms - (int64_t)((double)cycle->took_ms * (1 - part));
+}
+
+static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
+{
+	work_out_shared(c, held, now);
+	for (unsigned list = 0; list < ASKS; list++) {
+		const struct cycle *cycle = &c->cycles[list];
+		unsigned pages = chase_pages(c, list, held);
+		double finds = 0, waits = 0;
+		for (unsigned ask = 0; ask < ASKS && pages; ask++) {
+			double seen = seen_in(c, ask, list, held) / pages;
+			finds += seen;
+			waits += seen * (double)counts_waited_ms(&c->counts, ask, held, now);
+		}
+		if (finds <= 0)
+			continue;
+		int64_t since = now - (int64_t)(waits / finds);
+		if (cycled_ms(cycle, pages) > since)
+			since = cycled_ms(cycle, pages);
+		struct offer o = {FOR_CYCLE, list, cycle->page % pages + 1,
+				  finds * *chase_trust(c, FOR_CYCLE, list), since};
+		chase_take_better(c, &o, now);
+	}
+}
+
+/* From one look at a filter's own count to the next. */
+static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chase_pace *pace)
+{
+	int64_t each = PEEK_EACH_MS * (int64_t)pace->live;
+
+	if (chase_has_hints(c)) /* whether the counters stand still while rows change */
+		return ask == ASK_FAILED && c->live ? pace->most_ms : INT64_MAX;
+	if (!c->live)
+		return pace->most_ms;
+	if (ask_is_failure(ask)) {
+		int64_t pause = each > PEEK_MIN_MS ? each : PEEK_MIN_MS;
+		return ask == ASK_FAILED ? pause : 4 * pause;
+	}
+	if (sorting_of(&c->order) == SORT_UPDATED)
+		return INT64_MAX; /* the newest rows are read */
+	return c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] : PEEK_OTHER_MS;
+}
+
+static void offer_peek(struct chase *c, const struct planes *held, const struct chase_pace *pace,
+		       int64_t now)
+{
+	if (!c->counted || c->counts.listed_ms == INT64_MIN)
+		return;
+	for (unsigned ask = 0; ask < ASKS; ask++) {
+		unsigned pages = chase_pages(c, ask, held);
+		int64_t last = c->counts.v[ask].paged_ms, pause = peek_pause(c, ask, pace);
+		if (pause == INT64_MAX || c->counts.v[ask].due_since_ms <= now)
+			continue;
+		int64_t at = last == INT64_MIN ? c->since_ms + (chase_has_hints(c) ? pause : 0) : last + pause;
+		if (at > now) {
+			chase_later(c, at);
+			continue;
+		}
+		struct offer o = {FOR_PEEK, ask, prior_best(&c->priors[ask], pages ? pages : 1), 1, at};
+		if (chase_has_hints(c) || !ask_is_failure(ask))
+			chase_take_better(c, &o, now);
+		else if (!c->failure.page)
+			c->failure = o;
+	}
+}
+
+void chase_offer(struct chase *c, const struct planes *held, const struct chase_pace *pace,
+		 struct ranks *ranks, int64_t now_mono_ms)
+{
+	enum sort_kind kind = sorting_of(&c->order);
+
+	if (c->offered_ms != INT64_MIN && now_mono_ms - c->offered_ms < OFFER_KEPT_MS &&
+	    now_mono_ms < c->later_ms)
+		return;
+	c->offered_ms = now_mono_ms;
+	c->offer = c->failure = (struct offer){0};
+	c->later_ms = INT64_MAX;
+	if (chase_is_blind(c))
+		return;
+	if (chase_offer_suspect(c, held, ranks, now_mono_ms))
+		return;
+	chase_offer_failures(c, held, ranks, now_mono_ms);
+	if (kind == SORT_UPDATED)
+		offer_newest(c, held, now_mono_ms);
+	else if (kind != SORT_NONE)
+		chase_offer_search(c, held, ranks, now_mono_ms);
+	if (kind == SORT_UPDATED ? c->newest_missed >= MISSED_MAX : kind != SORT_CREATED)
+		offer_cycle(c, held, now_mono_ms);
+	offer_peek(c, held, pace, now_mono_ms);
+}

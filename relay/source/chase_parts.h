@@ -1,0 +1,47 @@
+/*
+ * What the parts of chase share: what is known (chase.c), jobs and their searches (chase_jobs.c),
+ * and the other offers (chase_offers.c).
+ */
+#ifndef RELAY_CHASE_PARTS_H
+#define RELAY_CHASE_PARTS_H
+
+#include "relay/source/chase.h"
+
+#define NEWEST_WAIT_MS	10000 /* a change waits so long before the newest rows are read */
+#define PEEK_OTHER_MS	15000 /* between peeks at flags that are no failure, when they move */
+
+/* chase.c */
+bool chase_has_hints(const struct chase *c); /* the list's counters are there and right */
+/* What is to be asked for: what was there before the first sweep is found by it, not by as many
+ * requests again. */
+int64_t chase_due(const struct chase *c, unsigned ask, const struct planes *held);
+int64_t chase_all_due(const struct chase *c, const struct planes *held, int64_t *ret_since);
+unsigned chase_pages(const struct chase *c, unsigned ask, const struct planes *held);
+/* Expectations are corrected by what came of earlier ones. */
+float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask);
+
+/* chase_jobs.c */
+bool chase_runs(const struct chase *c, unsigned ask);
+void chase_end_job(struct chase *c, unsigned ask);
+void chase_offer_failures(struct chase *c, const struct planes *held, struct ranks *ranks,
+			  int64_t now_mono_ms);
+void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
+			int64_t now_mono_ms);
+/* A row that seems to have lost a flag is looked at where it stands in the whole list. */
+bool chase_offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
+			 int64_t now_mono_ms);
+
+/* Nothing is to be done until then. */
+static inline void chase_later(struct chase *c, int64_t at)
+{
+	if (at < c->later_ms)
+		c->later_ms = at;
+}
+
+static inline void chase_take_better(struct chase *c, const struct offer *o, int64_t now_mono_ms)
+{
+	if (offer_worth(o, now_mono_ms) > offer_worth(&c->offer, now_mono_ms))
+		c->offer = *o;
+}
+
+#endif
