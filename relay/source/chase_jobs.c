@@ -4,10 +4,10 @@
  */
 #include "relay/source/chase_parts.h"
 
-#define BATCH_WAIT_MS 7000  /* for failures of a list in which each costs several requests */
-#define CLOSED_PAUSE_MS 2000  /* … or ended without finding all */
-#define LOST_PAUSE_MS 5000  /* … whose search went astray, */
-#define LIKELY_ENOUGH 0.35  /* finds a page: less is searched, not read */
+#define BATCH_WAIT_MS	7000 /* for failures of a list in which each costs several requests */
+#define CLOSED_PAUSE_MS 2000 /* … or ended without finding all */
+#define LOST_PAUSE_MS	5000 /* … whose search went astray, */
+#define LIKELY_ENOUGH	0.35 /* finds a page: less is searched, not read */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
 static enum search_way way_of(const struct chase *c)
@@ -70,8 +70,9 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 			c->surprised = c->surprised || (due < 0 && way != SEARCH_RANKS);
 			if (due == 0 || (due < 0 && way != SEARCH_RANKS))
 				return false;
-			search_begin(job, way, ask_flag(ask), planes_total(held, ask_flag(ask)) + due,
-				     c->take, &c->priors[ask], c->counts.v[ask].due_since_ms);
+			search_begin(job, way, ask_flag(ask),
+				     planes_total(held, ask_flag(ask)) + due, c->take,
+				     &c->priors[ask], c->counts.v[ask].due_since_ms);
 			c->active |= (uint16_t)(1u << ask);
 		}
 		/* The list may have counted more since the job's last page was read. */
@@ -114,7 +115,7 @@ static bool is_open(struct chase *c, unsigned ask, int64_t now)
 }
 
 void chase_offer_failures(struct chase *c, const struct planes *held, struct ranks *ranks,
-			   int64_t now)
+			  int64_t now)
 {
 	enum sort_kind kind = sorting_of(&c->order);
 	bool each_is_dear = kind == SORT_ID || kind == SORT_STABLE;
@@ -138,7 +139,7 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 }
 
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
-			 int64_t now)
+			int64_t now)
 {
 	for (unsigned ask = 0; ask < ASKS; ask++) {
 		struct search_step step;
@@ -158,12 +159,13 @@ void chase_offer_search(struct chase *c, const struct planes *held, struct ranks
 
 /* A row that seems to have lost a flag is looked at where it stands in the whole list. */
 bool chase_offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
-			  int64_t now)
+			 int64_t now)
 {
 	if (!c->nsuspects || !sorting_is_stable(&c->order))
 		return false;
 	uint32_t row = c->suspects[c->nsuspects - 1];
 	ranks_make(ranks, &c->order, held, FLAG_PRESENT);
-	c->failure = (struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now};
+	c->failure =
+		(struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now};
 	return true;
 }

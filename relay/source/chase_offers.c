@@ -5,12 +5,12 @@
 
 #include <math.h>
 
-#define NEWEST_DUE 300   /* changes that start reading the newest rows, */
-#define PEEK_MIN_MS 7000  /* at failures, of each live broadcast … */
-#define PEEK_EACH_MS 286   /* … times the live ones: half of the budget */
+#define NEWEST_DUE	300  /* changes that start reading the newest rows, */
+#define PEEK_MIN_MS	7000 /* at failures, of each live broadcast … */
+#define PEEK_EACH_MS	286  /* … times the live ones: half of the budget */
 #define SHARED_EVERY_MS 60000
-#define MISSED_MAX 3     /* runs at the newest rows that missed something: it is cycled, too */
-#define OFFER_KEPT_MS 1000  /* an offer ages; then it is made anew */
+#define MISSED_MAX	3    /* runs at the newest rows that missed something: it is cycled, too */
+#define OFFER_KEPT_MS	1000 /* an offer ages; then it is made anew */
 
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
 {
@@ -48,7 +48,8 @@ static void offer_newest(struct chase *c, const struct planes *held, int64_t now
 		due = 1;
 	if (c->newest_ms > since) /* it was read from the end then */
 		since = c->newest_ms;
-	struct offer o = {FOR_NEWEST, ASK_ALL, sorting_newest_first(&c->order) ? nth : pages - nth + 1,
+	struct offer o = {FOR_NEWEST, ASK_ALL,
+			  sorting_newest_first(&c->order) ? nth : pages - nth + 1,
 			  due > c->take ? c->take : (double)due, since < now ? since : now};
 	chase_take_better(c, &o, now);
 }
@@ -80,7 +81,8 @@ static double seen_in(const struct chase *c, unsigned ask, unsigned list, const 
 	if (due <= 0 || (ask_is_failure(ask) && ask != list))
 		return 0;
 	due *= c->shared[ask][list];
-	/* A row of a rarer flag (opened) that was not seen with a commoner one (sent) is new there. */
+	/* A row of a rarer flag (opened) that was not seen with a commoner one (sent) is new there.
+	 */
 	if (counts_total(&c->counts, list, held) < counts_total(&c->counts, ask, held) && due > own)
 		return own > 0 ? own : 0;
 	return due;
@@ -147,12 +149,14 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 		int64_t last = c->counts.v[ask].paged_ms, pause = peek_pause(c, ask, pace);
 		if (pause == INT64_MAX || c->counts.v[ask].due_since_ms <= now)
 			continue;
-		int64_t at = last == INT64_MIN ? c->since_ms + (chase_has_hints(c) ? pause : 0) : last + pause;
+		int64_t at = last == INT64_MIN ? c->since_ms + (chase_has_hints(c) ? pause : 0)
+					       : last + pause;
 		if (at > now) {
 			chase_later(c, at);
 			continue;
 		}
-		struct offer o = {FOR_PEEK, ask, prior_best(&c->priors[ask], pages ? pages : 1), 1, at};
+		struct offer o = {FOR_PEEK, ask, prior_best(&c->priors[ask], pages ? pages : 1), 1,
+				  at};
 		if (chase_has_hints(c) || !ask_is_failure(ask))
 			chase_take_better(c, &o, now);
 		else if (!c->failure.page)

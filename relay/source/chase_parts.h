@@ -7,8 +7,8 @@
 
 #include "relay/source/chase.h"
 
-#define NEWEST_WAIT_MS	10000 /* a change waits so long before the newest rows are read */
-#define PEEK_OTHER_MS	15000 /* between peeks at flags that are no failure, when they move */
+#define NEWEST_WAIT_MS 10000 /* a change waits so long before the newest rows are read */
+#define PEEK_OTHER_MS  15000 /* between peeks at flags that are no failure, when they move */
 
 /* chase.c */
 bool chase_has_hints(const struct chase *c); /* the list's counters are there and right */

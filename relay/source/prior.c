@@ -3,7 +3,7 @@
 
 #define PRIOR_READS 40	  /* pages of a bin that are remembered: then they count half */
 #define PRIOR_FOUND 0.2	  /* for a bin not read yet: what was never seen may come */
-#define LEAN 0.65f /* of the way to an end, before it is called the busy one */
+#define LEAN	    0.65f /* of the way to an end, before it is called the busy one */
 
 void prior_init(struct prior *p)
 {

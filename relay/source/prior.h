@@ -11,9 +11,10 @@
 #define PRIOR_BINS 24
 
 struct prior {
-	float found[2][PRIOR_BINS], read[2][PRIOR_BINS]; /* counted from the front, and from the back */
-	float lean; /* where the finds are: 0 the front, 1 the back */
-	bool back;  /* that end is the busy one */
+	float found[2][PRIOR_BINS],
+		read[2][PRIOR_BINS]; /* counted from the front, and from the back */
+	float lean;		     /* where the finds are: 0 the front, 1 the back */
+	bool back;		     /* that end is the busy one */
 };
 void prior_init(struct prior *p);
 /* A page was read; found may be 0. */

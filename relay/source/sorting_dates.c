@@ -1,6 +1,6 @@
 /*
- * Places by created_at. Invariant: while a list counts as sorted by it, the runs are in the order of
- * their rows' dates, so that the place of a new row is found by bisection.
+ * Places by created_at. Invariant: while a list counts as sorted by it, the runs are in the order
+ * of their rows' dates, so that the place of a new row is found by bisection.
  */
 #include "relay/source/sorting_parts.h"
 
@@ -85,7 +85,8 @@ static int by_date(const void *a, const void *b)
 	return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-/* All rows by their dates, those of one date as they stood. For as many as one page may wait for. */
+/* All rows by their dates, those of one date as they stood. For as many as one page may wait for.
+ */
 static void resort(struct sorting *o, struct held *held)
 {
 	struct dated *v = xmalloc((o->placed + 1) * sizeof *v);
