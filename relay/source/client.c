@@ -178,22 +178,13 @@ static void asked_free(struct asked *a)
 
 static http_done answered;
 
-int client_ask(struct client *c, const struct request *r, client_done *done, void *arg,
-	       struct err *err)
+static int start(struct client *c, const char *url, http_done *done, void *arg, struct err *err)
 {
 	const char *headers[4] = {"Accept: application/json", "User-Agent: Relay/" RELAY_VERSION,
 				  c->authorization, NULL};
-	struct buf url = BUF_INIT(URL_MAX);
-	int ret = -1;
-
-	write_url(&url, c, r);
-	if (url.full) {
-		buf_release(&url);
-		return err_set(err, ERR_LIMIT, "the URL is longer than %d bytes", URL_MAX);
-	}
 	struct http_call call = {
 		.method = "GET",
-		.url = url.data,
+		.url = url,
 		.headers = headers,
 		.max_reply = API_BODY_MAX,
 		.cut_is_failure = true,
@@ -203,11 +194,35 @@ int client_ask(struct client *c, const struct request *r, client_done *done, voi
 		.proxy = c->proxy,
 		.loopback_only_plain = true,
 	};
+
+	return c->fetch(c->fetch_arg, &call, done, arg, err);
+}
+
+int client_get(struct client *c, const char *path, http_done *done, void *arg, struct err *err)
+{
+	char *url = xasprintf("%s%s", c->base_url, path);
+	int failed = start(c, url, done, arg, err);
+
+	free(url);
+	return failed;
+}
+
+int client_ask(struct client *c, const struct request *r, client_done *done, void *arg,
+	       struct err *err)
+{
+	struct buf url = BUF_INIT(URL_MAX);
+	int ret = -1;
+
+	write_url(&url, c, r);
+	if (url.full) {
+		buf_release(&url);
+		return err_set(err, ERR_LIMIT, "the URL is longer than %d bytes", URL_MAX);
+	}
 	struct asked *a = asked_new(c, r);
 	a->done = done;
 	a->arg = arg;
 	c->under_way++;
-	if (c->fetch(c->fetch_arg, &call, answered, a, err) < 0) {
+	if (start(c, url.data, answered, a, err) < 0) {
 		c->under_way--;
 		asked_free(a);
 		goto out;

@@ -70,4 +70,8 @@ typedef void client_done(void *arg, const struct request *r, const struct answer
 int client_ask(struct client *c, const struct request *r, client_done *done, void *arg,
 	       struct err *err);
 
+/* GET of a path (and query) behind the base URL, for who wants the reply as it came. The client
+ * must stay open until done. */
+int client_get(struct client *c, const char *path, http_done *done, void *arg, struct err *err);
+
 #endif
