@@ -11,6 +11,7 @@
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
+#include "relay/seedfile.h"
 
 #define WIRE_CONNECTIONS 256	 /* pooled over all http destinations */
 #define LOOP_CONNECTIONS 16	 /* to the API */
@@ -236,6 +237,23 @@ static int history_routes(void *arg, const struct history_query *q, history_each
 
 /* ---- start ---- */
 
+/* A seed that cannot be used costs some requests, and no start. */
+static void seed(struct source *source, const struct settings *s)
+{
+	char *path = seedfile_path(journal_file(&s->journal));
+	struct seed found;
+	struct err err = {0};
+	int got = seedfile_load(path, s->source.base_url, &found, &err);
+
+	if (got > 0) {
+		source_seed(source, &found);
+		log_info("starting from what the last probe learned", log_str("file", path));
+	} else if (got < 0) {
+		log_warn("what the last probe learned cannot be used", log_str("why", err.msg));
+	}
+	free(path);
+}
+
 struct source *relay_open_source(struct relay *r, struct settings *s, struct err *err)
 {
 	struct source_env env = {
@@ -251,7 +269,10 @@ struct source *relay_open_source(struct relay *r, struct settings *s, struct err
 		.notice = on_source_notice,
 		.arg = r,
 	};
-	return source_open(&s->source, &env, relay_now(r), err);
+	struct source *source = source_open(&s->source, &env, relay_now(r), err);
+	if (source)
+		seed(source, s);
+	return source;
 }
 
 static int follow_again(struct relay *r, struct store_head *head, struct err *err)

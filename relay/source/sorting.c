@@ -71,19 +71,26 @@ static bool is_shaken(const struct sorting *o)
 	return o->broken > BROKEN_MAX * (o->kept + o->broken);
 }
 
+/* Were so many rows read that what is assumed should show in them? */
+static bool tells(const struct sorting *o)
+{
+	return o->id.up + o->id.down >= VOTES_MIN;
+}
+
 enum sort_kind sorting_of(const struct sorting *o)
 {
-	bool known = o->kept + o->broken >= VOTES_MIN;
+	bool known = o->kept + o->broken >= VOTES_MIN, updated = agrees(&o->updated);
 
 	/* Where nothing has changed yet, updated_at is created_at. */
-	if (agrees(&o->created) && !(known && is_shaken(o)))
+	if (agrees(&o->created) && !(known && is_shaken(o)) &&
+	    !(updated && o->assumed == SORT_UPDATED))
 		return SORT_CREATED;
-	if (agrees(&o->updated))
+	if (updated)
 		return SORT_UPDATED;
 	if (agrees(&o->id) && !(known && is_shaken(o)))
 		return SORT_ID;
 	if (!known)
-		return SORT_UNKNOWN;
+		return tells(o) ? SORT_UNKNOWN : o->assumed;
 	return is_shaken(o) ? SORT_NONE : SORT_STABLE;
 }
 
@@ -91,7 +98,7 @@ bool sorting_newest_first(const struct sorting *o)
 {
 	const struct votes *v = sorting_of(o) == SORT_UPDATED ? &o->updated : &o->created;
 
-	return v->down >= v->up;
+	return agrees(v) || o->assumed == SORT_UNKNOWN ? v->down >= v->up : o->assumed_newest_first;
 }
 
 bool sorting_is_stable(const struct sorting *o)

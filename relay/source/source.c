@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "relay/base/mem.h"
+#include "relay/source/planner_parts.h"
 
 uint64_t source_key(const char *org, const char *id)
 {
@@ -142,7 +143,13 @@ struct followed *source_follow(struct source *s, struct broadcast_record *record
 	if (s->options->sub_orgs)
 		source_orgs_add(s, w->followed.record.org);
 	planner_add(s->planner, &w->followed, s->now.mono_ms);
+	seed_apply(&w->followed.track->chase, &s->seed);
 	return &w->followed;
+}
+
+void source_seed(struct source *s, const struct seed *seed)
+{
+	s->seed = *seed;
 }
 
 void source_unfollow(struct source *s, struct followed *b)

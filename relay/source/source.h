@@ -148,6 +148,10 @@ struct source *source_open(const struct source_options *o, const struct source_e
 			   struct instant now, struct err *err);
 void source_close(struct source *s); /* when no call of it is under way. NULL is allowed */
 
+/* What a probe learned, for broadcasts followed from now on (seed.h). Copied. */
+struct seed;
+void source_seed(struct source *s, const struct seed *seed);
+
 /* A reload, while nothing is under way: other options of the same meaning for the API (borrowed
  * like the first), or another source that goes on with all that this one follows. */
 void source_use(struct source *s, const struct source_options *o);

@@ -12,6 +12,7 @@
 #include "relay/source/pages.h"
 #include "relay/source/planner.h"
 #include "relay/source/report.h"
+#include "relay/source/seed.h"
 #include "relay/source/source_orgs.h"
 #include "relay/source/tokens.h"
 
@@ -52,6 +53,7 @@ struct source {
 	struct instant now;
 	struct client *client;
 	struct planner *planner;
+	struct seed seed; /* what followed broadcasts start from */
 	struct source_orgs orgs;
 	struct budget budget;
 	struct health health;
