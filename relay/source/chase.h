@@ -41,6 +41,10 @@ struct offer {
 
 #define SUSPECTS 8
 
+/* Without counters each live broadcast is asked for its failures so often: */
+#define PEEK_MIN_MS  7000
+#define PEEK_EACH_MS 286 /* … times the live ones, if that is more: half of the budget */
+
 struct chase {
 	struct counts counts;
 	struct sorting order;

@@ -11,6 +11,11 @@
 #define PAGES_MAX	100000 /* of a list without counts: 10 million rows */
 #define PASS_OVER_AFTER 4      /* failures of one page; what is behind it must not wait for ever */
 
+/* Of the budget. */
+#define LIST_SHARE     0.25 /* the list, at most */
+#define FULL_SHARE_MIN 0.05 /* full sweeps, … */
+#define FULL_SHARE_MAX 0.2  /* … at most: where they need more they come less often */
+
 /* A request that is repeated when it fails. */
 struct retry {
 	bool asked; /* under way */
