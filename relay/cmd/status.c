@@ -5,9 +5,9 @@
 #include "relay/base/json.h"
 #include "relay/cmd/ask.h"
 #include "relay/cmd/cmd.h"
+#include "relay/cmd/screen.h"
 
 #define ANSWER_MAX (8 << 20)
-#define SPAN_TEXT  28
 
 static int run(const struct command *self, const struct args *a);
 
@@ -35,20 +35,6 @@ static int64_t int_of(const struct json *o, const char *key)
 	return json_int(json_get(o, key), &n) ? n : 0;
 }
 
-/* "850ms", "12s", "5m", "3h", "2d": the largest unit that leaves at least 1. */
-static const char *span(char ret[SPAN_TEXT], int64_t ms)
-{
-	static const struct {
-		int64_t ms;
-		const char *unit;
-	} units[] = {{86400000, "d"}, {3600000, "h"}, {60000, "m"}, {1000, "s"}, {1, "ms"}};
-	size_t i = 0;
-	while (i < 4 && ms < units[i].ms)
-		i++;
-	snprintf(ret, SPAN_TEXT, "%" PRId64 "%s", ms < 0 ? 0 : ms / units[i].ms, units[i].unit);
-	return ret;
-}
-
 /* "12s ago", as of the relay's own clock; "-": no date. */
 static const char *age(char ret[SPAN_TEXT], const struct json *o, const char *key, int64_t now_ms)
 {
@@ -56,20 +42,9 @@ static const char *age(char ret[SPAN_TEXT], const struct json *o, const char *ke
 	int64_t ms;
 	if (!text || !date_parse(text, strlen(text), &ms))
 		return "-";
-	span(ret, now_ms - ms);
+	span_text(ret, now_ms - ms);
 	strncat(ret, " ago", SPAN_TEXT - 1 - strlen(ret));
 	return ret;
-}
-
-/* Names come from outside: what could move the cursor or colour the terminal becomes "?". */
-static void print_safe(const char *text)
-{
-	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 127 ||
-					((unsigned char)*text == 0xc2 &&
-					 (unsigned char)text[1] < 0xa0)
-				? '?'
-				: *text);
 }
 
 static void print_budget(const struct json *source)
@@ -85,7 +60,7 @@ static void print_budget(const struct json *source)
 	else
 		fputs(", not limited", stdout);
 	if (silence)
-		printf("; the API asked for silence: %s more", span(text, silence));
+		printf("; the API asked for silence: %s more", span_text(text, silence));
 	putchar('\n');
 }
 
@@ -95,10 +70,10 @@ static void print_overall(const struct json *v)
 	const char *why = json_string(json_get(source, "why"));
 	char up[SPAN_TEXT];
 	printf("relay    %s, version %s, up %s", text_of(v, "health"), text_of(v, "version"),
-	       span(up, int_of(v, "uptime_ms")));
+	       span_text(up, int_of(v, "uptime_ms")));
 	if (why) {
 		fputs(": ", stdout);
-		print_safe(why);
+		screen_text(why);
 	}
 	printf("\njournal  last event %" PRId64 ", %.1f MB\n", int_of(journal, "latest"),
 	       (double)int_of(journal, "bytes") / 1e6);
@@ -114,7 +89,7 @@ static void print_due(const struct json *due)
 		int64_t n = 0;
 		json_int(d, &n);
 		printf("%s%" PRId64 " ", first ? "" : ", ", n);
-		print_safe(json_key(d));
+		screen_text(json_key(d));
 	}
 }
 
@@ -122,13 +97,13 @@ static void print_broadcast(const struct json *b, int64_t now_ms)
 {
 	char next[SPAN_TEXT], known[SPAN_TEXT], swept[SPAN_TEXT];
 	printf("\n%s  ", text_of(b, "id"));
-	print_safe(text_of(b, "name"));
+	screen_text(text_of(b, "name"));
 	printf("  %s\n", text_of(b, "status"));
 	printf("  held   %" PRId64 " rows%s, order: %s\n", int_of(b, "rows_held"),
 	       json_bool(json_get(b, "baseline_done"), true) ? "" : ", first sweep under way",
 	       text_of(b, "order"));
 	printf("  plan   %s (%s), next visit in %s\n", text_of(b, "last_plan"),
-	       text_of(b, "last_plan_why"), span(next, int_of(b, "next_visit_ms")));
+	       text_of(b, "last_plan_why"), span_text(next, int_of(b, "next_visit_ms")));
 	printf("  known  until %s, last whole sweep %s, due: ",
 	       age(known, b, "known_until", now_ms), age(swept, b, "last_sweep", now_ms));
 	print_due(json_get(b, "due"));
