@@ -173,6 +173,11 @@ static void add_broadcast(struct buf *out, const struct broadcast_report *r)
 	add_text(out, "last_plan", *r->plan ? r->plan : NULL);
 	add_text(out, "last_plan_why", *r->why ? r->why : NULL);
 	add_int(out, "next_visit_ms", r->next_ms);
+	add_bool(out, "live", r->live);
+	add_text(out, "counters", r->counters);
+	add_text(out, "next_plan", *r->next ? r->next : NULL);
+	add_text(out, "next_plan_why", *r->next_why ? r->next_why : NULL);
+	add_int(out, "next_plan_requests", (int64_t)r->next_requests);
 	add_date(out, "last_sweep", r->swept_ms);
 	add_date(out, "known_until", r->known_until_ms);
 	add_delay(out, "delay_p50_ms", r->delay_p50_ms);

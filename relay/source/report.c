@@ -84,13 +84,39 @@ static const char *worth_of(const struct counts *c)
 	return !counts_are_listed(c) ? "absent" : counts_lag(c) ? "lagging" : "exact";
 }
 
-static void write_plan(char *ret, size_t size, const struct track *t)
+static void write_plan(char *ret, size_t size, unsigned ask, unsigned page)
 {
-	const char *filter = ask_filters[t->last.ask];
+	const char *filter = ask_filters[ask];
 
-	if (t->reason)
-		snprintf(ret, size, "%s%spage %u", filter ? filter : "", filter ? ", " : "",
-			 t->last.page);
+	snprintf(ret, size, "%s%spage %u", filter ? filter : "", filter ? ", " : "", page);
+}
+
+/* The failure that is due, the first sweep, the offer, or the sweep whose time has come. */
+static void write_next(struct broadcast_report *ret, const struct followed *b, int64_t now)
+{
+	const struct track *t = b->track;
+	const struct sweep *s = &t->sweep;
+	const struct chase *c = &t->chase;
+	const struct offer *o = c->failure.page ? &c->failure : &c->offer;
+	unsigned page = s->active ? s->page : s->first;
+	uint64_t pages = 1 + held_live(b->held) / c->take;
+	int64_t rows = counts_total(&c->counts, ASK_ALL, planes_of(b));
+
+	if (rows > 0 && (uint64_t)rows / c->take >= pages)
+		pages = 1 + (uint64_t)rows / c->take;
+	if (s->baseline || !o->page)
+		o = c->failure.page ? &c->failure : NULL;
+	ret->next_why = "";
+	if (o) {
+		int64_t due = counts_due(&c->counts, o->ask, planes_of(b));
+		write_plan(ret->next, sizeof ret->next, o->ask, o->page);
+		ret->next_why = purpose_names[o->purpose];
+		ret->next_requests = 1 + (uint64_t)(due > 0 ? due - 1 : 0) / c->take;
+	} else if (sweep_ready_at(s) <= now || s->active) {
+		write_plan(ret->next, sizeof ret->next, ASK_ALL, page);
+		ret->next_why = s->baseline ? "first sweep" : "full sweep";
+		ret->next_requests = pages >= page ? pages - page + 1 : 1;
+	}
 }
 
 bool source_report(const struct source *s, size_t i, struct broadcast_report *ret)
@@ -108,13 +134,16 @@ bool source_report(const struct source *s, size_t i, struct broadcast_report *re
 		.rows_held = held_live(w->followed.held),
 		.baseline_done = r->baseline_done,
 		.why = t->reason ? t->reason : "",
+		.live = t->sweep.live,
 		.counters = worth_of(&t->chase.counts),
 		.next_ms = until_next(s, w),
 		.swept_ms = date_or_none(w->log.swept_ms),
 		.delay_p50_ms = latency_percentile(&w->followed.latency, 0.5),
 		.delay_p99_ms = latency_percentile(&w->followed.latency, 0.99),
 	};
-	write_plan(ret->plan, sizeof ret->plan, t);
+	if (t->reason)
+		write_plan(ret->plan, sizeof ret->plan, t->last.ask, t->last.page);
+	write_next(ret, &w->followed, s->now.mono_ms);
 	write_order(ret->order, sizeof ret->order, &t->chase.order);
 	write_due(ret, &w->followed);
 	ret->known_until_ms = known_until(ret);

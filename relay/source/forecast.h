@@ -1,0 +1,34 @@
+/*
+ * forecast — what the planner's rules come to for what is followed: how long sweeps take, how soon
+ * a failure is seen, how late a removed row. Pure arithmetic over planner.h's and chase.h's rules;
+ * times in ms, rounded up.
+ */
+#ifndef RELAY_FORECAST_H
+#define RELAY_FORECAST_H
+
+#include "relay/source/source.h"
+
+struct forecast {
+	double per_minute; /* requests, lastingly; 0: no limit, and then all that depends on it is 0
+			    */
+	uint64_t pages;	   /* of all that is followed */
+	double share;	   /* of the requests for which something competes: full sweeps' */
+	int64_t every_ms;  /* from one full sweep of a broadcast to the next … */
+	bool stretched;	   /* … which is more than full_sweep_every */
+	int64_t list_ms;   /* from one reading of the list to the next, */
+	int64_t list_moving_ms; /* … while counters move */
+	int64_t failure_ms; /* until a failure is asked for at the latest, by the counters … */
+	int64_t failure_blind_ms; /* … and where they are absent or lag */
+};
+
+/* rows[i] of a broadcast; live: how many are; orgs: whose lists are read. */
+void forecast_make(struct forecast *ret, const struct source_options *o, const uint64_t *rows,
+		   size_t n, unsigned live, size_t orgs);
+uint64_t forecast_pages(uint64_t rows);
+/* So many pages, with nothing else asked, and at the share of full sweeps. */
+int64_t forecast_sweep_ms(const struct forecast *f, uint64_t pages);
+int64_t forecast_shared_ms(const struct forecast *f, uint64_t pages);
+/* A row of a broadcast with so many pages left the list: until that is told, at the latest. */
+int64_t forecast_removed_ms(const struct forecast *f, uint64_t pages);
+
+#endif
