@@ -7,8 +7,9 @@
 #include <unistd.h>
 
 const struct command *const commands[] = {
-	&cmd_run,    &cmd_check,     &cmd_init,	   &cmd_options, &cmd_schema, &cmd_status,
-	&cmd_events, &cmd_subscribe, &cmd_receive, &cmd_version, NULL,
+	&cmd_run,     &cmd_check,   &cmd_init,	&cmd_options, &cmd_schema,
+	&cmd_status,  &cmd_events,  &cmd_probe,    &cmd_subscribe,
+	&cmd_receive, &cmd_version, NULL,
 };
 
 static void print_commands(FILE *out)
