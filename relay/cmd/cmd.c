@@ -8,7 +8,7 @@
 
 const struct command *const commands[] = {
 	&cmd_run,     &cmd_check,   &cmd_init,	&cmd_options, &cmd_schema,
-	&cmd_status,  &cmd_events,  &cmd_probe,    &cmd_subscribe,
+	&cmd_status,  &cmd_events,  &cmd_probe, &cmd_plan,    &cmd_subscribe,
 	&cmd_receive, &cmd_version, NULL,
 };
 

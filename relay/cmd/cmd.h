@@ -29,7 +29,7 @@ struct command {
 
 extern const struct command *const commands[]; /* in the order of the help, ending in NULL */
 extern const struct command cmd_run, cmd_check, cmd_options, cmd_schema, cmd_init, cmd_version,
-	cmd_subscribe, cmd_receive, cmd_events, cmd_status, cmd_probe;
+	cmd_subscribe, cmd_receive, cmd_events, cmd_status, cmd_probe, cmd_plan;
 
 /* Finds the command, reads its flags, runs it. argv[0] is the program's name. */
 int cmd_main(int argc, char **argv);

@@ -1,0 +1,228 @@
+/*
+ * relay plan — what would be asked next and why, and what the planner's rules come to: how long
+ * sweeps take, how soon a failure is seen. Asks the relay or reads the journal, never the API.
+ */
+#include <inttypes.h>
+#include <math.h>
+#include <stdlib.h>
+
+#include "relay/base/json.h"
+#include "relay/base/mem.h"
+#include "relay/cmd/cmd.h"
+#include "relay/cmd/plan_state.h"
+#include "relay/cmd/screen.h"
+#include "relay/source/forecast.h"
+
+static int run(const struct command *self, const struct args *a);
+
+static const struct flag flags[] = {FLAG_CONFIG, FLAG_JSON, {0}};
+
+const struct command cmd_plan = {
+	.name = "plan",
+	.operands = "",
+	.summary = "what would be asked of the API next, and how long what takes; asks it nothing",
+	.example = "  relay plan -c relay.yaml\n"
+		   "  relay plan --json | jq '.broadcasts[] | {id, next, why, removed_ms}'\n\n"
+		   "The running relay says what it knows, if its admin API answers; else it is "
+		   "worked\n"
+		   "out from the journal, as a relay that starts now would do.",
+	.flags = flags,
+	.run = run,
+};
+
+struct plan_view {
+	const struct settings *settings;
+	struct plan_state state;
+	struct forecast forecast;
+	unsigned live;
+	bool running;	 /* the state is a running relay's */
+	const char *why; /* it is not */
+};
+
+static void work_out(struct plan_view *v)
+{
+	uint64_t *rows = xcalloc(v->state.n, sizeof *rows);
+
+	for (size_t i = 0; i < v->state.n; i++) {
+		rows[i] = v->state.v[i].rows;
+		v->live += v->state.v[i].live;
+	}
+	forecast_make(&v->forecast, &v->settings->source, rows, v->state.n, v->live,
+		      v->settings->source.orgs.n);
+	free(rows);
+}
+
+/* ---- for people ---- */
+
+static void print_overall(const struct plan_view *v)
+{
+	const struct forecast *f = &v->forecast;
+	const struct source_options *o = &v->settings->source;
+	char a[SPAN_TEXT], b[SPAN_TEXT], c[SPAN_TEXT];
+
+	if (v->running)
+		printf("from      the running relay at %s\n", v->settings->admin.listen);
+	else
+		printf("from      the journal (%s)\n", v->why);
+	if (f->per_minute > 0)
+		printf("requests  %.0f a minute\n", f->per_minute);
+	else
+		puts("requests  not limited");
+	printf("list      every %s, every %s while counters move\n", span_fine(a, f->list_ms),
+	       span_fine(b, f->list_moving_ms));
+	printf("failures  asked for %s after they are counted, at the latest; where counters are\n"
+	       "          absent or lag, %s after they are there (%u live)\n",
+	       span_fine(a, f->failure_ms), span_fine(b, f->failure_blind_ms), v->live);
+	printf("sweeps    %" PRIu64
+	       " pages in all, %s if nothing else is asked; each broadcast every %s,\n"
+	       "          with %.0f %% of the requests while others compete\n",
+	       f->pages, span_fine(a, forecast_sweep_ms(f, f->pages)), span_fine(c, f->every_ms),
+	       ceil(f->share * 100));
+	if (f->stretched)
+		printf("          that is longer than full_sweep_every (%s): it would need more "
+		       "than its share\n",
+		       span_fine(a, o->full_sweep_every_ms));
+}
+
+static void print_next(const struct planned *b)
+{
+	char text[SPAN_TEXT];
+
+	if (!b->next) {
+		printf("  next     nothing is due; looked at again in %s\n",
+		       span_fine(text, b->next_ms));
+		return;
+	}
+	fputs("  next     ", stdout);
+	screen_text(b->next);
+	printf(" (%s), %" PRId64 " request%s at least\n", b->why ? b->why : "-", b->requests,
+	       b->requests == 1 ? "" : "s");
+}
+
+static void print_broadcast(const struct plan_view *v, const struct planned *b)
+{
+	const struct forecast *f = &v->forecast;
+	uint64_t pages = forecast_pages(b->rows);
+	char alone[SPAN_TEXT], shared[SPAN_TEXT], removed[SPAN_TEXT];
+
+	putchar('\n');
+	screen_text(b->id ? b->id : "-");
+	if (b->name) {
+		putchar(' ');
+		screen_text(b->name);
+	}
+	putchar('\n');
+	printf("  state    ");
+	screen_text(b->status ? b->status : "-");
+	printf(", %" PRIu64 " rows, order: %s, counters: %s\n", b->rows, b->order ? b->order : "-",
+	       b->counters ? b->counters : "-");
+	print_next(b);
+	printf("  sweep    %" PRIu64
+	       " pages, %s alone, %s at its share; a row that goes is told within %s\n",
+	       pages, span_fine(alone, forecast_sweep_ms(f, pages)),
+	       span_fine(shared, forecast_shared_ms(f, pages)),
+	       span_fine(removed, forecast_removed_ms(f, pages)));
+}
+
+static void print_plan(const struct plan_view *v)
+{
+	print_overall(v);
+	for (size_t i = 0; i < v->state.n; i++)
+		print_broadcast(v, &v->state.v[i]);
+	if (v->state.n == 0)
+		puts("\nno broadcast is followed: the list is asked for first");
+	if (v->state.left_out)
+		printf("\nand %" PRId64 " broadcasts more\n", v->state.left_out);
+}
+
+/* ---- for programs ---- */
+
+static void add_text(struct buf *out, const char *name, const char *text)
+{
+	buf_addf(out, "\"%s\":", name);
+	json_write_string(out, text);
+	buf_addc(out, ',');
+}
+
+static void add_int(struct buf *out, const char *name, int64_t n)
+{
+	buf_addf(out, "\"%s\":%" PRId64 ",", name, n);
+}
+
+static const char *truth(bool b)
+{
+	return b ? "true" : "false";
+}
+
+static void add_broadcast(struct buf *out, const struct forecast *f, const struct planned *b)
+{
+	uint64_t pages = forecast_pages(b->rows);
+
+	buf_addc(out, '{');
+	add_text(out, "org", b->org);
+	add_text(out, "id", b->id);
+	add_text(out, "name", b->name);
+	add_text(out, "status", b->status);
+	add_text(out, "order", b->order);
+	add_text(out, "counters", b->counters);
+	add_text(out, "next", b->next);
+	add_text(out, "why", b->why);
+	add_int(out, "requests", b->requests);
+	add_int(out, "next_visit_ms", b->next_ms);
+	add_int(out, "rows", (int64_t)b->rows);
+	add_int(out, "pages", (int64_t)pages);
+	add_int(out, "sweep_ms", forecast_sweep_ms(f, pages));
+	add_int(out, "sweep_shared_ms", forecast_shared_ms(f, pages));
+	add_int(out, "removed_ms", forecast_removed_ms(f, pages));
+	buf_addf(out, "\"live\":%s}", truth(b->live));
+}
+
+static void print_json(const struct plan_view *v)
+{
+	const struct forecast *f = &v->forecast;
+	struct buf out = BUF_INIT(64 << 20);
+
+	buf_addc(&out, '{');
+	add_text(&out, "from", v->running ? "relay" : "journal");
+	buf_addf(&out, "\"requests_per_minute\":%.0f,\"full_sweep_share\":%.3f,", f->per_minute,
+		 f->share);
+	add_int(&out, "list_every_ms", f->list_ms);
+	add_int(&out, "list_every_moving_ms", f->list_moving_ms);
+	add_int(&out, "failure_ms", f->failure_ms);
+	add_int(&out, "failure_without_counters_ms", f->failure_blind_ms);
+	add_int(&out, "full_sweep_every_ms", f->every_ms);
+	buf_addf(&out, "\"stretched\":%s,", truth(f->stretched));
+	add_int(&out, "pages", (int64_t)f->pages);
+	add_int(&out, "sweep_all_ms", forecast_sweep_ms(f, f->pages));
+	add_int(&out, "live", v->live);
+	add_int(&out, "broadcasts_left_out", v->state.left_out);
+	buf_adds(&out, "\"broadcasts\":[");
+	for (size_t i = 0; i < v->state.n; i++) {
+		buf_adds(&out, i ? "," : "");
+		add_broadcast(&out, f, &v->state.v[i]);
+	}
+	buf_adds(&out, "]}");
+	puts(out.data);
+	buf_release(&out);
+}
+
+static int run(const struct command *self, const struct args *a)
+{
+	struct err silent = {0}, err = {0};
+	struct settings *s = cmd_settings(a);
+	if (!s)
+		return EXIT_BAD_CONFIG;
+	struct plan_view v = {.settings = s, .why = silent.msg};
+	v.running = plan_state_ask(&v.state, s, &silent) == 0;
+	int failed = v.running ? 0 : plan_state_read(&v.state, s, &err);
+	if (!failed) {
+		work_out(&v);
+		if (cmd_wants_json(a))
+			print_json(&v);
+		else
+			print_plan(&v);
+	}
+	plan_state_release(&v.state);
+	settings_free(s);
+	return failed ? cmd_fail(self, &err) : EXIT_OK;
+}
