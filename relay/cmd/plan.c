@@ -41,13 +41,16 @@ struct plan_view {
 
 static void work_out(struct plan_view *v)
 {
-	uint64_t *rows = xcalloc(v->state.n, sizeof *rows);
+	size_t n = v->state.n, left = (size_t)v->state.left_out;
+	uint64_t *rows = xcalloc(n + left, sizeof *rows);
 
+	for (size_t i = 0; i < left; i++)
+		rows[n + i] = v->state.left_rows / left;
 	for (size_t i = 0; i < v->state.n; i++) {
 		rows[i] = v->state.v[i].rows;
 		v->live += v->state.v[i].live;
 	}
-	forecast_make(&v->forecast, &v->settings->source, rows, v->state.n, v->live,
+	forecast_make(&v->forecast, &v->settings->source, rows, n + left, v->live,
 		      v->settings->source.orgs.n);
 	free(rows);
 }

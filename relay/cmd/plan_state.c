@@ -64,6 +64,9 @@ static void take_answer(struct plan_state *ret, const struct json *v)
 			.next_ms = int_of(b, "next_visit_ms"),
 		};
 	ret->left_out = int_of(v, "broadcasts_left_out");
+	ret->left_rows = (uint64_t)int_of(json_get(v, "source"), "rows_held");
+	for (size_t i = 0; i < ret->n; i++)
+		ret->left_rows -= ret->v[i].rows;
 }
 
 int plan_state_ask(struct plan_state *ret, const struct settings *s, struct err *err)

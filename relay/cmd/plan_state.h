@@ -19,7 +19,8 @@ struct planned { /* strings owned; name, next and why may be NULL */
 struct plan_state {
 	struct planned *v;
 	size_t n, cap;
-	int64_t left_out; /* broadcasts that are followed, too */
+	int64_t left_out;   /* broadcasts that are followed, too, */
+	uint64_t left_rows; /* … and what is held of them */
 };
 
 /* From the admin API; fails when no relay answers there. */

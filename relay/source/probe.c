@@ -3,6 +3,7 @@
 
 #include <stdlib.h>
 
+#include "relay/source/client.h"
 #include "relay/source/probe_parts.h"
 
 const char *const question_keys[QUESTIONS] = {
@@ -72,7 +73,10 @@ int probe_run(const struct probe_env *env, const struct strings *orgs, struct pr
 	      struct err *err)
 {
 	struct probe_report report = {.rows = -1};
-	struct probe p = {.env = env, .report = &report, .doc = json_doc_new()};
+	struct probe p = {.env = env,
+			  .report = &report,
+			  .doc = json_doc_new(),
+			  .mended = BUF_INIT(API_BODY_MAX)};
 	int status;
 
 	states_init(&p.states);
@@ -90,6 +94,7 @@ int probe_run(const struct probe_env *env, const struct strings *orgs, struct pr
 	snapshot_release(&p.rows);
 	sorting_release(&p.order);
 	json_doc_free(p.doc);
+	buf_release(&p.mended);
 	return status;
 }
 

@@ -165,16 +165,32 @@ static int64_t number_of(const char *text)
 	return strtoll(text, NULL, 10);
 }
 
+/* As the relay does, a page is read without the rows that make it no JSON. */
+static void parse(struct probe *p)
+{
+	const struct http_reply *r = p->reply;
+	struct err unread = {0};
+
+	p->text = r->body;
+	p->len = r->len;
+	p->root = r->failure ? NULL : json_parse(p->doc, r->body, r->len, JSON_DEPTH, &unread);
+	if (p->root || r->failure || r->status != 200)
+		return;
+	buf_clear(&p->mended);
+	buf_add(&p->mended, r->body, r->len);
+	json_mend(p->mended.data, p->mended.len, JSON_DEPTH);
+	p->text = p->mended.data;
+	p->len = p->mended.len;
+	p->root = json_parse(p->doc, p->text, p->len, JSON_DEPTH, &unread);
+}
+
 static void note_reply(struct probe *p)
 {
 	const char *encoding = http_header(p->reply, "content-encoding");
-	struct err unlikely = {0};
 
 	p->gzip = p->gzip || (encoding && strcasecmp(encoding, "gzip") == 0);
 	p->count = number_of(http_header(p->reply, "pagination-count"));
-	p->root = p->reply->failure ? NULL
-				    : json_parse(p->doc, p->reply->body, p->reply->len, JSON_DEPTH,
-						 &unlikely);
+	parse(p);
 	note_clock(p);
 	if (p->reply->status == 429)
 		note_refusal(p);
@@ -320,8 +336,7 @@ bool probe_read(struct probe *p, const struct probe_query *q, struct probe_page 
 	ret->count = p->count;
 	ret->next = xstrdup(http_header(p->reply, "pagination-next"));
 	if (!p->root || json_type(p->root) != JSON_ARRAY ||
-	    snapshot_read(&p->rows, p->reply->body, p->reply->len, &p->states, &p->statuses, &err) <
-		    0) {
+	    snapshot_read(&p->rows, p->text, p->len, &p->states, &p->statuses, &err) < 0) {
 		snprintf(p->why, sizeof p->why, "no JSON array");
 		return false;
 	}

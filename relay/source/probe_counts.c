@@ -108,15 +108,12 @@ static void say_filters(struct probe *p, const struct comparison *c)
 
 static void say_counts(struct probe *p, const struct comparison *c, const struct probe_page *first)
 {
-	bool alone = first->count == (int64_t)first->rows && first->rows >= TAKE / 2 &&
-		     p->report->rows > first->count;
-
 	p->report->seed.counts = first->count >= 0;
 	probe_show(p, ASKS_COUNTS, "%lld rows counted on page 1 without a filter",
 		   (long long)first->count);
 	if (first->count < 0)
 		probe_say(p, ASKS_COUNTS, "not given");
-	else if (alone)
+	else if (p->alone)
 		probe_say(p, ASKS_COUNTS, "given, but of the page alone");
 	else if (c->untrue)
 		probe_say(p, ASKS_COUNTS, "given, but not of the filter");

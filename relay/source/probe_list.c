@@ -76,7 +76,7 @@ static bool read_list(struct probe *p, const struct probe_query *q, struct listi
 	l->n = 0;
 	if (!asked)
 		return false;
-	if (p->reply->status == 200 && listing_read(l, p->reply->body, p->reply->len, &err) == 0)
+	if (p->reply->status == 200 && listing_read(l, p->text, p->len, &err) == 0)
 		return true;
 	snprintf(p->why, sizeof p->why, "HTTP %d%s", p->reply->status,
 		 p->reply->status == 200 ? ", no JSON array" : "");
@@ -189,17 +189,14 @@ int probe_list(struct probe *p, const struct strings *orgs, struct err *err)
 	struct listing l = {0};
 	int ret = -1;
 
-	for (size_t i = 0; i < orgs->n && i < ORGS_TRIED; i++) {
+	for (size_t i = 0; i < orgs->n && i < ORGS_TRIED && l.n == 0; i++) {
 		free(p->report->org);
 		p->report->org = xstrdup(orgs->v[i]);
-		if (!read_list(p, &(struct probe_query){.page = 1, .take = TAKE}, &l))
-			continue;
-		ret = 0;
-		if (l.n > 0 || i + 1 == orgs->n || i + 1 == ORGS_TRIED) {
-			study(p, &l);
-			break;
-		}
+		if (read_list(p, &(struct probe_query){.page = 1, .take = TAKE}, &l))
+			ret = 0;
 	}
+	if (l.n > 0)
+		study(p, &l);
 	listing_release(&l);
 	if (ret == 0)
 		return 0;

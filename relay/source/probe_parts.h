@@ -40,6 +40,9 @@ struct probe {
 	const struct http_reply *reply;
 	int64_t count; /* its pagination-count; -1 */
 	struct json_doc *doc;
+	const char *text; /* its body, or in mended … */
+	size_t len;
+	struct buf mended;	 /* … without the rows that made it no JSON */
 	const struct json *root; /* its JSON; NULL: none */
 	/* of all pages of recipients */
 	struct snapshot rows; /* of the last one */
@@ -50,6 +53,7 @@ struct probe {
 	size_t unreadable, nulls[ASKS], falses[ASKS];
 	size_t bounced, bounces; /* rows that have is_bounced, and true */
 	bool gzip;
+	bool alone; /* pagination-count is of the page */
 };
 
 /* The paths of the API; release. */

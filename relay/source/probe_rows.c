@@ -233,13 +233,14 @@ static void study(struct probe *p, const struct probe_page *first)
 				 ? (unsigned)((first->count + (int64_t)rows - 1) / (int64_t)rows)
 				 : 0;
 
-	if (first->count > (int64_t)rows && rows > 0)
-		p->report->seed.take = (unsigned)rows;
-	if (pages != 1 && rows > 0 && read_page(p, 2, second)) {
-		if (first->count < 0 && second->n > 0)
-			p->report->seed.take = (unsigned)rows;
+	bool more = first->count > (int64_t)rows, full = rows >= TAKE;
+	if (rows > 0 && (pages != 1 || full) && read_page(p, 2, second)) {
 		say_pages(p, first, second);
+		p->alone = !more && first->count >= 0 && second->n > common(second, first);
+		more = more || second->n > common(second, first);
 	}
+	if (more && rows > 0)
+		p->report->seed.take = (unsigned)rows;
 	ask_again(p, first);
 	probe_counts(p, first);
 	if (pages > 2 && !read_page(p, pages, last))

@@ -73,6 +73,10 @@ void recording_add(struct recording *r, const char *path, const struct http_repl
 			       .headers = BUF_INIT(1 << 16)};
 	if (reply->headers)
 		buf_add(&x->headers, reply->headers->data, reply->headers->len);
+	struct err bad = {0};
+	if (json_check(x->body, x->len, JSON_DEPTH, &bad) < 0)
+		json_mend(x->body, x->len,
+			  JSON_DEPTH); /* a row that is no JSON is written as null */
 	r->bytes += reply->len;
 	keep_token(r, http_header(reply, "pagination-next"));
 }

@@ -9,6 +9,7 @@
 
 #include <cmocka.h>
 
+#include "relay/base/clock.h"
 #include "relay/base/mem.h"
 #include "tests/unit/probe_rig.h"
 #include "tests/unit/sim_client.h"
@@ -99,6 +100,8 @@ static const struct mood moods[] = {
 	{"endless", .fault = "endless", .at_ms = LATER, .asks = ASKS_END, .answer = "rows again"},
 	{"the end repeats", .fault = "repeat", .at_ms = LATER, .asks = ASKS_END,
 	 .answer = "the first page again"},
+	{"utf8", .o.order = SIM_ORDER_UPDATED, .fault = "utf8", .at_ms = LATER, .asks = ASKS_ORDER,
+	 .answer = "updated_at, newest first"},
 	{"no next", .at_ms = LATER, .asks = ASKS_NEXT, .answer = "no"},
 	{"next", .o.next_tokens = true, .at_ms = LATER, .asks = ASKS_NEXT, .answer = "yes"},
 	{"single", .at_ms = LATER, .asks = ASKS_SINGLE, .answer = "no"},
@@ -217,6 +220,109 @@ static void test_a_failure_is_repeated(void **state)
 	probe_rig_release(&b);
 }
 
+/* An API unlike the simulator's: parameters change nothing, and so on. */
+struct odd_api {
+	bool pages; /* but page does */
+	struct buf rows, headers;
+	struct http_reply reply;
+};
+
+static void odd_rows(struct buf *out, int first)
+{
+	buf_clear(out);
+	buf_addc(out, '[');
+	for (int i = 0; i < 150; i++)
+		buf_addf(out,
+			 "%s{\"id\":\"r%d\",\"status\":\"SENDING\",\"is_sent\":true,"
+			 "\"is_sent_at\":\"2026-01-02\",\"is_failed\":false,\"created_at\":"
+			 "\"2026-01-%02d\"}",
+			 i ? "," : "", first + i * 7919 % 150, i % 28 + 1);
+	buf_addc(out, ']');
+}
+
+static int odd_get(void *arg, const char *path, const struct http_reply **ret, struct err *err)
+{
+	static const char one[] = "{\"id\":\"b\"}", list[] = "[{\"id\":\"b\",\"status\":\"SENT\","
+							     "\"recipients_count\":400}]";
+	static const char headers[] = "pagination-count: 150\0Content-Encoding: gzip";
+	struct odd_api *api = arg;
+	bool rows = strstr(path, "/recipients"),
+	     single = strstr(path, "/b") && path[strlen(path) - 1] == 'b';
+
+	(void)err;
+	const char *page = strstr(path, "page=");
+	odd_rows(&api->rows, api->pages && page ? 1000 * (int)strtol(page + 5, NULL, 10) : 0);
+	buf_clear(&api->headers);
+	buf_add(&api->headers, headers, sizeof headers);
+	api->reply = (struct http_reply){.status = strstr(path, "is_bounced") ? 400 : 200,
+					 .body = rows	  ? api->rows.data
+						 : single ? one
+							  : list,
+					 .retry_after_ms = -1,
+					 .date_ms = DATE_NONE,
+					 .headers = &api->headers};
+	api->reply.len = strlen(api->reply.body);
+	*ret = &api->reply;
+	return 0;
+}
+
+static void odd_wait(void *arg, int64_t ms)
+{
+	(void)arg, (void)ms;
+}
+
+static int64_t odd_now(void *arg)
+{
+	(void)arg;
+	return SIM_EPOCH;
+}
+
+static void test_an_api_unlike_the_simulators(void **state)
+{
+	static const struct {
+		enum question asks;
+		const char *answer;
+	} cases[] = {
+		{ASKS_TAKE, "no: pages have 150 rows"},
+		{ASKS_FILTERS, "ignored: is_skipped, is_failed, is_delivered"},
+		{ASKS_FALSE, ""},
+		{ASKS_PAGES, "no: page 2 is page 1 again"},
+		{ASKS_END, "the first page again"},
+		{ASKS_COUNTS, "given"},
+		{ASKS_COUNTERS, "wrong by up to 250"},
+		{ASKS_BOUNCED, "in rows: no; as a filter: refused; as a counter: no"},
+		{ASKS_TIMES,
+		 "every flag that is true has its time; some dates have no time of day"},
+		{ASKS_SINGLE, "yes"},
+		{ASKS_GZIP, "yes, gzip"},
+		{ASKS_CLOCK, "no Date header"},
+		{ASKS_STATUSES, "SENDING"},
+	};
+	struct odd_api api = {.rows = BUF_INIT(1 << 20), .headers = BUF_INIT(4096)};
+	struct probe_env env = {odd_get, odd_wait, odd_now, &api};
+	char *orgs[] = {(char[]){"c"}};
+	struct probe_report r;
+	struct err err = {0};
+
+	(void)state;
+	assert_int_equal(probe_run(&env, &(struct strings){orgs, 1}, &r, &err), 0);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const char *answer = r.v[cases[i].asks].answer;
+		if (strncmp(answer, cases[i].answer, strlen(cases[i].answer)) != 0)
+			fail_msg("%s: %s (%s)", question_keys[cases[i].asks], answer,
+				 r.v[cases[i].asks].evidence);
+	}
+	assert_false(r.seed.filters);
+	probe_report_release(&r);
+	api.pages = true;
+	assert_int_equal(probe_run(&env, &(struct strings){orgs, 1}, &r, &err), 0);
+	assert_string_equal(r.v[ASKS_COUNTS].answer, "given, but of the page alone");
+	assert_int_equal(r.seed.take, 150);
+	probe_report_release(&r);
+	buf_release(&api.rows);
+	buf_release(&api.headers);
+}
+
 /* What a relay would start from. */
 static void test_the_seed(void **state)
 {
@@ -271,6 +377,7 @@ int main(void)
 		cmocka_unit_test(test_an_api_that_cannot_be_used),
 		cmocka_unit_test(test_the_second_429_ends_it),
 		cmocka_unit_test(test_a_failure_is_repeated),
+		cmocka_unit_test(test_an_api_unlike_the_simulators),
 		cmocka_unit_test(test_the_seed),
 	};
 

@@ -79,7 +79,8 @@ static void look_for_all(struct model *m, const char *path, const char *recordin
 
 static void test_nothing_personal_survives(void **state)
 {
-	static const char *const faults[] = {NULL, "types", "words", "flag", "double"};
+	static const char *const faults[] = {NULL,  "types", "words", "utf8",
+					     "nul", "flag",  "double"};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
