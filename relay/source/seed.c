@@ -77,8 +77,10 @@ int seed_read(struct seed *ret, const char *text, size_t len, const char *base_u
 
 void seed_apply(struct chase *c, const struct seed *s)
 {
-	c->order.assumed = s->order;
-	c->order.assumed_newest_first = s->newest_first;
+	if (s->order == SORT_UPDATED || s->order == SORT_NONE) {
+		c->order.assumed = s->order;
+		c->order.assumed_newest_first = s->newest_first;
+	}
 	if (s->counters == COUNTERS_BEHIND)
 		c->counts.behind = BELIEVED_TO_LAG;
 	if (s->take)

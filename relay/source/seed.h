@@ -35,8 +35,10 @@ void seed_write(struct buf *out, const struct seed *s, const char *base_url, int
 int seed_read(struct seed *ret, const char *text, size_t len, const char *base_url,
 	      struct err *err);
 
-/* Before anything of the broadcast was read. {0} changes nothing. Whether pages are counted and
- * filters obeyed is not taken over: one page tells, and the opposite could not be unlearned. */
+/* Before anything of the broadcast was read. {0} changes nothing. Of the order only what changes
+ * how an unknown list is read: that rows move when they change, or that nothing sorts it. Whether
+ * pages are counted and filters obeyed is not taken over: one page tells, and the opposite could
+ * not be unlearned. */
 void seed_apply(struct chase *c, const struct seed *s);
 
 #endif

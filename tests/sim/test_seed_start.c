@@ -65,7 +65,8 @@ static void test_a_wrong_seed_costs_no_event(void **state)
 {
 	(void)state;
 	for (int order = SIM_ORDER_NONE; order <= SIM_ORDER_UPDATED_OLDEST; order++) {
-		for (unsigned said = SORT_UPDATED; said <= SORT_NONE; said += 2) {
+		for (unsigned said = SORT_UPDATED; said <= SORT_NONE;
+		     said += SORT_NONE - SORT_UPDATED) {
 			struct scene s = scene_new(250);
 			const struct seed seed = {.order = said,
 						  .newest_first = order % 2,

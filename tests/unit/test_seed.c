@@ -104,8 +104,12 @@ static void test_the_order_stands_until_a_page_was_read(void **state)
 	assert_int_equal(sorting_of(&c->order), SORT_UPDATED);
 	assert_false(sorting_newest_first(&c->order));
 
-	c = start(&(struct seed){.order = SORT_CREATED, .newest_first = true});
+	c = start(&(struct seed){.order = SORT_NONE});
+	assert_int_equal(sorting_of(&c->order), SORT_NONE);
 	vote(&c->order, 0, 0);
+	assert_int_equal(sorting_of(&c->order), SORT_UNKNOWN);
+
+	c = start(&(struct seed){.order = SORT_CREATED, .newest_first = true});
 	assert_int_equal(sorting_of(&c->order), SORT_UNKNOWN);
 }
 
