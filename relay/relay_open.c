@@ -87,6 +87,8 @@ static void on_source_notice(void *arg, enum source_notice what, const struct fo
 		forget_news(r);
 		relay_tell_up(r);
 	}
+	if (what == SOURCE_SWEPT)
+		relay_tell_audit(r, (struct followed *)b, number);
 	if (what == SOURCE_GONE)
 		intake_broadcast_gone(r->intake, (struct followed *)b, relay_now(r).wall_ms);
 }

@@ -76,6 +76,9 @@ void relay_tell(struct relay *r, const struct relay_word *w);
 /* Once for each outage, whatever restarts and reloads there are in it. status 0: no answer. */
 void relay_tell_down(struct relay *r, const char *why, int status);
 void relay_tell_up(struct relay *r);
+/* What a complete sweep found: rows held beside what the API counts, -1: it does not. Not more than
+ * once in ten minutes of one broadcast. */
+void relay_tell_audit(struct relay *r, struct followed *b, int64_t count);
 
 /* relay_reload.c; also the last step of a start. Opens what the settings name, aside; on failure
  * nothing has changed. Then: makes it current, detaches the others, gives the rules to the router.

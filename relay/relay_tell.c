@@ -10,6 +10,8 @@
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
 
+#define AUDIT_EVERY_MS 600000 /* of one broadcast: where only sweeps find changes they never end */
+
 /* "relay.source" of relay.source.down: down and up come in order. */
 static char *family(const char *type)
 {
@@ -125,5 +127,31 @@ void relay_tell_up(struct relay *r)
 	buf_addc(&data, '}');
 	r->outage_ms = 0;
 	tell_outage(r, "relay.source.up", &data);
+	buf_release(&data);
+}
+
+/* ---- audits ---- */
+
+void relay_tell_audit(struct relay *r, struct followed *b, int64_t count)
+{
+	struct buf data = BUF_INIT(EVENT_BODY_MAX);
+	int64_t now_ms = relay_now(r).wall_ms, held = held_live(b->held);
+	/* Of a filtered list rows come and go with their states. */
+	if (r->settings->source.state_filter || now_ms - b->audited_ms < AUDIT_EVERY_MS)
+		return;
+	b->audited_ms = now_ms;
+	buf_adds(&data, "{\"org_id\":");
+	json_write_string(&data, b->record.org);
+	buf_adds(&data, ",\"broadcast_id\":");
+	json_write_string(&data, b->record.id);
+	buf_addf(&data, ",\"held\":%lld", (long long)held);
+	if (count < 0)
+		buf_adds(&data, ",\"count\":null,\"difference\":null");
+	else
+		buf_addf(&data, ",\"count\":%lld,\"difference\":%lld", (long long)count,
+			 (long long)(held - count));
+	buf_addf(&data, ",\"counters\":%s}", b->record.counters ? b->record.counters : "null");
+	relay_tell(r, &(struct relay_word){
+			      .type = "relay.audit", .subject = b->record.id, .data = &data});
 	buf_release(&data);
 }

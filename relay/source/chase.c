@@ -30,6 +30,7 @@ void chase_init(struct chase *c, int64_t now_mono_ms)
 	for (unsigned i = 0; i < ASKS; i++) {
 		prior_init(&c->priors[i]);
 		c->gain[i] = c->trust[0][i] = c->trust[1][i] = 1;
+		c->steps[i].made_ms = INT64_MIN;
 	}
 }
 
@@ -90,6 +91,12 @@ float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask)
 	return &c->trust[purpose == FOR_CYCLE][ask];
 }
 
+static void forget_steps(struct chase *c)
+{
+	for (unsigned ask = 0; ask < ASKS; ask++)
+		c->steps[ask].made_ms = INT64_MIN;
+}
+
 void chase_listed(struct chase *c, const struct chase_entry *e, const struct planes *held,
 		  int64_t now_mono_ms)
 {
@@ -100,6 +107,7 @@ void chase_listed(struct chase *c, const struct chase_entry *e, const struct pla
 		c->trust[0][i] += TRUST_REGAINED * (1 - c->trust[0][i]);
 		c->trust[1][i] += TRUST_REGAINED * (1 - c->trust[1][i]);
 	}
+	forget_steps(c);
 	c->live = e->live;
 	c->offered_ms = INT64_MIN;
 	if (counts_due(&c->counts, ASK_ALL, held) < 0)
@@ -259,6 +267,7 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 		if (page->numbers[i] != NO_ROW)
 			numbers[n++] = page->numbers[i];
 	c->offered_ms = INT64_MIN;
+	c->steps[o->ask].made_ms = INT64_MIN;
 	c->counted = c->counted || page->count >= 0;
 	counts_paged(&c->counts, o->ask, page->count, held, page->asked_mono_ms, now_mono_ms);
 	learn_take(c, o, page);
@@ -308,4 +317,5 @@ void chase_swept(struct chase *c, bool steady, const struct planes *held, int64_
 	c->active = c->lost = c->closed = 0;
 	c->nsuspects = 0;
 	c->offered_ms = INT64_MIN;
+	forget_steps(c);
 }

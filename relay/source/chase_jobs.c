@@ -7,6 +7,8 @@
 #define BATCH_WAIT_MS	7000 /* for failures of a list in which each costs several requests */
 #define CLOSED_PAUSE_MS 2000 /* … or ended without finding all */
 #define LOST_PAUSE_MS	5000 /* … whose search went astray, */
+#define STEP_KEPT_MS	1000
+#define MANY_RUNS	256
 #define LIKELY_ENOUGH	0.35 /* finds a page: less is searched, not read */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
@@ -56,8 +58,8 @@ static void job_lost(struct chase *c, unsigned ask, int64_t now)
 }
 
 /* The next step of a filter's job, which begins when there is none. */
-static bool step_of(struct chase *c, unsigned ask, const struct planes *held, struct ranks *ranks,
-		    int64_t now, struct search_step *ret)
+static bool work_out_step(struct chase *c, unsigned ask, const struct planes *held,
+			  struct ranks *ranks, int64_t now, struct search_step *ret)
 {
 	struct search *job = &c->jobs[ask];
 
@@ -100,6 +102,22 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 		}
 	}
 	return false;
+}
+
+/* The same. Among many runs it takes some ms, so it is made anew only after a page of that filter
+ * or a list, and else once a second. */
+static bool step_of(struct chase *c, unsigned ask, const struct planes *held, struct ranks *ranks,
+		    int64_t now, struct search_step *ret)
+{
+	int64_t made = c->steps[ask].made_ms;
+
+	if (made == INT64_MIN || now - made > STEP_KEPT_MS || c->order.nruns < MANY_RUNS) {
+		c->steps[ask].goes_on =
+			work_out_step(c, ask, held, ranks, now, &c->steps[ask].step);
+		c->steps[ask].made_ms = now;
+	}
+	*ret = c->steps[ask].step;
+	return c->steps[ask].goes_on;
 }
 
 /* Is anything due of the flag, and may it be asked for now? */

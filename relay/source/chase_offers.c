@@ -5,7 +5,7 @@
 
 #include <math.h>
 
-#define NEWEST_DUE	300  /* changes that start reading the newest rows, */
+#define NEWEST_DUE	300 /* changes that start reading the newest rows, */
 #define SHARED_EVERY_MS 60000
 #define MISSED_MAX	3    /* runs at the newest rows that missed something: it is cycled, too */
 #define OFFER_KEPT_MS	1000 /* an offer ages; then it is made anew */

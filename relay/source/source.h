@@ -63,6 +63,7 @@ struct followed {
 	uint8_t sweeps; /* intake's: begun since then, … */
 	uint16_t last_sweep;	/* … each of which is another one than this */
 	struct latency latency; /* intake's */
+	int64_t audited_ms;	/* relay's: wall, when its audit was told; 0 */
 	int64_t listed_ms;	/* intake's: mono, when the list named it last */
 	int64_t moved_ms;	/* intake's: wall, when its list entry was last seen to change; 0 */
 };
@@ -126,6 +127,7 @@ enum source_notice {
 	SOURCE_ORG_FOUND, /* a sub-organization; why names it; its list is polled from now on … */
 	SOURCE_ORG_GONE,  /* … or not any more */
 	SOURCE_GONE,	  /* a broadcast was 404 twice; the followed one */
+	SOURCE_SWEPT,	  /* a complete sweep of it ended; number: pagination-count, -1: none */
 };
 
 struct source_env {

@@ -331,6 +331,7 @@ void source_page_done(struct source *s, struct source_page *p, const struct page
 		if (planner_read(s->planner, &slot->plan, &slot->answer, s->now.mono_ms)) {
 			s->stats.sweeps++;
 			report_swept(w, s->now);
+			source_tell(s, SOURCE_SWEPT, w, "", slot->answer.count);
 		}
 	}
 	put_slot(s, slot);

@@ -65,7 +65,7 @@ static void take_event(void *arg, const struct event *ev)
 	struct day *d = arg;
 	int what = polling_what(ev);
 	d->events++;
-	if (strncmp(ev->type, "broadcast.", 10) == 0)
+	if (strncmp(ev->type, "recipient.", 10) != 0)
 		return;
 	if (what < 0 || what >= SIM_STATES || !text_behind(ev, "/broadcasts/", broadcast) ||
 	    !text_behind(ev, "\"subject\":\"", recipient) ||

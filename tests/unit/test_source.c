@@ -132,6 +132,8 @@ static void on_notice(void *arg, enum source_notice what, const struct followed 
 {
 	struct stage *t = arg;
 
+	if (what == SOURCE_SWEPT)
+		return;
 	assert_true(t->nnotices < 512);
 	struct notice *n = &t->notices[t->nnotices++];
 	n->what = what;
