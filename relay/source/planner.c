@@ -10,7 +10,7 @@
 
 #include "relay/base/mem.h"
 
-#define HURRY_MS   60000 /* so long after a counter moved the list is read twice as often */
+#define HURRY_MS 60000 /* so long after a counter moved the list is read twice as often */
 
 #define SURPRISE_EVERY_MS 3600000 /* of one broadcast */
 

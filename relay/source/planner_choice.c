@@ -6,9 +6,9 @@
 
 #include <string.h>
 
-#define QUIET_EVERY	4    /* of so many pages one goes to quiet broadcasts, if others compete */
-#define FIRST_SHARE	0.25 /* of requests that compete: first sweeps */
-#define CREDIT_MAX	10   /* requests that a share can save up */
+#define QUIET_EVERY 4	 /* of so many pages one goes to quiet broadcasts, if others compete */
+#define FIRST_SHARE 0.25 /* of requests that compete: first sweeps */
+#define CREDIT_MAX  10	 /* requests that a share can save up */
 
 struct choice {
 	struct followed *b;

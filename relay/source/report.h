@@ -27,11 +27,11 @@ struct broadcast_report {
 	const char *org, *id, *name, *status; /* borrowed; name may be NULL */
 	uint32_t rows_held;
 	bool baseline_done;
-	char plan[64];		/* what was asked last: "is_opened, page 12"; "": nothing yet */
-	const char *why;	/* and the reason; "" */
+	char plan[64];	 /* what was asked last: "is_opened, page 12"; "": nothing yet */
+	const char *why; /* and the reason; "" */
 	bool live;
-	char next[64];	      /* what would be asked next, as far as that is known now; "": nothing */
-	const char *next_why; /* and the reason; "" */
+	char next[64]; /* what would be asked next, as far as that is known now; "": nothing */
+	const char *next_why;	/* and the reason; "" */
 	uint64_t next_requests; /* that it takes at least, to its end */
 	char order[48];		/* how its rows are sorted, as far as that is known */
 	const char *counters;	/* what the list's counters are worth: exact, lagging, absent */

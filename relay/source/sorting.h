@@ -35,11 +35,11 @@ struct run {
 
 struct sorting {
 	struct votes created, updated, id;
-	float kept, broken; /* neighbours that were known, in their places or not */
-	enum sort_kind assumed; /* while rows do not tell; SORT_UNKNOWN: nothing is, */
+	float kept, broken;	   /* neighbours that were known, in their places or not */
+	enum sort_kind assumed;	   /* while rows do not tell; SORT_UNKNOWN: nothing is, */
 	bool assumed_newest_first; /* … and how, of SORT_UPDATED and SORT_CREATED */
-	struct run *runs;   /* in list order */
-	uint32_t *by_first; /* places in `runs`, ascending by first */
+	struct run *runs;	   /* in list order */
+	uint32_t *by_first;	   /* places in `runs`, ascending by first */
 	size_t nruns, cap;
 	uint32_t placed; /* rows 0 … placed - 1 are in a run */
 	bool dated;	 /* … by their dates */

@@ -134,7 +134,8 @@ static void rules_match_what_is_told(void **state)
 	(void)state;
 	struct scene s = scene_new(50);
 	s.o.rest = "destinations:\n  file: { stdout: { path: events.ndjson } }\n"
-		   "rules:\n  - { name: own, when: { type: [{ prefix: relay.source. }] }, to: [file] }\n";
+		   "rules:\n  - { name: own, when: { type: [{ prefix: relay.source. }] }, to: "
+		   "[file] }\n";
 	struct drive *d = scene_begin(&s);
 	drive_run(d, 6 * MINUTE_MS);
 	scene_faults(d, all, 1);
