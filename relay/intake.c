@@ -218,6 +218,16 @@ static void add_progress(struct passage *x, struct batch *b)
 
 static void derived(void *arg, const struct batch *b, const struct err *err);
 
+/* Of the events from the n-th on that the API gives a time for. */
+static void note_delays(struct passage *x, size_t n)
+{
+	for (; n < x->batch->events.n; n++) {
+		int64_t delay = x->recorded_ms - x->batch->events.v[n].time_ms;
+		if (delay > 0)
+			latency_note(&x->page->broadcast->latency, delay);
+	}
+}
+
 /* A slice of the page's rows; the next one follows by the mailbox, so that others get their turn.
  */
 static void derive(void *arg)
@@ -236,11 +246,15 @@ static void derive(void *arg)
 	for (; x->derived < end; x->derived++) {
 		struct recipient_write *w = batch_recipient(x->batch);
 		uint32_t number = x->numbers[x->derived];
+		const struct recipient_record *before = recalled(x->recalled, x->nknown, number);
+		size_t made = x->batch->events.n;
 		w->broadcast = record->number;
-		diff_recipient(&at, recalled(x->recalled, x->nknown, number),
-			       &x->page->rows->v[x->rows[x->derived]], x->page->text,
+		diff_recipient(&at, before, &x->page->rows->v[x->rows[x->derived]], x->page->text,
 			       &x->batch->events, &w->r);
 		w->r.number = number;
+		/* At first sight an old change is no late one. */
+		if (before)
+			note_delays(x, made);
 	}
 	router_route(x->in->env.router, x->batch, first);
 	if (x->derived < x->n) {

@@ -160,6 +160,15 @@ static void add_due(struct buf *out, const struct broadcast_report *r)
 	buf_adds(out, "}");
 }
 
+static void add_known(struct buf *out, const struct broadcast_report *r)
+{
+	add_name(out, "known_until_by_state");
+	buf_addc(out, '{');
+	for (size_t i = 0; i < r->ndue; i++)
+		add_date(out, r->due[i].state, r->due[i].known_until_ms);
+	buf_adds(out, "}");
+}
+
 static void add_broadcast(struct buf *out, const struct broadcast_report *r)
 {
 	buf_adds(out, out->data[out->len - 1] == '[' ? "{" : ",{");
@@ -184,6 +193,7 @@ static void add_broadcast(struct buf *out, const struct broadcast_report *r)
 	add_delay(out, "delay_p99_ms", r->delay_p99_ms);
 	add_purposes(out, r);
 	add_due(out, r);
+	add_known(out, r);
 	buf_addc(out, '}');
 }
 
