@@ -8,10 +8,10 @@
 
 #include "relay/source/client.h"
 
-#define PAUSE_MS	30000 /* of a filter that cannot be read, */
-#define OLD_PAGES	5     /* of a filter at first sight: more are left to the first sweep */
-#define TRUST_REGAINED	0.01f /* with each list */
-#define NEWEST_EVERY_MS 8000  /* without counters, while rows change */
+#define PAUSE_MS	30000  /* of a filter that cannot be read, */
+#define OLD_PAGES	5      /* of a filter at first sight: more are left to the first sweep */
+#define TRUST_REGAINED	0.002f /* with each list */
+#define NEWEST_EVERY_MS 8000   /* without counters, while rows change */
 
 const char *const purpose_names[PURPOSES] = {
 	[FOR_LIST] = "list",	 [FOR_FAILURES] = "failures", [FOR_NEWEST] = "newest",
@@ -190,21 +190,20 @@ static void newest_read(struct chase *c, const struct chase_page *page, const st
 			const struct chase_pace *pace, int64_t now)
 {
 	int64_t since, due = chase_all_due(c, held, &since);
-	bool hinted = chase_has_hints(c);
 
-	if (page->changes > 0 && (due > 0 || !hinted) &&
+	if (page->changes > 0 && (due > 0 || !chase_has_hints(c)) &&
 	    c->newest < chase_pages(c, ASK_ALL, held)) {
 		c->newest++;
 		return;
 	}
 	bool first = c->newest == 1;
 	c->newest = 0;
-	if (page->changes > 0 || due <= 0) {
-		c->newest_missed = 0;
-	} else {
+	if (first && page->changes == 0 && due > 0) {
 		unsigned doublings = c->newest_missed < 5 ? c->newest_missed : 5;
 		c->newest_missed++;
 		c->pause_until_ms[ASK_ALL] = now + ((int64_t)NEWEST_WAIT_MS << doublings);
+	} else {
+		c->newest_missed = 0;
 	}
 	bool quiet = first && page->changes == 0;
 	c->newest_every_ms = quiet ? c->newest_every_ms * 2 : NEWEST_EVERY_MS;
@@ -239,7 +238,7 @@ static void learn_trust(struct chase *c, const struct offer *o, double changes)
 	if (expected <= 0)
 		return;
 	double ratio = changes / expected;
-	*trust += 0.05f * (float)((ratio > 2 ? 2 : ratio) - *trust);
+	*trust += 0.1f * (float)((ratio > 2 ? 2 : ratio) - *trust);
 	if (*trust < 0.02f)
 		*trust = 0.02f;
 }

@@ -159,6 +159,8 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
 			int64_t now)
 {
+	if (way_of(c) != SEARCH_RANKS) /* cycles do better */
+		return;
 	for (unsigned ask = 0; ask < ASKS; ask++) {
 		struct search_step step;
 		if (ask_is_failure(ask) || !is_open(c, ask, now))

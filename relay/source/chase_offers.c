@@ -5,7 +5,8 @@
 
 #include <math.h>
 
-#define NEWEST_DUE	300 /* changes that start reading the newest rows, */
+#define NEWEST_FIRST_MS 3600000 /* what goes on counts as if it had waited so long */
+#define NEWEST_DUE	300	/* changes that start reading the newest rows, */
 #define SHARED_EVERY_MS 60000
 #define MISSED_MAX	3    /* runs at the newest rows that missed something: it is cycled, too */
 #define OFFER_KEPT_MS	1000 /* an offer ages; then it is made anew */
@@ -46,6 +47,8 @@ static void offer_newest(struct chase *c, const struct planes *held, int64_t now
 		due = 1;
 	if (c->newest_ms > since) /* it was read from the end then */
 		since = c->newest_ms;
+	if (c->newest > 1) /* before what comes in shifts its pages away */
+		since = now - NEWEST_FIRST_MS;
 	struct offer o = {FOR_NEWEST, ASK_ALL,
 			  sorting_newest_first(&c->order) ? nth : pages - nth + 1,
 			  due > c->take ? c->take : (double)due, since < now ? since : now};

@@ -8,6 +8,8 @@
 
 #define QUIET_EVERY 4	 /* of so many pages one goes to quiet broadcasts, if others compete */
 #define FIRST_SHARE 0.25 /* of requests that compete: first sweeps */
+#define DEAR_FINDS  0.3	 /* of a page: fewer, and failures are dear, … */
+#define DEAR_SHARE  0.4	 /* … and get this much, so that the rest does not starve */
 #define CREDIT_MAX  10	 /* requests that a share can save up */
 
 struct choice {
@@ -140,16 +142,18 @@ static struct choice choose(struct planner *p, int64_t now)
 	look_at_offers(p, now, &failure, &best);
 	save(&p->first_credit, FIRST_SHARE);
 	save(&p->full_credit, full_share(p));
-	if (failure.b)
+	save(&p->dear_credit, DEAR_SHARE);
+	bool dear = failure.b && failure.offer.finds < DEAR_FINDS;
+	if (failure.b && (!dear || spend(&p->dear_credit)))
 		return failure;
 	struct followed *full = due_full(p, now), *first = due_first(p, now);
 	if (full && spend(&p->full_credit))
 		return (struct choice){.b = full};
-	if (first && (!best.b || spend(&p->first_credit)))
+	if (first && ((!best.b && !failure.b) || spend(&p->first_credit)))
 		return (struct choice){.b = first};
 	if (best.b)
 		return best;
-	return (struct choice){.b = full};
+	return failure.b ? failure : (struct choice){.b = full};
 }
 
 static int64_t next_moment(const struct planner *p)

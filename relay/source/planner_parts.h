@@ -112,6 +112,7 @@ struct planner {
 	int64_t moved_ms; /* mono, when a live broadcast's counters last moved; INT64_MIN: never */
 	double first_credit; /* requests that first sweeps (and those of the blind) have saved, … */
 	double full_credit; /* … and full sweeps */
+	double dear_credit; /* … and failures of which each costs several */
 	unsigned turn;
 };
 
