@@ -1,0 +1,557 @@
+/* sorting: the key is learned from votes; a row's place and rank are those of a plain list, in
+ * whatever order its pages are read and wherever rows come in. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#include "relay/base/clock.h"
+#include "relay/base/mem.h"
+#include "relay/base/random.h"
+#include "relay/source/sorting.h"
+
+#define DAY_MS 86400000
+#define T0     INT64_C(1700000000000)
+#define FLAG   6
+
+/* ---- votes ---- */
+
+/* How a field runs down a page. */
+enum run_of { UP, DOWN, SAME, MIXED, ABSENT };
+
+static int64_t value(enum run_of how, unsigned i, struct prng *random)
+{
+	switch (how) {
+	case UP: return T0 + i * 1000;
+	case DOWN: return T0 - (int64_t)i * 1000;
+	case SAME: return T0;
+	case MIXED: return T0 + (int64_t)(prng_next(random) % DAY_MS);
+	default: return DATE_NONE;
+	}
+}
+
+static void vote(struct sorting *o, enum run_of created, enum run_of updated, enum run_of id,
+		 unsigned rows)
+{
+	struct row *v = xcalloc(rows, sizeof *v);
+	char(*ids)[24] = xcalloc(rows, sizeof *ids);
+	struct prng random = {(uint64_t)created * 25 + updated * 5 + id};
+
+	for (unsigned i = 0; i < rows; i++) {
+		snprintf(ids[i], sizeof *ids, "r%020lld", (long long)value(id, i, &random));
+		v[i].id = ids[i];
+		v[i].created_ms = value(created, i, &random);
+		v[i].updated_ms = value(updated, i, &random);
+	}
+	sorting_vote(o, v, rows);
+	free(ids);
+	free(v);
+}
+
+static void key_by_votes(void **state)
+{
+	static const struct {
+		enum run_of created, updated, id;
+		enum sort_kind kind;
+		bool newest_first;
+	} cells[] = {
+		{DOWN, MIXED, MIXED, SORT_CREATED, true},
+		{UP, MIXED, MIXED, SORT_CREATED, false},
+		{DOWN, ABSENT, MIXED, SORT_CREATED, true},
+		{DOWN, DOWN, MIXED, SORT_CREATED, true}, /* nothing has changed yet */
+		{UP, UP, UP, SORT_CREATED, false},
+		{MIXED, DOWN, MIXED, SORT_UPDATED, true},
+		{MIXED, UP, MIXED, SORT_UPDATED, false},
+		{MIXED, DOWN, UP, SORT_UPDATED, true},
+		{MIXED, MIXED, UP, SORT_ID, false},
+		{MIXED, MIXED, DOWN, SORT_ID, false},
+		{SAME, SAME, UP, SORT_ID, false},	  /* all of one date */
+		{SAME, SAME, MIXED, SORT_UNKNOWN, false}, /* and none of it tells */
+		{ABSENT, ABSENT, MIXED, SORT_UNKNOWN, false},
+		{MIXED, MIXED, MIXED, SORT_UNKNOWN, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+		struct sorting o = {0};
+		vote(&o, cells[i].created, cells[i].updated, cells[i].id, 100);
+		assert_int_equal(sorting_of(&o), cells[i].kind);
+		if (cells[i].kind == SORT_CREATED || cells[i].kind == SORT_UPDATED)
+			assert_int_equal(sorting_newest_first(&o), cells[i].newest_first);
+		assert_int_equal(sorting_is_stable(&o), cells[i].kind != SORT_UPDATED);
+		sorting_release(&o);
+	}
+}
+
+static void few_rows_say_nothing(void **state)
+{
+	struct sorting o = {0};
+
+	(void)state;
+	assert_int_equal(sorting_of(&o), SORT_UNKNOWN);
+	assert_true(sorting_is_stable(&o)); /* the search finds out */
+	vote(&o, DOWN, MIXED, MIXED, 1);
+	vote(&o, DOWN, MIXED, MIXED, 20);
+	assert_int_equal(sorting_of(&o), SORT_UNKNOWN);
+	vote(&o, DOWN, MIXED, MIXED, 2);
+	assert_int_equal(sorting_of(&o), SORT_CREATED);
+	sorting_release(&o);
+}
+
+/* A row out of place in a thousand is no other order; a tenth of them is. */
+static void dissent(void **state)
+{
+	struct sorting o = {0};
+
+	(void)state;
+	for (int i = 0; i < 5; i++)
+		vote(&o, DOWN, MIXED, MIXED, 200);
+	vote(&o, UP, MIXED, MIXED, 2);
+	assert_int_equal(sorting_of(&o), SORT_CREATED);
+	vote(&o, UP, MIXED, MIXED, 100);
+	assert_int_equal(sorting_of(&o), SORT_UNKNOWN);
+	sorting_release(&o);
+}
+
+/* The list is sorted anew, after very many pages: votes of the old order fade. */
+static void learned_anew(void **state)
+{
+	static const struct {
+		enum run_of created, updated, id;
+		enum sort_kind kind;
+	} cells[] = {
+		{DOWN, MIXED, MIXED, SORT_CREATED}, {MIXED, DOWN, MIXED, SORT_UPDATED},
+		{MIXED, MIXED, UP, SORT_ID},	    {UP, MIXED, MIXED, SORT_CREATED},
+		{MIXED, UP, MIXED, SORT_UPDATED},   {DOWN, MIXED, UP, SORT_CREATED},
+	};
+	struct sorting o = {0};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+		for (int page = 0; page < 200; page++)
+			vote(&o, cells[i].created, cells[i].updated, cells[i].id, 100);
+		assert_int_equal(sorting_of(&o), cells[i].kind);
+		if (cells[i].kind != SORT_ID)
+			assert_int_equal(sorting_newest_first(&o),
+					 cells[i].created == DOWN || cells[i].updated == DOWN);
+	}
+	sorting_release(&o);
+}
+
+static void assumed_until_rows_tell(void **state)
+{
+	struct sorting o = {.assumed = SORT_UPDATED, .assumed_newest_first = true};
+
+	(void)state;
+	assert_int_equal(sorting_of(&o), SORT_UPDATED);
+	assert_true(sorting_newest_first(&o));
+	assert_false(sorting_is_stable(&o));
+	vote(&o, UP, UP, MIXED, 100); /* updated_at is created_at still */
+	assert_int_equal(sorting_of(&o), SORT_UPDATED);
+	assert_false(sorting_newest_first(&o));
+	vote(&o, UP, MIXED, MIXED, 100);
+	assert_int_equal(sorting_of(&o), SORT_CREATED);
+	sorting_release(&o);
+	o = (struct sorting){.assumed = SORT_CREATED, .assumed_newest_first = true};
+	assert_int_equal(sorting_of(&o), SORT_CREATED);
+	vote(&o, MIXED, MIXED, MIXED, 100);
+	assert_int_equal(sorting_of(&o), SORT_UNKNOWN);
+	sorting_release(&o);
+}
+
+/* ---- places ---- */
+
+/* A list as the API has it: what stands at each place has a row's number once it was read. */
+struct list {
+	struct entry {
+		uint32_t number; /* NO_ROW: not read yet */
+		int64_t created_ms;
+	} v[4000];
+	uint32_t n;
+	struct sorting order;
+	struct held *held;
+	struct ranks ranks;
+	struct prng random;
+};
+
+static uint32_t below(struct list *l, uint32_t end)
+{
+	return (uint32_t)(prng_next(&l->random) % end);
+}
+
+static void list_open(struct list *l, uint64_t seed)
+{
+	*l = (struct list){.held = held_new(), .random = {seed}};
+}
+
+static void list_close(struct list *l)
+{
+	sorting_release(&l->order);
+	ranks_release(&l->ranks);
+	held_free(l->held);
+}
+
+static void insert(struct list *l, uint32_t at, int64_t created_ms)
+{
+	memmove(l->v + at + 1, l->v + at, (l->n - at) * sizeof *l->v);
+	l->v[at] = (struct entry){NO_ROW, created_ms};
+	l->n++;
+}
+
+/* By date, newest first; of one date anywhere among them. */
+static void insert_dated(struct list *l, int64_t created_ms)
+{
+	uint32_t from = 0, to;
+
+	while (from < l->n && l->v[from].created_ms > created_ms)
+		from++;
+	for (to = from; to < l->n && l->v[to].created_ms == created_ms;)
+		to++;
+	insert(l, from + below(l, to - from + 1), created_ms);
+}
+
+static uint32_t hold(struct list *l, int64_t created_ms)
+{
+	uint32_t number = held_count(l->held);
+	struct held_row row = {
+		.key = {.low = number * UINT64_C(0x9e3779b97f4a7c15), .high = number},
+		.created = held_date(l->held, created_ms),
+		.states = prng_next(&l->random) % 3 ? 0 : UINT64_C(1) << FLAG,
+	};
+
+	return held_add(l->held, &row);
+}
+
+static uint32_t known_at(const struct list *l, int64_t at)
+{
+	return at >= 0 && at < l->n ? l->v[at].number : NO_ROW;
+}
+
+/* Reads entries from … to - 1 as a page; behind and ahead are known where the rows there are. */
+static void read_page(struct list *l, uint32_t from, uint32_t to, bool newest_last)
+{
+	uint32_t numbers[100];
+	struct edges edges = {
+		.behind = known_at(l, (int64_t)from - 1),
+		.ahead = known_at(l, to),
+		.first = from == 0,
+		.last = to == l->n,
+		.newest_last = newest_last,
+	};
+
+	for (uint32_t i = from; i < to; i++) {
+		if (l->v[i].number == NO_ROW)
+			l->v[i].number = hold(l, l->v[i].created_ms);
+		numbers[i - from] = l->v[i].number;
+	}
+	sorting_place(&l->order, l->held, numbers, to - from, &edges);
+	sorting_assume(&l->order, held_count(l->held));
+}
+
+static void read_all(struct list *l)
+{
+	for (uint32_t from = 0; from < l->n; from += 50)
+		read_page(l, from, from + 50 < l->n ? from + 50 : l->n, false);
+}
+
+/* All that were read stand as in the list; ties: rows of one date may stand either way round. */
+static void assert_in_order(struct list *l, bool ties)
+{
+	const struct planes *planes = held_planes(l->held);
+	uint32_t rank = 0, first = 0, flagged = 0, n = 0;
+
+	assert_int_equal(l->order.placed, held_count(l->held));
+	ranks_make(&l->ranks, &l->order, planes, FLAG_PRESENT);
+	for (uint32_t i = 0; i < l->n; i++) {
+		if (l->v[i].number == NO_ROW)
+			continue;
+		if (i > 0 && l->v[i].created_ms != l->v[i - 1].created_ms)
+			first = rank;
+		if (!ties)
+			assert_int_equal(ranks_of(&l->ranks, l->v[i].number), rank);
+		else
+			assert_true(ranks_of(&l->ranks, l->v[i].number) >= first);
+		rank++;
+	}
+	assert_int_equal(rank, held_count(l->held));
+	if (ties)
+		return;
+	ranks_make(&l->ranks, &l->order, planes, FLAG);
+	for (uint32_t i = 0, before = NO_ROW; i < l->n; i++) {
+		uint32_t row = l->v[i].number;
+		if (row == NO_ROW)
+			continue;
+		assert_int_equal(ranks_of(&l->ranks, row), flagged);
+		flagged += planes_next(planes, FLAG, row, row + 1) == row;
+		if (n++)
+			assert_true(sorting_is_before(&l->order, before, row));
+		before = row;
+	}
+}
+
+/* A row is always met with a neighbour: its place is exactly that of the list. */
+static void placed_by_neighbours(void **state)
+{
+	struct list *l = xmalloc(sizeof *l);
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		list_open(l, seed);
+		for (int i = 0; i < 300; i++)
+			insert(l, below(l, l->n + 1), DATE_NONE);
+		read_all(l);
+		assert_in_order(l, false);
+		for (int i = 0; i < 100; i++) {
+			uint32_t at = i % 10 == 0 ? 0 : i % 10 == 1 ? l->n : below(l, l->n + 1);
+			uint32_t rows = 1 + below(l, 5), from = at > 20 ? at - below(l, 20) : 0;
+			for (uint32_t k = 0; k < rows; k++)
+				insert(l, at, DATE_NONE);
+			uint32_t to = at + rows + below(l, 20);
+			read_page(l, from, to < l->n ? to : l->n, seed % 2);
+			assert_in_order(l, false);
+		}
+		assert_false(l->order.loose);
+		assert_true(sorting_is_stable(&l->order));
+		list_close(l);
+	}
+	free(l);
+}
+
+/* Pages of a list that was never read, in random order: by dates the places are right. */
+static void placed_by_dates(void **state)
+{
+	struct list *l = xmalloc(sizeof *l);
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 60; seed++) {
+		bool ties = seed % 2;
+		list_open(l, seed);
+		vote(&l->order, DOWN, MIXED, MIXED, 100);
+		for (uint32_t i = 0; i < 1000; i++)
+			insert_dated(l,
+				     T0 + (ties ? below(l, 40) * 60000 : i * INT64_C(7919) % 1000));
+		for (int i = 0; i < 60; i++) {
+			uint32_t from = below(l, l->n - 50);
+			read_page(l, from, from + 1 + below(l, 50), false);
+			if (ties || i % 3 == 0)
+				insert_dated(
+					l, T0 + (ties ? below(l, 40) * 60000 : 1000 + (uint32_t)i));
+			assert_in_order(l, ties);
+		}
+		read_all(l);
+		assert_in_order(l, ties);
+		assert_false(l->order.loose);
+		list_close(l);
+	}
+	free(l);
+}
+
+/* Rows that were placed without dates are put in order when it turns out that dates tell. */
+static void dates_turn_up(void **state)
+{
+	struct list *l = xmalloc(sizeof *l);
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 20; seed++) {
+		list_open(l, seed);
+		for (uint32_t i = 0; i < 1000; i++)
+			insert_dated(l, T0 + i * INT64_C(7919) % 1000);
+		for (int i = 0; i < 20; i++) {
+			uint32_t from = below(l, l->n - 50);
+			read_page(l, from, from + 50, false);
+		}
+		vote(&l->order, DOWN, MIXED, MIXED, 100);
+		read_page(l, 500, 550, false);
+		assert_in_order(l, false);
+		list_close(l);
+	}
+	free(l);
+}
+
+/* Rows without a neighbour have no known place: nothing is searched until a sweep writes it down.
+ */
+static void loose_until_a_sweep(void **state)
+{
+	struct list *l = xmalloc(sizeof *l);
+
+	(void)state;
+	list_open(l, 1);
+	for (int i = 0; i < 300; i++)
+		insert(l, 0, DATE_NONE);
+	read_page(l, 0, 50, false);
+	assert_true(sorting_is_stable(&l->order));
+	read_page(l, 200, 250, false);
+	assert_false(sorting_is_stable(&l->order));
+	sorting_sweep_begins(&l->order);
+	for (uint32_t from = 0; from < l->n; from += 50) {
+		uint32_t numbers[50];
+		read_page(l, from, from + 50, false);
+		for (uint32_t i = 0; i < 50; i++)
+			numbers[i] = l->v[from + i].number;
+		sorting_sweep_page(&l->order, numbers, 50);
+	}
+	sorting_sweep_ends(&l->order, true, held_count(l->held));
+	assert_true(sorting_is_stable(&l->order));
+	assert_in_order(l, false);
+	list_close(l);
+	free(l);
+}
+
+/* ---- rows that change places ---- */
+
+static void shuffle(struct list *l)
+{
+	for (uint32_t i = l->n; i > 1; i--) {
+		uint32_t k = below(l, i);
+		struct entry entry = l->v[i - 1];
+		l->v[i - 1] = l->v[k];
+		l->v[k] = entry;
+	}
+}
+
+static void stable_or_none(void **state)
+{
+	struct list *l = xmalloc(sizeof *l);
+
+	(void)state;
+	list_open(l, 2);
+	for (int i = 0; i < 500; i++)
+		insert(l, 0, DATE_NONE);
+	vote(&l->order, MIXED, MIXED, MIXED, 100);
+	read_all(l);
+	assert_int_equal(sorting_of(&l->order), SORT_UNKNOWN);
+	sorting_sweep_begins(&l->order);
+	for (uint32_t i = 0; i < l->n; i++)
+		sorting_sweep_page(&l->order, &l->v[i].number, 1);
+	sorting_sweep_ends(&l->order, true, l->n);
+	read_all(l);
+	assert_int_equal(sorting_of(&l->order), SORT_STABLE);
+	assert_true(sorting_is_stable(&l->order));
+	shuffle(l);
+	for (int i = 0; i < 5; i++)
+		read_all(l);
+	assert_int_equal(sorting_of(&l->order), SORT_NONE);
+	assert_false(sorting_is_stable(&l->order));
+	/* A key that rows agree on does not help when they do not keep their places. */
+	vote(&l->order, MIXED, MIXED, UP, 1900);
+	assert_int_equal(sorting_of(&l->order), SORT_NONE);
+	list_close(l);
+	free(l);
+}
+
+/* ---- sweeps ---- */
+
+static uint32_t rank_of(struct sorting *o, const struct planes *p, uint32_t row)
+{
+	struct ranks r = {0};
+
+	ranks_make(&r, o, p, FLAG_PRESENT);
+	uint32_t rank = ranks_of(&r, row);
+	ranks_release(&r);
+	return rank;
+}
+
+/* A list in another order than its numbers, with rows met twice and rows not met. */
+static void sweep_writes_down(void **state)
+{
+	enum { N = 100 };
+	struct planes p = {0};
+
+	(void)state;
+	for (uint32_t i = 0; i < N; i++)
+		planes_set(&p, i, 0, UINT64_C(1) << FLAG_PRESENT);
+	for (uint64_t seed = 0; seed < 200; seed++) {
+		struct sorting o = {0};
+		struct prng random = {seed};
+		uint32_t list[N], expected[N], n = 0, missed[N], nmissed = 0;
+		bool met[N] = {0};
+		sorting_assume(&o, N);
+		/* In blocks of ten, so that runs are long, some of them cut. */
+		for (uint32_t i = 0; i < N; i++)
+			list[i] = (i / 10 * 7 + 3) % 10 * 10 + i % 10;
+		for (int k = 0; k < 5; k++) {
+			uint32_t a = (uint32_t)(prng_next(&random) % N),
+				 b = (uint32_t)(prng_next(&random) % N), row = list[a];
+			list[a] = list[b];
+			list[b] = row;
+		}
+		sorting_sweep_begins(&o);
+		for (uint32_t i = 0; i < N; i++) {
+			if (prng_next(&random) % 20 == 0 && nmissed < 10) {
+				missed[nmissed++] = list[i];
+				continue;
+			}
+			sorting_sweep_page(&o, (uint32_t[]){list[i], NO_ROW}, 2);
+			if (prng_next(&random) % 8 == 0) /* it slid onto the next page too */
+				sorting_sweep_page(&o, &list[i], 1);
+			met[list[i]] = true;
+			expected[n++] = list[i];
+		}
+		sorting_sweep_ends(&o, true, N);
+		for (uint32_t i = 0; i < n; i++)
+			assert_int_equal(rank_of(&o, &p, expected[i]), i);
+		for (uint32_t i = 0; i < nmissed; i++) /* at the end */
+			assert_true(!met[missed[i]] && rank_of(&o, &p, missed[i]) >= n);
+		sorting_release(&o);
+	}
+	planes_release(&p);
+}
+
+static void sweep_that_does_not_count(void **state)
+{
+	static const struct {
+		bool whole;
+		uint32_t met;
+		bool counts;
+	} cells[] = {
+		{true, 100, true}, {true, 90, true},	{true, 89, false},
+		{true, 0, false},  {false, 100, false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cells / sizeof *cells; i++) {
+		struct sorting o = {0};
+		sorting_assume(&o, 100);
+		sorting_sweep_begins(&o);
+		for (uint32_t row = 99; row + cells[i].met > 99 && row != NO_ROW; row--)
+			sorting_sweep_page(&o, &row, 1);
+		sorting_sweep_ends(&o, cells[i].whole, 100);
+		assert_int_equal(sorting_is_before(&o, 99, 50), cells[i].counts);
+		sorting_release(&o);
+	}
+	/* What an earlier sweep wrote down is not that of the next. */
+	struct sorting o = {0};
+	sorting_assume(&o, 10);
+	sorting_sweep_begins(&o);
+	sorting_sweep_page(&o, (uint32_t[]){9, 8, 7}, 3);
+	sorting_sweep_begins(&o);
+	sorting_sweep_page(&o, (uint32_t[]){0, 1, 2, 3, 4, 5, 6, 7, 8, 9}, 10);
+	sorting_sweep_ends(&o, true, 10);
+	assert_true(sorting_is_before(&o, 7, 8));
+	sorting_release(&o);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(key_by_votes),
+		cmocka_unit_test(few_rows_say_nothing),
+		cmocka_unit_test(dissent),
+		cmocka_unit_test(learned_anew),
+		cmocka_unit_test(assumed_until_rows_tell),
+		cmocka_unit_test(placed_by_neighbours),
+		cmocka_unit_test(placed_by_dates),
+		cmocka_unit_test(dates_turn_up),
+		cmocka_unit_test(loose_until_a_sweep),
+		cmocka_unit_test(stable_or_none),
+		cmocka_unit_test(sweep_writes_down),
+		cmocka_unit_test(sweep_that_does_not_count),
+	};
+
+	return cmocka_run_group_tests_name("sorting", tests, NULL, NULL);
+}
