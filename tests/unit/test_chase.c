@@ -1,0 +1,146 @@
+/* planner and chase before a model of the API: whatever its list is sorted by and its counters are
+ * worth, all changes are found, and no requests are made for nothing. */
+#include "tests/unit/chase_rig.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define SEEDS	 8 /* of each mood */
+#define MINUTE	 60000
+#define HOUR	 (60 * MINUTE)
+#define PER_HOUR (RIG_PER_S * 3600) /* requests */
+
+static const char *const orders[] = {"created", "updated", "id", "shuffled", "moving"};
+static const char *const counters[] = {"exact", "lagging", "absent", "wrong"};
+
+static void fail_mood(const char *what, struct mood mood, unsigned seed, size_t n)
+{
+	fail_msg("%s: %zu; order %s, counters %s, %s, seed %u", what, n, orders[mood.order],
+		 counters[mood.counters], mood.uncounted ? "no counts" : "counts", seed);
+}
+
+/* Calls a test for every mood and some seeds. */
+static void in_moods(void (*test)(struct mood mood, unsigned seed), unsigned seeds)
+{
+	for (int order = 0; order < RIG_ORDERS; order++)
+		for (int counted = 0; counted < RIG_COUNTERS; counted++)
+			for (unsigned seed = 0; seed < 2 * seeds; seed++)
+				test((struct mood){(enum rig_order)order,
+						   (enum rig_counters)counted, seed % 2},
+				     seed);
+}
+
+static void find_all(struct mood mood, unsigned seed)
+{
+	struct rig r;
+
+	chase_rig_open(&r, 3 * MINUTE, seed);
+	struct model *m = chase_rig_follow(&r, mood, 20 + 70 * seed);
+	m->wrong = seed % 3 ? 3 : -2;
+	m->per_s = 0.2 + seed % 4;
+	m->added = 10;
+	m->fallen = 5;
+	m->removed = 2;
+	chase_rig_run(&r, 2 * MINUTE);
+	m->per_s = 0;
+	chase_rig_run(&r, 8 * MINUTE); /* two full sweeps: a row that was not seen twice is gone */
+	if (chase_rig_differing(m))
+		fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+	chase_rig_close(&r);
+}
+
+static void in_every_mood_all_is_found(void **state)
+{
+	(void)state;
+	in_moods(find_all, SEEDS);
+}
+
+/* Nothing but the first sweep is needed where the counters are exact and rows can be found. */
+static void exact_counters_need_no_sweep(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 120; seed++) {
+		struct mood mood = {(enum rig_order)(seed % MOVING), EXACT, seed / 8 % 2};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 50 + 10 * seed);
+		chase_rig_settle(&r);
+		uint32_t sweeps = r.asked[FOR_SWEEP];
+		m->per_s = 0.5 + seed % 5;
+		m->added = mood.order == BY_ID || mood.order == SHUFFLED ? 0 : 10;
+		chase_rig_run(&r, 2 * MINUTE);
+		m->per_s = 0;
+		chase_rig_run(&r, 3 * MINUTE);
+		if (chase_rig_differing(m))
+			fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+		if (r.asked[FOR_SWEEP] != sweeps)
+			fail_mood("pages swept", mood, seed, r.asked[FOR_SWEEP] - sweeps);
+		chase_rig_close(&r);
+	}
+}
+
+static void nothing_due_asks_for_the_list_only(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < RIG_ORDERS * 4; seed++) {
+		struct mood mood = {(enum rig_order)(seed % RIG_ORDERS), EXACT, seed / 5 % 2};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		chase_rig_follow(&r, mood, 100 + 40 * seed);
+		chase_rig_settle(&r);
+		chase_rig_run(&r, 3 * MINUTE);
+		uint32_t all = chase_rig_requests(&r), lists = r.asked[FOR_LIST],
+			 peeks = r.asked[FOR_PEEK];
+		chase_rig_run(&r, HOUR);
+		all = chase_rig_requests(&r) - all;
+		lists = r.asked[FOR_LIST] - lists;
+		peeks = r.asked[FOR_PEEK] - peeks;
+		if (all != lists + peeks || peeks > HOUR / RIG_MOST + 1)
+			fail_mood("asked beside the list", mood, seed, all - lists);
+		if (lists < HOUR / RIG_EVERY - 1 || lists > HOUR / RIG_EVERY + 1)
+			fail_mood("lists", mood, seed, lists);
+		chase_rig_close(&r);
+	}
+}
+
+/* A count that no page can bring is given up: of the budget a tenth is the most it costs. */
+static void ask_within_bounds(struct mood mood, unsigned seed)
+{
+	struct rig r;
+
+	chase_rig_open(&r, RIG_NEVER, seed);
+	struct model *m = chase_rig_follow(&r, mood, 100 + 150 * seed);
+	m->wrong = seed % 2 ? -2 : 0;
+	chase_rig_settle(&r);
+	m->wrong = seed % 2 ? 5 : -3;
+	uint32_t all = chase_rig_requests(&r), lists = r.asked[FOR_LIST];
+	chase_rig_run(&r, HOUR);
+	uint32_t others = chase_rig_requests(&r) - all - (r.asked[FOR_LIST] - lists);
+	if (others > PER_HOUR / 10)
+		fail_mood("requests in an hour", mood, seed, others);
+	chase_rig_close(&r);
+}
+
+static void what_cannot_be_had_is_given_up(void **state)
+{
+	(void)state;
+	in_moods(ask_within_bounds, 2);
+}
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(in_every_mood_all_is_found),
+		cmocka_unit_test(exact_counters_need_no_sweep),
+		cmocka_unit_test(nothing_due_asks_for_the_list_only),
+		cmocka_unit_test(what_cannot_be_had_is_given_up),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
