@@ -8,7 +8,7 @@
 #define CLOSED_PAUSE_MS 2000 /* … or ended without finding all */
 #define LOST_PAUSE_MS	5000 /* … whose search went astray, */
 #define STEP_KEPT_MS	1000
-#define MANY_RUNS	256
+#define MANY_RUNS	2048
 #define LIKELY_ENOUGH	0.35 /* finds a page: less is searched, not read */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
@@ -116,6 +116,8 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 			work_out_step(c, ask, held, ranks, now, &c->steps[ask].step);
 		c->steps[ask].made_ms = now;
 	}
+	if (!c->steps[ask].goes_on)
+		chase_later(c, c->steps[ask].made_ms + STEP_KEPT_MS + 1);
 	*ret = c->steps[ask].step;
 	return c->steps[ask].goes_on;
 }

@@ -2,15 +2,16 @@
  * planner — what to ask next. Pure: it is told what was listed and read, and names the next
  * request; no clock, no I/O.
  *
- * In this order: the broadcast list, when it is due; failures that are due, those that wait longest
- * first; then the offer that is worth most (chase.h), but for the share of sweeps.
+ * In this order: the broadcast list, when it is due; sweeps, up to their share; failures that are
+ * due, those that wait longest first, but where each costs several requests 40 % at most; then the
+ * offer that is worth most (chase.h).
  *
  * The list is read every poll_every, twice as often while counters of a live broadcast move, all
  * its pages in one round; rounds are spaced out where they would take more than a quarter of the
  * budget.
  *
- * A sweep reads all pages of one broadcast. The first makes its baseline and gets half of the
- * requests for which something else competes. Then one every full_sweep_every, and one after a
+ * A sweep reads all pages of one broadcast. The first makes its baseline and gets a quarter
+ * of the requests for which something else competes. Then one every full_sweep_every, and one after a
  * surprise, at most one an hour: they get 5 %, or what their pages need in that time, 20 % at most.
  * Where there are neither counters nor counts only sweeps find changes: a broadcast whose list
  * entry moved, or whose last sweep found changes, is swept again after poll_every; a quiet one

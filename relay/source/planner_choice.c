@@ -138,17 +138,18 @@ static bool spend(double *credit)
 static struct choice choose(struct planner *p, int64_t now)
 {
 	struct choice failure, best;
+	struct followed *full = due_full(p, now), *first = due_first(p, now);
 
 	look_at_offers(p, now, &failure, &best);
 	save(&p->first_credit, FIRST_SHARE);
 	save(&p->full_credit, full_share(p));
 	save(&p->dear_credit, DEAR_SHARE);
+	/* Whatever goes wrong elsewhere, sweeps go on. */
+	if ((full || first) && spend(&p->full_credit))
+		return (struct choice){.b = full ? full : first};
 	bool dear = failure.b && failure.offer.finds < DEAR_FINDS;
 	if (failure.b && (!dear || spend(&p->dear_credit)))
 		return failure;
-	struct followed *full = due_full(p, now), *first = due_first(p, now);
-	if (full && spend(&p->full_credit))
-		return (struct choice){.b = full};
 	if (first && ((!best.b && !failure.b) || spend(&p->first_credit)))
 		return (struct choice){.b = first};
 	if (best.b)
