@@ -59,7 +59,7 @@ test('every configuration in the README and the docs is one that check accepts, 
   const place = new Place(t);
   const env = { ...process.env, INVENT_API_KEY: 'k', CRM_SECRET: SECRET, SECRET, DEMO_API: 'http://127.0.0.1:1', DEMO_KEY: 'k', DEMO_DIR: place.dir, DEMO_RECEIVER: 'http://127.0.0.1:2', DEMO_SECRET: SECRET };
   let checked = 0;
-  for (const file of ['README.md', 'docs/delivery.md', 'docs/bus.md', 'docs/admin.md', 'docs/architecture.md', 'docs/events.md']) {
+  for (const file of ['README.md', 'docs/delivery.md', 'docs/bus.md', 'docs/polling.md', 'docs/admin.md', 'docs/architecture.md', 'docs/events.md']) {
     const text = readFileSync(join(ROOT, file), 'utf8');
     for (const [, yaml] of text.matchAll(/^```yaml\n([\s\S]*?)^```/gm)) {
       const whole = (/^source:/m.test(yaml) ? '' : 'source: { api_key: k }\n') + yaml;
@@ -76,7 +76,7 @@ test('every configuration in the README and the docs is one that check accepts, 
 test('every command in the README and the docs is one that relay has', () => {
   const names = new Set([...command(['--help']).stdout.matchAll(/^ {2}([a-z]+) /gm)].map((m) => m[1]));
   let found = 0;
-  for (const file of ['README.md', 'docs/delivery.md', 'docs/bus.md', 'docs/admin.md', 'docs/architecture.md', 'docs/events.md'])
+  for (const file of ['README.md', 'docs/delivery.md', 'docs/bus.md', 'docs/polling.md', 'docs/admin.md', 'docs/architecture.md', 'docs/events.md'])
     for (const [, name] of readFileSync(join(ROOT, file), 'utf8').matchAll(/(?:^|`)relay ([a-z]+)\b/gm)) {
       assert.ok(names.has(name), `${file}: relay ${name}`);
       found++;
