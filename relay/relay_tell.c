@@ -10,8 +10,9 @@
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
 
-#define AUDIT_EVERY_MS 600000 /* of one broadcast: where only sweeps find changes they never end   \
-			       */
+#define AUDIT_EVERY_MS                                                                             \
+	600000 /* of one broadcast: where only sweeps find changes they never end                  \
+		*/
 
 /* "relay.source" of relay.source.down: down and up come in order. */
 static char *family(const char *type)

@@ -11,10 +11,10 @@
  * budget.
  *
  * A sweep reads all pages of one broadcast. The first makes its baseline and gets a quarter
- * of the requests for which something else competes. Then one every full_sweep_every, and one after a
- * surprise, at most one an hour: they get 5 %, or what their pages need in that time, 20 % at most.
- * Where there are neither counters nor counts only sweeps find changes: a broadcast whose list
- * entry moved, or whose last sweep found changes, is swept again after poll_every; a quiet one
+ * of the requests for which something else competes. Then one every full_sweep_every, and one after
+ * a surprise, at most one an hour: they get 5 %, or what their pages need in that time, 20 % at
+ * most. Where there are neither counters nor counts only sweeps find changes: a broadcast whose
+ * list entry moved, or whose last sweep found changes, is swept again after poll_every; a quiet one
  * after a pause that doubles up to poll_every_max.
  *
  * A sweep ends with the page that reaches pagination-count, but behind a full page one more is
