@@ -82,15 +82,17 @@ static void print_overall(const struct json *v)
 
 static void print_due(const struct json *due)
 {
-	const struct json *d = json_first(due);
-	if (!d)
-		putchar('-');
-	for (bool first = true; d; d = json_next(d), first = false) {
+	bool first = true;
+	for (const struct json *d = json_first(due); d; d = json_next(d)) {
 		int64_t n = 0;
-		json_int(d, &n);
+		if (!json_int(d, &n) || n == 0)
+			continue;
 		printf("%s%" PRId64 " ", first ? "" : ", ", n);
 		screen_text(json_key(d));
+		first = false;
 	}
+	if (first)
+		putchar('-');
 }
 
 static void print_broadcast(const struct json *b, int64_t now_ms)

@@ -368,8 +368,6 @@ static int64_t ask(struct rig *r)
 			m->busy = true;
 			m->asked[plan.offer.purpose]++;
 		}
-		if (r->seen)
-			r->seen(r, &plan);
 		int64_t at = r->now + LATENCY_MS + (int64_t)any(r, 2 * LATENCY_MS);
 		r->asks[r->nasks++] = (struct rig_ask){plan, at};
 	}

@@ -64,9 +64,6 @@ struct rig {
 	} asks[RIG_ASKS];
 	size_t nasks;
 	uint32_t asked[PURPOSES];
-	/* of each request, or NULL */
-	void (*seen)(struct rig *r, const struct plan *plan);
-	struct plan noted; /* for it */
 };
 
 #define RIG_PER_S 7.0
