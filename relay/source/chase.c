@@ -9,6 +9,7 @@
 #include "relay/source/client.h"
 
 #define PAUSE_MS	30000  /* of a filter that cannot be read, */
+#define OTHERS_MIN	4      /* rows of a page, before it says that a filter is not obeyed */
 #define OLD_PAGES	5      /* of a filter at first sight: more are left to the first sweep */
 #define TRUST_REGAINED	0.002f /* with each list */
 #define NEWEST_EVERY_MS 8000   /* without counters, while rows change */
@@ -30,7 +31,7 @@ void chase_init(struct chase *c, int64_t now_mono_ms)
 	for (unsigned i = 0; i < ASKS; i++) {
 		prior_init(&c->priors[i]);
 		c->gain[i] = c->trust[0][i] = c->trust[1][i] = 1;
-		c->steps[i].made_ms = INT64_MIN;
+		c->steps[i].made_ms = c->asked_ms[i] = INT64_MIN;
 	}
 }
 
@@ -66,7 +67,9 @@ unsigned chase_pages(const struct chase *c, unsigned ask, const struct planes *h
 {
 	int64_t rows = counts_total(&c->counts, ask, held);
 
-	return rows > 0 ? (unsigned)((rows + c->take - 1) / c->take) : 0;
+	int64_t pages = rows > 0 ? (rows + c->take - 1) / c->take : 0;
+
+	return pages < LIST_PAGES_MAX ? (unsigned)pages : LIST_PAGES_MAX;
 }
 
 int64_t chase_all_due(const struct chase *c, const struct planes *held, int64_t *ret_since)
@@ -128,6 +131,7 @@ void chase_plan(struct chase *c, const struct offer *o, const struct planes *hel
 {
 	c->held_at_plan = planes_total(held, ask_flag(o->ask));
 	c->flags_at_plan = all_flags(held);
+	c->asked_ms[o->ask] = now_mono_ms;
 	if (o->purpose == FOR_NEWEST && !c->newest) {
 		c->newest = 1;
 		c->newest_ms = now_mono_ms;
@@ -166,7 +170,7 @@ static void check_filter(struct chase *c, unsigned ask, const uint32_t *numbers,
 
 	for (size_t i = 0; i < n; i++)
 		others += !has_flag(held, ask_flag(ask), numbers[i]);
-	if (others > n / 2) {
+	if (n >= OTHERS_MIN && others > n / 2) {
 		c->ignored = c->surprised = true;
 		c->active = 0;
 	}
@@ -305,7 +309,8 @@ void chase_give_up(struct chase *c, const struct offer *o, int64_t now_mono_ms)
 	chase_end_job(c, o->ask);
 	c->newest = 0;
 	c->nsuspects = 0;
-	c->cycles[o->ask].page++;
+	if (o->purpose == FOR_CYCLE)
+		c->cycles[o->ask].page++;
 	c->pause_until_ms[o->ask] = now_mono_ms + PAUSE_MS;
 	c->offered_ms = INT64_MIN;
 }

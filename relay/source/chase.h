@@ -6,11 +6,11 @@
  * they may be. Each broadcast makes one offer at a time: a page of a filter, and what reading it is
  * worth, which is the changes expected times how long they have waited. The planner takes the best.
  *
- *   failures    at once, by their own filters
- *   newest      rows sorted by updated_at: from that end, until all that is due was met
- *   search      rows that keep their places: where the counts say that something is missing
- *   cycle       else, or when so much is due that it pays: the list with most changes a page, in
- * turn peek        where the list's counters are missing or lag: a page, for its own count
+ *   failures  at once, by their own filters
+ *   newest    rows sorted by updated_at: from that end, until all that is due was met
+ *   search    rows that keep their places: where the counts say that something is missing
+ *   cycle     else, or when so much is due that it pays: the list with most changes a page, in turn
+ *   peek      where the list's counters are missing or lag: a page, for its own count
  */
 #ifndef RELAY_CHASE_H
 #define RELAY_CHASE_H
@@ -66,6 +66,7 @@ struct chase {
 	int64_t shared_ms;	  /* when that was worked out */
 	float gain[ASKS];	  /* flags that rose, of any kind, for each one looked for */
 	float trust[2][ASKS];	  /* changes found for each one expected: by search, by cycle */
+	int64_t asked_ms[ASKS];	  /* mono, any page of it; INT64_MIN: never */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	unsigned newest;	     /* the next page of it; 0: it does not run */
 	unsigned newest_missed;	     /* runs in a row that ended before all was met */

@@ -147,11 +147,14 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 		return;
 	for (unsigned ask = 0; ask < ASKS; ask++) {
 		unsigned pages = chase_pages(c, ask, held);
-		int64_t last = c->counts.v[ask].paged_ms, pause = peek_pause(c, ask, pace);
+		/* Whether that page had a count or not. */
+		int64_t last = c->asked_ms[ask], pause = peek_pause(c, ask, pace);
 		if (pause == INT64_MAX || c->counts.v[ask].due_since_ms <= now)
 			continue;
 		int64_t at = last == INT64_MIN ? c->since_ms + (chase_has_hints(c) ? pause : 0)
 					       : last + pause;
+		if (at < c->pause_until_ms[ask])
+			at = c->pause_until_ms[ask];
 		if (at > now) {
 			chase_later(c, at);
 			continue;

@@ -39,7 +39,7 @@ static int64_t held_of(const struct planes *held, unsigned ask)
 
 void counts_init(struct counts *c)
 {
-	*c = (struct counts){.listed_ms = INT64_MIN, .ahead_ms = INT64_MAX};
+	*c = (struct counts){.listed_ms = INT64_MIN};
 	for (unsigned i = 0; i < ASKS; i++)
 		c->v[i] = (struct count){.listed = -1,
 					 .paged = -1,
@@ -160,18 +160,13 @@ static int64_t counter(const char *counters, const char *name)
 	return at ? strtoll(at + strlen(name), NULL, 10) : -1;
 }
 
-static void note_lag(struct counts *c, bool behind, bool found, int64_t now_mono_ms)
+static void note_lag(struct counts *c, bool behind, bool found)
 {
 	if (behind) {
 		c->behind++;
 		c->level = 0;
-		if (c->ahead_ms == INT64_MAX)
-			c->ahead_ms = now_mono_ms;
 		return;
 	}
-	if (c->ahead_ms != INT64_MAX && now_mono_ms - c->ahead_ms > c->lag_ms)
-		c->lag_ms = now_mono_ms - c->ahead_ms;
-	c->ahead_ms = INT64_MAX;
 	c->level += found;
 	if (!counts_lag(c) || c->level >= LEVEL_MIN)
 		c->behind = 0;
@@ -203,7 +198,7 @@ void counts_listed(struct counts *c, const char *counters, const struct planes *
 		found = found || n->held_before > known;
 	}
 	c->listed_ms = asked_mono_ms;
-	note_lag(c, behind, found, now_mono_ms);
+	note_lag(c, behind, found);
 	note_due(c, held, now_mono_ms);
 }
 

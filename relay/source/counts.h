@@ -51,8 +51,6 @@ struct counts {
 	int64_t listed_ms; /* mono, when the list was asked for; INT64_MIN: never */
 	unsigned behind;   /* lists in a row that lacked what was held */
 	unsigned level;	   /* … that lacked nothing, since */
-	int64_t ahead_ms;  /* since when more is held than is listed; INT64_MAX: it is not */
-	int64_t lag_ms;	   /* the longest time that took to end */
 };
 
 void counts_init(struct counts *c);

@@ -81,6 +81,7 @@ static void attach(struct planner *p, struct followed *b)
 {
 	p->v = mem_grow(p->v, p->n, &p->cap, sizeof(struct followed *));
 	p->v[p->n++] = b;
+	p->chase_pace.live += b->track->sweep.live;
 }
 
 static void detach(struct planner *p, const struct followed *b)
@@ -91,6 +92,7 @@ static void detach(struct planner *p, const struct followed *b)
 		i++;
 	assert(i < p->n);
 	p->v[i] = p->v[--p->n];
+	p->chase_pace.live -= b->track->sweep.live;
 }
 
 void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms)
@@ -212,11 +214,10 @@ void planner_listed(struct planner *p, struct followed *b, const struct planner_
 	heed_surprise(p, b, now_mono_ms);
 	if (entry->moved && entry->live)
 		p->moved_ms = now_mono_ms;
+	p->chase_pace.live -= t->sweep.live;
 	sweep_listed(&t->sweep, entry->moved && chase_is_blind(&t->chase), entry->live, &p->pace,
 		     now_mono_ms);
-	p->chase_pace.live = 0;
-	for (size_t i = 0; i < p->n; i++)
-		p->chase_pace.live += p->v[i]->track->sweep.live;
+	p->chase_pace.live += t->sweep.live;
 }
 
 /* ---- answers ---- */

@@ -27,7 +27,9 @@ static double cost(double unseen, double pages)
 
 unsigned search_pages(const struct search *s)
 {
-	return s->count > 0 ? (unsigned)((s->count + s->take - 1) / s->take) : 1;
+	int64_t pages = s->count > 0 ? (s->count + s->take - 1) / s->take : 1;
+
+	return pages < LIST_PAGES_MAX ? (unsigned)pages : LIST_PAGES_MAX;
 }
 
 void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t count,

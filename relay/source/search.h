@@ -22,6 +22,8 @@
 #include "relay/source/prior.h"
 #include "relay/source/sorting.h"
 
+#define LIST_PAGES_MAX 1000000 /* whatever an API counts */
+
 /* A stretch of the list that was read, with nothing unseen in it then. */
 struct sight {
 	uint32_t first, last;		/* rows */

@@ -1,5 +1,5 @@
 /*
- * order — how the API sorts a broadcast's list, learned from the rows as they are read. Pure.
+ * sorting — how the API sorts a broadcast's list, learned from the rows as they are read. Pure.
  *
  * Two things are learned. By which key: neighbours on a page vote for created_at, updated_at and
  * id, up and down; old votes fade, so that a list sorted anew is noticed. And where each held row
