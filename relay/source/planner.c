@@ -104,7 +104,7 @@ void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms)
 	sorting_assume(&t->chase.order, held_count(b->held));
 	sweep_init(&t->sweep, b, &p->pace, now_mono_ms);
 	t->retry.not_before_ms = INT64_MIN;
-	t->surprised_ms = INT64_MIN;
+	t->surprised_ms = t->changed_ms = INT64_MIN;
 	attach(p, b);
 }
 
@@ -212,6 +212,8 @@ void planner_listed(struct planner *p, struct followed *b, const struct planner_
 
 	chase_listed(&t->chase, &listed, planes_of(b), now_mono_ms);
 	heed_surprise(p, b, now_mono_ms);
+	if (entry->moved)
+		t->changed_ms = now_mono_ms;
 	if (entry->moved && entry->live)
 		p->moved_ms = now_mono_ms;
 	p->chase_pace.live -= t->sweep.live;
@@ -288,6 +290,8 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	struct chase_page page = {a->numbers, a->n, a->rows, a->changes, a->count, plan->asked_ms};
 
 	t->retry = (struct retry){.not_before_ms = INT64_MIN};
+	if (a->changes > 0)
+		t->changed_ms = now_mono_ms;
 	place_rows(b, plan, a);
 	chase_read(&t->chase, &plan->offer, &page, planes_of(b), &p->chase_pace, now_mono_ms);
 	heed_surprise(p, b, now_mono_ms);

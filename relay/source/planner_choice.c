@@ -109,6 +109,39 @@ static struct followed *due_full(const struct planner *p, int64_t now)
 	return best;
 }
 
+/* Do its rows have states that the API neither counts nor filters by? */
+static bool has_uncounted(const struct followed *b)
+{
+	for (unsigned state = ASK_ALL; state < STATES_MAX; state++)
+		if (planes_total(planes_of(b), state) > 0)
+			return true;
+	return false;
+}
+
+/* When what nothing counts is looked for, once the rest has come to rest: by a sweep, which has a
+ * fifth of the time at most. INT64_MAX: nothing changed since the last one. */
+static int64_t look_round_at(const struct planner *p, const struct followed *b)
+{
+	const struct track *t = b->track;
+	const struct sweep *s = &t->sweep;
+
+	if (s->active || is_first(b) || t->changed_ms == INT64_MIN ||
+	    t->changed_ms < s->started_ms || !has_uncounted(b))
+		return INT64_MAX;
+	double pages = 1 + held_live(b->held) / t->chase.take;
+	int64_t took = p->per_ms > 0 ? (int64_t)(pages / p->per_ms) : 0;
+	int64_t quiet = t->changed_ms + 2 * p->pace.every_ms, spaced = s->started_ms + 5 * took;
+	return quiet > spaced ? quiet : spaced;
+}
+
+static struct followed *due_look_round(const struct planner *p, int64_t now)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (is_free(p, p->v[i]) && look_round_at(p, p->v[i]) <= now)
+			return p->v[i];
+	return NULL;
+}
+
 /* Of the budget, so that each broadcast is swept every full_sweep_every. */
 static double full_share(const struct planner *p)
 {
@@ -154,7 +187,9 @@ static struct choice choose(struct planner *p, int64_t now)
 		return (struct choice){.b = first};
 	if (best.b)
 		return best;
-	return failure.b ? failure : (struct choice){.b = full};
+	if (failure.b)
+		return failure;
+	return (struct choice){.b = full ? full : due_look_round(p, now)};
 }
 
 static int64_t next_moment(const struct planner *p)
@@ -172,7 +207,9 @@ static int64_t next_moment(const struct planner *p)
 		int64_t at = sweep_ready_at(&t->sweep), chase = t->chase.later_ms;
 		if (chase < t->retry.not_before_ms)
 			chase = t->retry.not_before_ms;
+		int64_t round = look_round_at(p, p->v[i]);
 		next = at < next ? at : next;
+		next = round < next ? round : next;
 		next = chase < next ? chase : next;
 	}
 	return next;

@@ -95,6 +95,7 @@ struct track {
 	struct chase chase;
 	struct retry retry;   /* of the chase's requests; asked: any request of it is under way */
 	int64_t surprised_ms; /* mono, the last time; INT64_MIN: never */
+	int64_t changed_ms; /* mono, when its list entry or a row last changed; INT64_MIN: never */
 	uint32_t spent[PURPOSES];
 	const char *reason; /* of the last plan; NULL: none yet */
 	struct offer last;
