@@ -5,10 +5,10 @@
 #include "relay/source/chase_parts.h"
 
 #define BATCH_WAIT_MS	7000 /* for failures of a list in which each costs several requests */
-#define CLOSED_PAUSE_MS 2000 /* … or ended without finding all */
-#define LOST_PAUSE_MS	5000 /* … whose search went astray, */
-#define STEP_KEPT_MS	1000
-#define MANY_RUNS	2048
+#define CLOSED_PAUSE_MS 2000 /* of a filter whose job ended without finding all, */
+#define LOST_PAUSE_MS	5000 /* … or whose search went astray */
+#define STEP_KEPT_MS	1000 /* among … */
+#define MANY_RUNS	2048 /* … so many runs */
 #define LIKELY_ENOUGH	0.35 /* finds a page: less is searched, not read */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */

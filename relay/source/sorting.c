@@ -196,13 +196,23 @@ static uint32_t last_row(const struct sorting *o)
 	return last->first + last->n - 1;
 }
 
+void sorting_append(struct sorting *o, struct run new)
+{
+	struct run *last = o->nruns ? &o->runs[o->nruns - 1] : NULL;
+
+	if (last && last->first + last->n == new.first)
+		last->n += new.n;
+	else
+		sorting_insert(o, o->nruns, new);
+	o->loose = true;
+}
+
 /* Where new rows between two known ones (NO_ROW: none on the page) are put. */
 static void place(struct sorting *o, struct run new, uint32_t before, uint32_t next,
 		  const struct edges *e)
 {
 	if (o->nruns >= RUNS_MAX) {
-		o->loose = true;
-		sorting_insert(o, o->nruns, new);
+		sorting_append(o, new);
 	} else if (e->newest_last && next != NO_ROW) {
 		sorting_insert(o, cut_before(o, next), new);
 	} else if (e->newest_last && e->last) {
@@ -214,8 +224,7 @@ static void place(struct sorting *o, struct run new, uint32_t before, uint32_t n
 	} else if (next != NO_ROW) {
 		sorting_insert(o, cut_before(o, next), new);
 	} else {
-		o->loose = true;
-		sorting_insert(o, o->nruns, new);
+		sorting_append(o, new);
 	}
 	o->placed = new.first + new.n;
 }

@@ -65,8 +65,8 @@ void sorting_place_by_date(struct sorting *o, struct held *held, uint32_t new, u
 	uint32_t behind = fits ? prev : last_before(o, held, new);
 
 	if (o->nruns >= RUNS_MAX)
-		o->loose = true;
-	if (behind == NO_ROW || o->nruns >= RUNS_MAX)
+		sorting_append(o, (struct run){new, 1});
+	else if (behind == NO_ROW)
 		sorting_insert(o, 0, (struct run){new, 1});
 	else
 		sorting_insert_behind(o, behind, new, 1);

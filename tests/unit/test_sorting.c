@@ -13,7 +13,7 @@
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
 #include "relay/base/random.h"
-#include "relay/source/sorting.h"
+#include "relay/source/sorting_parts.h"
 
 #define T0   INT64_C(1700000000000)
 #define FLAG 6
@@ -406,16 +406,32 @@ static void sweep_that_does_not_count(void **state)
 	sorting_release(&o);
 }
 
+/* However many places there are, memory is not: what comes beyond them is one run more. */
+static void runs_have_a_ceiling(void **state)
+{
+	struct sorting o = {0};
+	struct edges front = {NO_ROW, NO_ROW, true, false, false};
+
+	(void)state;
+	for (uint32_t row = 0; row < RUNS_MAX + 100; row++) {
+		if (row < RUNS_MAX)
+			assert_false(o.loose);
+		sorting_place(&o, NULL, &row, 1, &front);
+		assert_int_equal(o.placed, row + 1);
+	}
+	assert_true(o.loose);
+	assert_false(sorting_is_stable(&o));
+	assert_int_equal(o.nruns, RUNS_MAX + 1);
+	sorting_release(&o);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(placed_by_neighbours),
-		cmocka_unit_test(placed_by_dates),
-		cmocka_unit_test(dates_turn_up),
-		cmocka_unit_test(loose_until_a_sweep),
-		cmocka_unit_test(stable_or_none),
-		cmocka_unit_test(sweep_writes_down),
-		cmocka_unit_test(sweep_that_does_not_count),
+		cmocka_unit_test(runs_have_a_ceiling), cmocka_unit_test(placed_by_neighbours),
+		cmocka_unit_test(placed_by_dates),     cmocka_unit_test(dates_turn_up),
+		cmocka_unit_test(loose_until_a_sweep), cmocka_unit_test(stable_or_none),
+		cmocka_unit_test(sweep_writes_down),   cmocka_unit_test(sweep_that_does_not_count),
 	};
 
 	return cmocka_run_group_tests_name("sorting", tests, NULL, NULL);
