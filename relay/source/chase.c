@@ -31,7 +31,7 @@ void chase_init(struct chase *c, int64_t now_mono_ms)
 	for (unsigned i = 0; i < ASKS; i++) {
 		prior_init(&c->priors[i]);
 		c->gain[i] = c->trust[0][i] = c->trust[1][i] = 1;
-		c->steps[i].made_ms = c->asked_ms[i] = INT64_MIN;
+		c->asked_ms[i] = INT64_MIN;
 	}
 }
 
@@ -94,12 +94,6 @@ float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask)
 	return &c->trust[purpose == FOR_CYCLE][ask];
 }
 
-static void forget_steps(struct chase *c)
-{
-	for (unsigned ask = 0; ask < ASKS; ask++)
-		c->steps[ask].made_ms = INT64_MIN;
-}
-
 void chase_listed(struct chase *c, const struct chase_entry *e, const struct planes *held,
 		  int64_t now_mono_ms)
 {
@@ -110,7 +104,6 @@ void chase_listed(struct chase *c, const struct chase_entry *e, const struct pla
 		c->trust[0][i] += TRUST_REGAINED * (1 - c->trust[0][i]);
 		c->trust[1][i] += TRUST_REGAINED * (1 - c->trust[1][i]);
 	}
-	forget_steps(c);
 	c->live = e->live;
 	c->offered_ms = INT64_MIN;
 	if (counts_due(&c->counts, ASK_ALL, held) < 0)
@@ -251,9 +244,14 @@ static void learn_finds(struct chase *c, const struct offer *o, double changes,
 			const struct planes *held)
 {
 	double found = (double)(planes_total(held, ask_flag(o->ask)) - c->held_at_plan);
+	unsigned pages = chase_pages(c, o->ask, held);
 
-	prior_learn(&c->priors[o->ask], o->page, chase_pages(c, o->ask, held),
-		    found > 0 ? found : 0);
+	found = found > 0 ? found : 0;
+	prior_learn(&c->priors[o->ask], o->page, pages, found);
+	/* What is seen of other flags depends on where it is looked for; sending goes along the
+	 * list. */
+	for (unsigned ask = 0; ask < ASKS; ask++)
+		prior_follow(&c->priors[ask], &c->priors[ASK_SENT]);
 	if (found <= 0)
 		return;
 	float gain = (float)(changes / found);
@@ -270,7 +268,6 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 		if (page->numbers[i] != NO_ROW)
 			numbers[n++] = page->numbers[i];
 	c->offered_ms = INT64_MIN;
-	c->steps[o->ask].made_ms = INT64_MIN;
 	c->counted = c->counted || page->count >= 0;
 	counts_paged(&c->counts, o->ask, page->count, held, page->asked_mono_ms, now_mono_ms);
 	learn_take(c, o, page);
@@ -321,5 +318,4 @@ void chase_swept(struct chase *c, bool steady, const struct planes *held, int64_
 	c->active = c->lost = c->closed = 0;
 	c->nsuspects = 0;
 	c->offered_ms = INT64_MIN;
-	forget_steps(c);
 }

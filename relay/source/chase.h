@@ -52,11 +52,6 @@ struct chase {
 	struct search jobs[ASKS];
 	uint16_t active, lost, closed; /* bit per ask: its job runs; the last one ended so */
 	int64_t pause_until_ms[ASKS];
-	struct {
-		struct search_step step;
-		bool goes_on;
-		int64_t made_ms; /* mono; INT64_MIN: it is to be made anew */
-	} steps[ASKS];		 /* of the jobs */
 	struct cycle {
 		unsigned page;	  /* read last; 0: none yet */
 		int64_t began_ms; /* mono, at the first page, */

@@ -4,12 +4,11 @@
  */
 #include "relay/source/chase_parts.h"
 
-#define BATCH_WAIT_MS	7000 /* for failures of a list in which each costs several requests */
-#define CLOSED_PAUSE_MS 2000 /* of a filter whose job ended without finding all, */
-#define LOST_PAUSE_MS	5000 /* … or whose search went astray */
-#define STEP_KEPT_MS	1000 /* among … */
-#define MANY_RUNS	2048 /* … so many runs */
-#define LIKELY_ENOUGH	0.35 /* finds a page: less is searched, not read */
+#define BATCH_WAIT_MS	7000  /* for failures of a list in which each costs several requests */
+#define CLOSED_PAUSE_MS 2000  /* of a filter whose job ended without finding all, */
+#define LOST_PAUSE_MS	5000  /* … or whose search went astray */
+#define RIPENS_MS	10000 /* most of what becomes of a message does so within this time */
+#define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
 static enum search_way way_of(const struct chase *c)
@@ -58,8 +57,8 @@ static void job_lost(struct chase *c, unsigned ask, int64_t now)
 }
 
 /* The next step of a filter's job, which begins when there is none. */
-static bool work_out_step(struct chase *c, unsigned ask, const struct planes *held,
-			  struct ranks *ranks, int64_t now, struct search_step *ret)
+static bool step_of(struct chase *c, unsigned ask, const struct planes *held, struct ranks *ranks,
+		    int64_t now, struct search_step *ret)
 {
 	struct search *job = &c->jobs[ask];
 
@@ -77,12 +76,17 @@ static bool work_out_step(struct chase *c, unsigned ask, const struct planes *he
 				     &c->priors[ask], c->counts.v[ask].due_since_ms);
 			c->active |= (uint16_t)(1u << ask);
 		}
+		job->per_ms = c->counts.v[ask].per_ms;
+		job->ripens_ms = ask_is_failure(ask) ? 0 : RIPENS_MS;
 		/* The list may have counted more since the job's last page was read. */
 		int64_t counted = planes_total(held, ask_flag(ask)) + due;
-		if (due > 0 && counted > job->count)
+		if (due > 0 && counted >= job->count) {
 			job->count = counted;
+			if (c->counts.listed_ms > job->counted_ms)
+				job->counted_ms = c->counts.listed_ms;
+		}
 		if (way == SEARCH_RANKS)
-			ranks_make(ranks, &c->order, held, job->flag);
+			ranks_make(ranks, &c->order.places, held, job->flag);
 		ranks->planes = held;
 		enum search_state state = search_next(job, ranks, &c->priors[ask], now, ret);
 		if (state == SEARCH_GOES_ON)
@@ -102,24 +106,6 @@ static bool work_out_step(struct chase *c, unsigned ask, const struct planes *he
 		}
 	}
 	return false;
-}
-
-/* The same. Among many runs it takes some ms, so it is made anew only after a page of that filter
- * or a list, and else once a second. */
-static bool step_of(struct chase *c, unsigned ask, const struct planes *held, struct ranks *ranks,
-		    int64_t now, struct search_step *ret)
-{
-	int64_t made = c->steps[ask].made_ms;
-
-	if (made == INT64_MIN || now - made > STEP_KEPT_MS || c->order.nruns < MANY_RUNS) {
-		c->steps[ask].goes_on =
-			work_out_step(c, ask, held, ranks, now, &c->steps[ask].step);
-		c->steps[ask].made_ms = now;
-	}
-	if (!c->steps[ask].goes_on)
-		chase_later(c, c->steps[ask].made_ms + STEP_KEPT_MS + 1);
-	*ret = c->steps[ask].step;
-	return c->steps[ask].goes_on;
 }
 
 /* Is anything due of the flag, and may it be asked for now? */
@@ -171,10 +157,8 @@ void chase_offer_search(struct chase *c, const struct planes *held, struct ranks
 			continue;
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
-		int64_t since = now - counts_waited_ms(&c->counts, ask, held, now);
-		struct offer o = {FOR_SEARCH, ask, step.page,
-				  step.finds * c->gain[ask] * *chase_trust(c, FOR_SEARCH, ask),
-				  step.since_ms > since ? step.since_ms : since};
+		double finds = step.finds * c->gain[ask] * *chase_trust(c, FOR_SEARCH, ask);
+		struct offer o = {FOR_SEARCH, ask, step.page, finds, step.since_ms};
 		chase_take_better(c, &o, now);
 	}
 }
@@ -186,7 +170,7 @@ bool chase_offer_suspect(struct chase *c, const struct planes *held, struct rank
 	if (!c->nsuspects || !sorting_is_stable(&c->order))
 		return false;
 	uint32_t row = c->suspects[c->nsuspects - 1];
-	ranks_make(ranks, &c->order, held, FLAG_PRESENT);
+	ranks_make(ranks, &c->order.places, held, FLAG_PRESENT);
 	c->failure =
 		(struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now};
 	return true;

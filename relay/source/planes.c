@@ -1,5 +1,4 @@
-/* planes — bits and counts by block. Invariant: before[b] is the number of bits set in blocks up to
- * b, for every block there is room for. */
+/* planes — bits. Invariant: total is the number of them that are set. */
 #include "relay/source/planes.h"
 
 #include <stdlib.h>
@@ -18,10 +17,7 @@ static unsigned ones(uint64_t word)
 static void widen(struct plane *p, uint32_t from, uint32_t to)
 {
 	p->bits = xrealloc(p->bits, (size_t)to * WORDS, sizeof *p->bits);
-	p->before = xrealloc(p->before, to, sizeof *p->before);
 	memset(p->bits + (size_t)from * WORDS, 0, (size_t)(to - from) * WORDS * sizeof *p->bits);
-	for (uint32_t b = from; b < to; b++)
-		p->before[b] = p->total;
 }
 
 static void make_room(struct planes *p, uint32_t number)
@@ -41,14 +37,11 @@ static void make_room(struct planes *p, uint32_t number)
 static void flip(struct planes *p, unsigned flag, uint32_t number, bool on)
 {
 	struct plane *plane = &p->v[flag];
-	uint32_t change = on ? 1 : UINT32_MAX;
 
 	if (!plane->bits)
 		widen(plane, 0, p->blocks);
 	plane->bits[number / 64] ^= UINT64_C(1) << number % 64;
-	plane->total += change;
-	for (uint32_t b = number / BLOCK + 1; b < p->blocks; b++)
-		plane->before[b] += change;
+	plane->total += on ? 1 : UINT32_MAX;
 }
 
 void planes_set(struct planes *p, uint32_t number, uint64_t old, uint64_t flags)
@@ -63,23 +56,6 @@ void planes_set(struct planes *p, uint32_t number, uint64_t old, uint64_t flags)
 uint32_t planes_total(const struct planes *p, unsigned flag)
 {
 	return p->v[flag].total;
-}
-
-uint32_t planes_before(const struct planes *p, unsigned flag, uint32_t number)
-{
-	const struct plane *plane = &p->v[flag];
-	uint32_t block = number / BLOCK;
-
-	if (!plane->bits)
-		return 0;
-	if (block >= p->blocks)
-		return plane->total;
-	uint32_t n = plane->before[block];
-	for (uint32_t w = block * WORDS; w < number / 64; w++)
-		n += ones(plane->bits[w]);
-	if (number % 64)
-		n += ones(plane->bits[number / 64] << (64 - number % 64));
-	return n;
 }
 
 uint32_t planes_next(const struct planes *p, unsigned flag, uint32_t from, uint32_t to)
@@ -116,15 +92,13 @@ size_t planes_bytes(const struct planes *p)
 
 	for (unsigned flag = 0; flag < FLAGS; flag++)
 		if (p->v[flag].bits)
-			bytes += p->blocks * (WORDS * sizeof(uint64_t) + sizeof(uint32_t));
+			bytes += p->blocks * WORDS * sizeof(uint64_t);
 	return bytes;
 }
 
 void planes_release(struct planes *p)
 {
-	for (unsigned flag = 0; flag < FLAGS; flag++) {
+	for (unsigned flag = 0; flag < FLAGS; flag++)
 		free(p->v[flag].bits);
-		free(p->v[flag].before);
-	}
 	*p = (struct planes){0};
 }

@@ -1,9 +1,8 @@
 /*
- * planes — which rows have which flag, one bit a row and flag, so that "how many of the rows before
- * this one have it" costs a few instructions among a million rows.
+ * planes — which rows have which flag, one bit a row and flag.
  *
  * A flag is a state's number, or FLAG_PRESENT: the row is in the list at all. A plane is made when
- * a row first has its flag: 1.06 bits a row. Pure; one thread.
+ * a row first has its flag. Pure; one thread.
  */
 #ifndef RELAY_PLANES_H
 #define RELAY_PLANES_H
@@ -19,19 +18,17 @@
 
 struct plane {
 	uint64_t *bits;
-	uint32_t *before; /* per block of 512 rows: rows of earlier blocks that have the flag */
 	uint32_t total;
 };
 
 struct planes {
 	struct plane v[FLAGS]; /* bits NULL: no row ever had it */
-	uint32_t blocks;       /* room of each that is made */
+	uint32_t blocks;       /* of 512 rows: room of each that is made */
 };
 
 /* Row `number` has exactly these flags (bit n: flag n) in place of `old`. */
 void planes_set(struct planes *p, uint32_t number, uint64_t old, uint64_t flags);
 uint32_t planes_total(const struct planes *p, unsigned flag);
-uint32_t planes_before(const struct planes *p, unsigned flag, uint32_t number);
 /* The first row from `from` and before `to` that has it; `to`: none. */
 uint32_t planes_next(const struct planes *p, unsigned flag, uint32_t from, uint32_t to);
 /* Rows that have both. A pass over all words. */

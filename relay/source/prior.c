@@ -56,6 +56,17 @@ bool prior_is_front(const struct prior *p)
 	return !p->back;
 }
 
+static bool leans(const struct prior *p)
+{
+	return p->lean > LEAN || p->lean < 1 - LEAN;
+}
+
+void prior_follow(struct prior *p, const struct prior *leader)
+{
+	if (leans(leader))
+		p->back = leader->back;
+}
+
 static void note(float *found, float *read, double finds)
 {
 	*found += (float)finds;
@@ -77,6 +88,6 @@ void prior_learn(struct prior *p, unsigned page, unsigned pages, double found)
 		return;
 	float weight = found > 10 ? 0.1f : 0.01f * (float)found;
 	p->lean += weight * ((float)(page - 1) / (float)(pages - 1) - p->lean);
-	if (p->lean > LEAN || p->lean < 1 - LEAN)
+	if (leans(p))
 		p->back = p->lean > LEAN;
 }

@@ -13,6 +13,11 @@
 #define PATIENCE   3.0	/* times what one find should cost, … */
 #define ALLOWED	   6	/* … and so many pages, without a find */
 #define DENSE	   0.6	/* of the rows of a gap are unseen */
+#define FULL	   0.75 /* of the rows of a page: it may be read */
+#define STREAM	   20	/* rows of a dense gap, and more: they come in there */
+#define ANSWER_MS  100	/* from a plan to the moment that its page is of */
+#define LONG	   16	/* pages of a dense gap: more are too many to wait for full pages, … */
+#define ALONG	   8	/* … and so many are read one after another */
 #define BARREN_MAX 3	/* pages in a row without a find: where it was likely it was not */
 #define SIGHTS_MAX 256
 #define WAIT_MAX_S 60.0 /* longer ones are no reason to look where nothing was ever found */
@@ -41,8 +46,8 @@ void search_begin(struct search *s, enum search_way way, unsigned flag, int64_t 
 	s->count = count;
 	s->take = take;
 	s->moved = false;
-	s->read = s->barren = 0;
-	s->since_ms = since_mono_ms;
+	s->read = s->barren = s->page_read = 0;
+	s->since_ms = s->counted_ms = since_mono_ms;
 	s->n = 0;
 }
 
@@ -53,26 +58,23 @@ void search_release(struct search *s)
 }
 
 struct gap {
-	unsigned from, to; /* pages; none when from > to */
+	unsigned from, to;  /* pages; none when from > to */
+	int64_t first, end; /* places of its rows, from 0 and along the list; end is not of it */
+	bool busy;	    /* the first or last: rows come in at its far end */
 	int64_t unseen;
 	int64_t since_ms;
 };
 
-/* Unseen rows before a row that was seen. From the end: all that are unseen but those behind it. */
-static int64_t unseen_before(const struct search *s, const struct ranks *r, uint32_t row,
-			     int64_t at)
+/* Where in the list a place is now, from 0. */
+static int64_t place_of(const struct search *s, int64_t at)
 {
-	int64_t rank = ranks_of(r, row), held = planes_total(r->planes, s->flag);
-
-	if (!s->from_end)
-		return at - rank;
-	return (s->count - held) - (at - (held - 1 - rank));
+	return s->from_end ? s->count - 1 - at : at;
 }
 
-/* The page at which a place is now. */
+/* The page of that. */
 static unsigned page_at(const struct search *s, int64_t at)
 {
-	int64_t place = s->from_end ? s->count - 1 - at : at;
+	int64_t place = place_of(s, at);
 
 	return place < 0 ? 0 : (unsigned)(place / s->take) + 1;
 }
@@ -89,43 +91,71 @@ void search_neighbours(const struct search *s, unsigned page, uint32_t *behind, 
 	}
 }
 
-/* Where in its page a place is now, from 0. */
-static unsigned in_page(const struct search *s, int64_t at)
-{
-	int64_t place = s->from_end ? s->count - 1 - at : at;
+/* What a search looks at. */
+struct view {
+	const struct search *s;
+	const struct ranks *ranks;
+	const struct prior *prior;
+	unsigned pages;
+	int64_t held, now;
+};
 
-	return place < 0 ? 0 : (unsigned)(place % s->take);
+/* Unseen rows before a row that was seen. From the end: all that are unseen but those behind it. */
+static int64_t unseen_before(const struct view *v, uint32_t row, int64_t at)
+{
+	int64_t rank = ranks_of(v->ranks, row);
+
+	if (!v->s->from_end)
+		return at - rank;
+	return (v->s->count - v->held) - (at - (v->held - 1 - rank));
+}
+
+/* Rows of a gap on one of its pages. */
+static int64_t rows_on(const struct search *s, const struct gap *g, unsigned page)
+{
+	int64_t first = (int64_t)(page - 1) * s->take, end = first + s->take;
+
+	return (end < g->end ? end : g->end) - (first > g->first ? first : g->first);
+}
+
+/* A page is not read for the few rows of it that were not read: they will slide on. */
+static void trim(const struct search *s, struct gap *g)
+{
+	if (g->from < g->to && rows_on(s, g, g->from) * 2 < s->take)
+		g->from++;
+	if (g->from < g->to && rows_on(s, g, g->to) * 2 < s->take)
+		g->to--;
 }
 
 /* The gap before the i-th sight (s->n: behind the last). */
-static struct gap gap_at(const struct search *s, const struct ranks *r, size_t i)
+static struct gap gap_at(const struct view *v, size_t i)
 {
+	const struct search *s = v->s;
 	const struct sight *a = i > 0 ? &s->v[i - 1] : NULL, *b = i < s->n ? &s->v[i] : NULL;
-	int64_t all = s->count - planes_total(r->planes, s->flag);
-	struct gap g = {.from = 1, .to = search_pages(s), .since_ms = s->since_ms};
+	struct gap g = {.from = 1,
+			.to = v->pages,
+			.end = s->count,
+			.busy = i == (s->from_end ? 0 : s->n),
+			.unseen = s->count - v->held,
+			.since_ms = s->since_ms};
 
 	if (b) {
-		g.unseen = unseen_before(s, r, b->first, b->first_at);
+		g.unseen = unseen_before(v, b->first, b->first_at);
 		g.to = page_at(s, b->first_at + (s->from_end ? 1 : -1));
+		g.end = place_of(s, b->first_at);
 		g.since_ms = b->read_ms;
-	} else {
-		g.unseen = all;
 	}
 	if (a) {
-		g.unseen -= unseen_before(s, r, a->last, a->last_at);
+		g.unseen -= unseen_before(v, a->last, a->last_at);
 		g.from = page_at(s, a->last_at + (s->from_end ? -1 : 1));
+		g.first = place_of(s, a->last_at) + 1;
 		if (!b || a->read_ms < g.since_ms)
 			g.since_ms = a->read_ms;
 	}
-	/* A page is not read for the few rows of it that were not read: they will slide on. */
-	if (a && g.from < g.to && in_page(s, a->last_at + (s->from_end ? -1 : 1)) * 2 > s->take)
+	bool still = s->count == s->count_read; /* and all rows of the page read last are seen */
+	if (still && a && g.from == s->page_read)
 		g.from++;
-	if (b && g.from < g.to && in_page(s, b->first_at + (s->from_end ? 1 : -1)) * 2 < s->take)
-		g.to--;
-	bool still = s->count == s->count_read;
-	if (still && a && a->nth == s->read && g.from == a->last_page)
-		g.from++;
-	if (still && b && b->nth == s->read && g.to == b->first_page)
+	if (still && b && g.to == s->page_read)
 		g.to--;
 	return g;
 }
@@ -143,7 +173,6 @@ static void join(struct search *s, size_t i)
 
 	a->last = b->last;
 	a->last_at = b->last_at;
-	a->last_page = b->last_page;
 	if (b->read_ms < a->read_ms)
 		a->read_ms = b->read_ms;
 	if (b->nth > a->nth)
@@ -162,30 +191,28 @@ static void shrink(struct search *s, size_t i, bool to_last)
 	} else if (to_last) {
 		v->first = v->last;
 		v->first_at = v->last_at;
-		v->first_page = v->last_page;
 	} else {
 		v->last = v->first;
 		v->last_at = v->first_at;
-		v->last_page = v->first_page;
 	}
 }
 
 /* Something is unseen before the i-th sight, or behind the last, but no page is left there. */
-static bool is_contradiction(const struct search *s, const struct ranks *r, size_t i)
+static bool is_contradiction(const struct view *v, size_t i)
 {
-	struct gap g = gap_at(s, r, i);
+	struct gap g = gap_at(v, i);
 
 	return g.unseen != 0 && g.from > g.to;
 }
 
 /* Neighbours with nothing between them are one. Those that contradict each other: the older is
  * wrong. True: something was changed. */
-static bool tidy(struct search *s, const struct ranks *r)
+static bool tidy(struct search *s, const struct view *v)
 {
 	for (size_t i = 1; i < s->n; i++) {
-		if (gap_at(s, r, i).unseen == 0)
+		if (gap_at(v, i).unseen == 0)
 			join(s, i);
-		else if (!is_contradiction(s, r, i))
+		else if (!is_contradiction(v, i))
 			continue;
 		else if (s->v[i - 1].nth < s->v[i].nth)
 			shrink(s, i - 1, false);
@@ -193,11 +220,11 @@ static bool tidy(struct search *s, const struct ranks *r)
 			shrink(s, i, true);
 		return true;
 	}
-	if (s->n && s->v[0].nth != s->read && is_contradiction(s, r, 0)) {
+	if (s->n && s->v[0].nth != s->read && is_contradiction(v, 0)) {
 		shrink(s, 0, true);
 		return true;
 	}
-	if (s->n && s->v[s->n - 1].nth != s->read && is_contradiction(s, r, s->n)) {
+	if (s->n && s->v[s->n - 1].nth != s->read && is_contradiction(v, s->n)) {
 		shrink(s, s->n - 1, false);
 		return true;
 	}
@@ -221,24 +248,89 @@ static unsigned middle(const struct prior *p, const struct gap *g, unsigned page
 	return low;
 }
 
-static struct search_step step_into(const struct search *s, const struct prior *p,
-				    const struct gap *g)
+/* So many rows come in that time (Little's law). */
+static int64_t came_since(const struct search *s, int64_t rows, int64_t now)
 {
-	unsigned pages = search_pages(s), n = g->to - g->from + 1;
+	double ms = s->per_ms > 0 ? (double)rows / s->per_ms : INFINITY;
+
+	return ms < (double)(now - s->since_ms) ? now - (int64_t)ms : s->since_ms;
+}
+
+/* What is read too early, between rows that come in a moment later and before the next becomes of
+ * those that did, is to be read again. */
+static double ripeness(const struct search *s, int64_t age)
+{
+	double part = age > 0 ? (double)age / (double)(age + s->ripens_ms) : s->ripens_ms == 0;
+
+	return part * part;
+}
+
+/* Rows that came in since they were counted, and shift the gap. Few rows do not tell that they come
+ * in at the busy end. */
+static void slide(const struct search *s, struct gap *g, int64_t now)
+{
+	double ms = (double)(now - s->counted_ms + ANSWER_MS);
+	int64_t grown = ms > 0 ? llround(s->per_ms * ms) : 0;
+
+	if (!s->from_end || g->unseen < STREAM)
+		return;
+	if (grown > s->take)
+		grown = s->take;
+	g->end += grown;
+	if (!g->busy)
+		g->first += grown;
+	else
+		g->unseen += grown;
+	g->from = (unsigned)(g->first / s->take) + 1;
+	g->to = (unsigned)((g->end - 1) / s->take) + 1;
+}
+
+/* All of it is to be read. From its old end, to which most has happened by now, once that fills a
+ * page: what is left of a page read in part slides on, and costs a request of its own. In a long
+ * gap some pages before that one; then it is read towards the old end, where rows that come in
+ * meanwhile only make pages overlap. */
+static struct search_step step_along(const struct search *s, struct gap *g, int64_t now)
+{
+	slide(s, g, now);
+	unsigned old = s->from_end ? g->to : g->from, new = s->from_end ? g->from : g->to;
+	unsigned n = g->to - g->from + 1;
+
+	if (g->busy && n > LONG)
+		new = s->from_end ? old - ALONG : old + ALONG;
+	bool full = rows_on(s, g, old) >= FULL * s->take || (g->busy && n <= LONG);
+	unsigned page = full || rows_on(s, g, old) >= rows_on(s, g, new) ? old : new;
+	double dense = (double)g->unseen / (double)(g->end - g->first);
+	double finds = (double)rows_on(s, g, page) * (dense < 1 ? dense : 1);
+	if (g->busy && n > 1) /* soon it is full */
+		finds *= (double)rows_on(s, g, page) / s->take;
+	int64_t since = g->busy ? came_since(s, g->unseen, now) : g->since_ms;
+	return (struct search_step){page, finds * ripeness(s, now - since), since};
+}
+
+static struct search_step step_into(const struct view *v, struct gap *g)
+{
+	const struct search *s = v->s;
 	double unseen = g->unseen > 0 ? (double)g->unseen : (double)-g->unseen;
-	double here = prior_within(p, g->to, pages) - prior_within(p, g->from - 1, pages);
-	double at_from = prior_at(p, g->from, pages), at_to = prior_at(p, g->to, pages);
+
+	if (g->unseen > 0 && unseen >= DENSE * (double)(g->end - g->first))
+		return step_along(s, g, v->now);
+	trim(s, g);
+	unsigned n = g->to - g->from + 1;
+	double here = prior_within(v->prior, g->to, v->pages) -
+		      prior_within(v->prior, g->from - 1, v->pages);
+	double at_from = prior_at(v->prior, g->from, v->pages),
+	       at_to = prior_at(v->prior, g->to, v->pages);
 	double likely = unseen * (at_from > at_to ? at_from : at_to) / here;
-	struct search_step step = {at_from >= at_to ? g->from : g->to, likely, g->since_ms};
+	int64_t since = came_since(s, s->count - v->held, v->now);
+	struct search_step step = {.page = at_from >= at_to ? g->from : g->to,
+				   .finds = likely,
+				   .since_ms = g->since_ms > since ? g->since_ms : since};
 
 	if (likely > s->take)
 		step.finds = s->take;
-	/* All of it is to be read: the oldest first, to which most has happened by now. */
-	if (unseen >= DENSE * n * s->take)
-		step.page = s->from_end ? g->to : g->from;
 	if ((likely >= LIKELY && s->barren < BARREN_MAX) || n <= 2)
 		return step;
-	step.page = middle(p, g, pages);
+	step.page = middle(v->prior, g, v->pages);
 	step.finds = unseen / cost(unseen, n);
 	return step;
 }
@@ -248,24 +340,26 @@ static double worth(const struct search_step *step, int64_t now_mono_ms)
 	return step->finds * sqrt((double)(1000 + now_mono_ms - step->since_ms));
 }
 
-static enum search_state next_by_rank(struct search *s, const struct ranks *r,
-				      const struct prior *p, int64_t now_mono_ms,
+static void try_gap(const struct view *v, struct gap *g, struct search_step *best)
+{
+	if (g->to > v->pages)
+		g->to = v->pages;
+	if (g->unseen == 0 || g->from > g->to || g->from < 1)
+		return;
+	struct search_step step = step_into(v, g);
+	if (!best->page || worth(&step, v->now) > worth(best, v->now))
+		*best = step;
+}
+
+static enum search_state next_by_rank(struct search *s, const struct view *v,
 				      struct search_step *ret)
 {
-	unsigned pages = search_pages(s);
-
-	*ret = (struct search_step){.since_ms = now_mono_ms};
-	while (tidy(s, r))
+	*ret = (struct search_step){.since_ms = v->now};
+	while (tidy(s, v))
 		;
 	for (size_t i = 0; i <= s->n; i++) {
-		struct gap g = gap_at(s, r, i);
-		if (g.to > pages)
-			g.to = pages;
-		if (g.unseen == 0 || g.from > g.to || g.from < 1)
-			continue;
-		struct search_step step = step_into(s, p, &g);
-		if (!ret->page || worth(&step, now_mono_ms) > worth(ret, now_mono_ms))
-			*ret = step;
+		struct gap g = gap_at(v, i);
+		try_gap(v, &g, ret);
 	}
 	return ret->page ? SEARCH_GOES_ON : SEARCH_CLOSED;
 }
@@ -337,15 +431,16 @@ static enum search_state next_by_page(const struct search *s, const struct prior
 enum search_state search_next(struct search *s, const struct ranks *r, const struct prior *p,
 			      int64_t now_mono_ms, struct search_step *ret)
 {
-	int64_t unseen = s->count - planes_total(r->planes, s->flag);
+	struct view v = {s, r, p, search_pages(s), planes_total(r->planes, s->flag), now_mono_ms};
 
-	if (unseen == 0)
+	if (s->count == v.held)
 		return SEARCH_DONE;
 	if (s->way == SEARCH_PAGES)
-		return unseen < 0 ? SEARCH_DONE : next_by_page(s, p, unseen, now_mono_ms, ret);
-	if (s->barren > PATIENCE * (log2(search_pages(s)) + 2) + ALLOWED)
+		return s->count < v.held ? SEARCH_DONE
+					 : next_by_page(s, p, s->count - v.held, now_mono_ms, ret);
+	if (s->barren > PATIENCE * (log2(v.pages) + 2) + ALLOWED)
 		return SEARCH_LOST;
-	return next_by_rank(s, r, p, now_mono_ms, ret);
+	return next_by_rank(s, &v, ret);
 }
 
 /* So that there are never too many: the two neighbours read at most alike become one. */
@@ -384,7 +479,6 @@ static void put(struct search *s, const struct sight *new)
 			beyond = s->v[i];
 			beyond.first = beyond.last;
 			beyond.first_at = beyond.last_at;
-			beyond.first_page = beyond.last_page;
 		}
 		if (sign * (s->v[i].first_at - new->first_at) >= 0) {
 			forget(s, i);
@@ -392,7 +486,6 @@ static void put(struct search *s, const struct sight *new)
 		}
 		s->v[i].last = s->v[i].first;
 		s->v[i].last_at = s->v[i].first_at;
-		s->v[i].last_page = s->v[i].first_page;
 		i++;
 	}
 	insert(s, i, new);
@@ -413,14 +506,14 @@ void search_read(struct search *s, const struct search_page *page)
 	if (page->rows == 0 && at < s->count)
 		s->count = at;
 	s->count_read = s->count;
+	s->page_read = page->page;
+	s->counted_ms = page->read_ms;
 	if (page->n == 0)
 		return;
 	thin_out(s);
 	put(s, &(struct sight){
 		       .first = page->numbers[0],
 		       .last = page->numbers[page->n - 1],
-		       .first_page = page->page,
-		       .last_page = page->page,
 		       .first_at = s->from_end ? s->count - 1 - at : at,
 		       .last_at = s->from_end ? s->count - 1 - end : end,
 		       .read_ms = page->read_ms,

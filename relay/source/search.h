@@ -26,11 +26,10 @@
 
 /* A stretch of the list that was read, with nothing unseen in it then. */
 struct sight {
-	uint32_t first, last;		/* rows */
-	unsigned first_page, last_page; /* as they were counted then */
-	int64_t first_at, last_at;	/* places of the rows, from the end that counts */
-	int64_t read_ms;		/* mono; of its older part */
-	unsigned nth;			/* of the pages read, its newer part */
+	uint32_t first, last;	   /* rows */
+	int64_t first_at, last_at; /* places of the rows, from the end that counts */
+	int64_t read_ms;	   /* mono; of its older part */
+	unsigned nth;		   /* of the pages read, its newer part */
 };
 
 enum search_way {
@@ -43,12 +42,16 @@ struct search {
 	unsigned flag;
 	bool from_end;	    /* places are counted from the list's end */
 	int64_t count;	    /* rows of the list, by the page read last, */
-	bool moved;	    /* … which was not always the same; it may be raised between */
+	int64_t counted_ms; /* … mono; both may be raised between */
+	bool moved;	    /* it was not always the same */
 	int64_t count_read; /* … as that page gave it */
+	unsigned page_read; /* that page */
 	unsigned take;	    /* rows of a full page */
 	unsigned read;	    /* pages so far */
 	unsigned barren;    /* of them in a row without a find */
-	int64_t since_ms;   /* mono: what is unseen has waited since then */
+	int64_t since_ms;   /* mono: something is unseen since then */
+	double per_ms;	    /* how fast rows come into the list; to be kept up to date */
+	int64_t ripens_ms;  /* an age of rows before which it is too early to read them */
 	struct sight *v;    /* in the order of the list */
 	size_t n, cap;
 };

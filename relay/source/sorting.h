@@ -3,16 +3,16 @@
  *
  * Two things are learned. By which key: neighbours on a page vote for created_at, updated_at and
  * id, up and down; old votes fade, so that a list sorted anew is noticed. And where each held row
- * stands: rows are numbered as they are met, so the list is a sequence of runs of consecutive
- * numbers, a single one where nothing was inserted. A row met for the first time is placed by its
- * created_at where the list is sorted by it, else beside the rows it was met with. Neighbours that
- * stand the other way round are counted: a list whose known rows keep their relative order is
- * stable, whatever it is sorted by, and can be searched.
+ * stands (places.h). A row met for the first time is placed by its created_at where the list is
+ * sorted by it, else beside the rows it was met with. Rows of one date are put right when they are
+ * met the other way round. Other neighbours that are are counted: a list whose known rows keep
+ * their relative order is stable, whatever it is sorted by, and can be searched.
  */
 #ifndef RELAY_SORTING_H
 #define RELAY_SORTING_H
 
 #include "relay/source/held.h"
+#include "relay/source/places.h"
 #include "relay/source/snapshot.h"
 
 enum sort_kind {
@@ -30,7 +30,7 @@ struct votes {
 };
 
 struct run {
-	uint32_t first, n; /* rows first … first + n - 1, in list order */
+	uint32_t first, n; /* rows first … first + n - 1, one behind another */
 };
 
 struct sorting {
@@ -38,19 +38,14 @@ struct sorting {
 	float kept, broken;	   /* neighbours that were known, in their places or not */
 	enum sort_kind assumed;	   /* while rows do not tell; SORT_UNKNOWN: nothing is, */
 	bool assumed_newest_first; /* … and how, of SORT_UPDATED and SORT_CREATED */
-	struct run *runs;	   /* in list order */
-	uint32_t *by_first;	   /* places in `runs`, ascending by first */
-	size_t nruns, cap;
-	uint32_t placed; /* rows 0 … placed - 1 are in a run */
-	bool dated;	 /* … by their dates */
-	bool settled;	 /* … as a sweep met them, or as they are numbered */
-	bool loose;	 /* some rows were placed without a neighbour, or there are too many runs */
+	struct places places;	   /* of rows 0 … places.rows - 1 */
+	bool dated;		   /* … by their dates */
+	bool settled;		   /* … as a sweep met them, or as they are numbered */
+	bool loose;		   /* some rows were placed without a neighbour */
 	/* the sweep under way writes down the list anew */
 	struct run *next;
 	size_t nnext, next_cap;
 };
-
-#define NO_ROW UINT32_MAX
 
 void sorting_release(struct sorting *o); /* {0} is a valid empty one */
 
@@ -79,21 +74,5 @@ enum sort_kind sorting_of(const struct sorting *o);
 bool sorting_newest_first(const struct sorting *o); /* SORT_UPDATED, SORT_CREATED */
 /* May rows be searched for by their place? While unknown too: the search finds out. */
 bool sorting_is_stable(const struct sorting *o);
-
-/* Does row a stand before row b? Both placed. */
-bool sorting_is_before(const struct sorting *o, uint32_t a, uint32_t b);
-
-/* Ranks among the rows with a flag, as held. Made for one flag and the planes as they are; reused
- * memory. */
-struct ranks {
-	const struct sorting *order;
-	const struct planes *planes;
-	unsigned flag;
-	uint32_t *before; /* rows of earlier runs that have the flag */
-	size_t cap;
-};
-void ranks_make(struct ranks *r, const struct sorting *o, const struct planes *p, unsigned flag);
-uint32_t ranks_of(const struct ranks *r, uint32_t number);
-void ranks_release(struct ranks *r); /* {0} is a valid empty one */
 
 #endif

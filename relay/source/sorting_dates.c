@@ -1,14 +1,12 @@
 /*
- * Places by created_at. Invariant: while a list counts as sorted by it, the runs are in the order
- * of their rows' dates, so that the place of a new row is found by bisection.
+ * Places by created_at. Invariant: while a list counts as sorted by it, rows stand in the order of
+ * their dates, so that the place of a new one is found by bisection.
  */
 #include "relay/source/sorting_parts.h"
 
 #include <stdlib.h>
 
 #include "relay/base/mem.h"
-
-#define RESORT_MAX 20000 /* rows: some 2 ms */
 
 /* Where row a stands as against b, by their dates: below 0 before it, 0 the dates do not tell. */
 static int compare_dates(const struct sorting *o, struct held *held, uint32_t a, uint32_t b)
@@ -19,109 +17,83 @@ static int compare_dates(const struct sorting *o, struct held *held, uint32_t a,
 	return x == 0 || y == 0 ? 0 : sorting_newest_first(o) ? -order : order;
 }
 
-/* The row after one in the list; NO_ROW: it is the last. */
-static uint32_t row_after(const struct sorting *o, uint32_t row)
+struct new_row {
+	const struct sorting *order;
+	struct held *held;
+	uint32_t row;
+};
+
+static bool stands_before(void *arg, uint32_t row)
 {
-	size_t at = sorting_run_of(o, row);
+	struct new_row *new = arg;
 
-	if (row + 1 < o->runs[at].first + o->runs[at].n)
-		return row + 1;
-	return at + 1 < o->nruns ? o->runs[at + 1].first : NO_ROW;
-}
-
-/* The last row whose date stands before that of a new one; NO_ROW: there is none. */
-static uint32_t last_before(const struct sorting *o, struct held *held, uint32_t new)
-{
-	size_t low = 0, high = o->nruns;
-
-	while (low < high) { /* runs that begin before it */
-		size_t mid = low + (high - low) / 2;
-		if (compare_dates(o, held, o->runs[mid].first, new) < 0)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	if (low == 0)
-		return NO_ROW;
-	const struct run *r = &o->runs[low - 1];
-	uint32_t first = r->first, n = r->n;
-	while (n > 1) {
-		uint32_t half = n / 2;
-		if (compare_dates(o, held, first + half, new) < 0) {
-			first += half;
-			n -= half;
-		} else {
-			n = half;
-		}
-	}
-	return first;
+	return compare_dates(new->order, new->held, row, new->row) < 0;
 }
 
 void sorting_place_by_date(struct sorting *o, struct held *held, uint32_t new, uint32_t prev)
 {
-	uint32_t after = prev == NO_ROW ? NO_ROW : row_after(o, prev);
+	uint32_t after = prev == NO_ROW ? NO_ROW : places_next(&o->places, prev);
 	bool fits = prev != NO_ROW && compare_dates(o, held, prev, new) <= 0 &&
 		    (after == NO_ROW || compare_dates(o, held, new, after) <= 0);
-	uint32_t behind = fits ? prev : last_before(o, held, new);
 
-	if (o->nruns >= RUNS_MAX)
-		sorting_append(o, (struct run){new, 1});
-	else if (behind == NO_ROW)
-		sorting_insert(o, 0, (struct run){new, 1});
-	else
-		sorting_insert_behind(o, behind, new, 1);
-	o->placed = new + 1;
+	if (!fits)
+		prev = places_bisect(&o->places, stands_before, &(struct new_row){o, held, new});
+	places_insert(&o->places, new, prev);
+}
+
+bool sorting_mend_tie(struct sorting *o, struct held *held, uint32_t prev, uint32_t now)
+{
+	uint32_t date = held_at(held, now)->created;
+
+	if (date == 0 || held_at(held, prev)->created != date)
+		return false;
+	places_move(&o->places, now, prev);
+	return true;
 }
 
 struct dated {
-	uint32_t row, created, place;
+	uint32_t row, created;
 };
 
-static int by_date(const void *a, const void *b)
-{
-	const struct dated *x = a, *y = b;
-	int order = (x->created > y->created) - (x->created < y->created);
+#define DIGIT_BITS 11
+#define DIGITS	   (1u << DIGIT_BITS)
 
-	return order ? order : (x->place > y->place) - (x->place < y->place);
+/* One pass of a radix sort; those of one digit keep their order. */
+static void sort_by_digit(const struct dated *from, struct dated *to, uint32_t n, unsigned shift)
+{
+	uint32_t at[DIGITS + 1] = {0};
+
+	for (uint32_t i = 0; i < n; i++)
+		at[(from[i].created >> shift) % DIGITS + 1]++;
+	for (unsigned i = 0; i < DIGITS; i++)
+		at[i + 1] += at[i];
+	for (uint32_t i = 0; i < n; i++)
+		to[at[(from[i].created >> shift) % DIGITS]++] = from[i];
 }
 
-/* All rows by their dates, those of one date as they stood. For as many as one page may wait for.
- */
+/* All rows by their dates, those of one date as they stood. A million take some 40 ms. */
 static void resort(struct sorting *o, struct held *held)
 {
-	struct dated *v = xmalloc((o->placed + 1) * sizeof *v);
-	uint32_t n = 0;
+	uint32_t n = o->places.rows, row = places_first(&o->places);
+	struct dated *v = xmalloc(2 * n * sizeof *v), *other = v + n;
 	bool newest_first = sorting_newest_first(o);
 
-	for (size_t i = 0; i < o->nruns; i++)
-		for (uint32_t k = 0; k < o->runs[i].n; k++, n++) {
-			uint32_t row = o->runs[i].first + k, created = held_at(held, row)->created;
-			v[n] = (struct dated){row, newest_first ? ~created : created, n};
-		}
-	qsort(v, n, sizeof *v, by_date);
-	struct run *swept = o->next;
-	size_t nswept = o->nnext, swept_cap = o->next_cap;
-	o->next = NULL;
-	o->nnext = o->next_cap = 0;
+	for (uint32_t i = 0; i < n; i++, row = places_next(&o->places, row)) {
+		uint32_t created = held_at(held, row)->created;
+		v[i] = (struct dated){row, newest_first ? ~created : created};
+	}
+	sort_by_digit(v, other, n, 0);
+	sort_by_digit(other, v, n, DIGIT_BITS);
+	sort_by_digit(v, other, n, 2 * DIGIT_BITS);
+	places_release(&o->places);
 	for (uint32_t i = 0; i < n; i++)
-		sorting_sweep_page(o, &v[i].row, 1);
-	bool settled = o->settled;
-	sorting_take_over(o, o->placed);
-	o->settled = settled;
-	o->next = swept;
-	o->nnext = nswept;
-	o->next_cap = swept_cap;
+		places_append(&o->places, other[i].row);
 	free(v);
 }
 
-/* It turns out that the list is sorted by created_at. */
 void sorting_begin_dates(struct sorting *o, struct held *held)
 {
 	o->dated = true;
-	if (o->settled || !o->placed)
-		return;
-	if (o->placed <= RESORT_MAX)
+	if (o->places.rows)
 		resort(o, held);
-	else
-		o->loose = true;
 }

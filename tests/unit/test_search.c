@@ -43,6 +43,7 @@ static void hold(struct world *w, uint32_t row, bool on)
 	uint64_t old = planes_next(&w->held, FLAG, row, row + 1) == row ? 1u << FLAG : 0;
 
 	planes_set(&w->held, row, old, on ? 1u << FLAG : 0);
+	places_touch(&w->order.places, row);
 }
 
 static void world_open(struct world *w, uint32_t rows, unsigned share, uint64_t seed)
@@ -112,7 +113,7 @@ static unsigned search(struct world *w, enum search_way way, enum search_state *
 
 	search_begin(&s, way, FLAG, w->n, TAKE, &w->prior, w->now_ms);
 	for (;;) {
-		ranks_make(&w->ranks, &w->order, &w->held, FLAG);
+		ranks_make(&w->ranks, &w->order.places, &w->held, FLAG);
 		*ret = search_next(&s, &w->ranks, &w->prior, w->now_ms, &step);
 		if (*ret != SEARCH_GOES_ON)
 			break;
@@ -216,7 +217,7 @@ static void finds_what_fell(void **state)
 	flag_some(&w, 3, 0, w.rows, false);
 	search_begin(&s, SEARCH_RANKS, FLAG, w.n, TAKE, &w.prior, w.now_ms);
 	for (;; pages++) {
-		ranks_make(&w.ranks, &w.order, &w.held, FLAG);
+		ranks_make(&w.ranks, &w.order.places, &w.held, FLAG);
 		if (search_next(&s, &w.ranks, &w.prior, w.now_ms, &step) != SEARCH_GOES_ON)
 			break;
 		uint32_t first = (step.page - 1) * TAKE;
@@ -248,7 +249,7 @@ static void ends_when_the_count_is_wrong(void **state)
 	world_open(&w, 5000, 50, 4);
 	search_begin(&s, SEARCH_RANKS, FLAG, w.n + 3, TAKE, &w.prior, 0);
 	while (end == SEARCH_GOES_ON) {
-		ranks_make(&w.ranks, &w.order, &w.held, FLAG);
+		ranks_make(&w.ranks, &w.order.places, &w.held, FLAG);
 		end = search_next(&s, &w.ranks, &w.prior, w.now_ms, &step);
 		if (end != SEARCH_GOES_ON)
 			break;
@@ -276,7 +277,7 @@ static void the_list_moves(void **state)
 		for (unsigned job = 0; job < 1000 && planes_total(&w.held, FLAG) != w.n; job++) {
 			search_begin(&s, SEARCH_RANKS, FLAG, w.n, TAKE, &w.prior, w.now_ms);
 			for (;;) {
-				ranks_make(&w.ranks, &w.order, &w.held, FLAG);
+				ranks_make(&w.ranks, &w.order.places, &w.held, FLAG);
 				if (search_next(&s, &w.ranks, &w.prior, w.now_ms, &step) !=
 				    SEARCH_GOES_ON)
 					break;
