@@ -240,14 +240,10 @@ static void learn_trust(struct chase *c, const struct offer *o, double changes)
 		*trust = 0.02f;
 }
 
-static void learn_finds(struct chase *c, const struct offer *o, double changes,
+static void learn_finds(struct chase *c, const struct offer *o, double found, double changes,
 			const struct planes *held)
 {
-	double found = (double)(planes_total(held, ask_flag(o->ask)) - c->held_at_plan);
-	unsigned pages = chase_pages(c, o->ask, held);
-
-	found = found > 0 ? found : 0;
-	prior_learn(&c->priors[o->ask], o->page, pages, found);
+	prior_learn(&c->priors[o->ask], o->page, chase_pages(c, o->ask, held), found);
 	/* What is seen of other flags depends on where it is looked for; sending goes along the
 	 * list. */
 	for (unsigned ask = 0; ask < ASKS; ask++)
@@ -276,19 +272,23 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	double rose = (double)(all_flags(held) - c->flags_at_plan);
 	if (rose < 0)
 		rose = 0;
-	learn_finds(c, o, o->ask == ASK_ALL ? (double)page->changes : rose, held);
+	double found = (double)(planes_total(held, ask_flag(o->ask)) - c->held_at_plan);
+	if (found < 0)
+		found = 0;
+	learn_finds(c, o, found, o->ask == ASK_ALL ? (double)page->changes : rose, held);
 	if (o->purpose == FOR_SEARCH || o->purpose == FOR_CYCLE)
 		learn_trust(c, o, rose);
+	else if (o->purpose == FOR_FAILURES)
+		learn_trust(c, o, found);
 	if (chase_runs(c, o->ask)) {
 		struct search *job = &c->jobs[o->ask];
 		if (o->ask != ASK_ALL && counts_due(&c->counts, o->ask, held) < 0)
 			note_suspects(c, job, numbers, n, held);
-		int64_t found = planes_total(held, job->flag) - c->held_at_plan;
 		search_read(job, &(struct search_page){.page = o->page,
 						       .numbers = numbers,
 						       .n = n,
 						       .rows = page->rows,
-						       .found = found > 0 ? (size_t)found : 0,
+						       .found = (size_t)found,
 						       .count = page->count,
 						       .read_ms = page->asked_mono_ms});
 	}

@@ -8,7 +8,7 @@
 
 #define QUIET_EVERY 4	 /* of so many pages one goes to quiet broadcasts, if others compete */
 #define FIRST_SHARE 0.25 /* of requests that compete: first sweeps */
-#define DEAR_FINDS  0.3	 /* of a page: fewer, and failures are dear, … */
+#define DEAR_FINDS  0.7	 /* of a page: fewer, and failures are dear, … */
 #define DEAR_SHARE  0.4	 /* … and get this much, so that the rest does not starve */
 #define CREDIT_MAX  10	 /* requests that a share can save up */
 
