@@ -321,10 +321,10 @@ static struct search_step step_into(const struct view *v, struct gap *g)
 	double at_from = prior_at(v->prior, g->from, v->pages),
 	       at_to = prior_at(v->prior, g->to, v->pages);
 	double likely = unseen * (at_from > at_to ? at_from : at_to) / here;
-	int64_t since = came_since(s, s->count - v->held, v->now);
 	struct search_step step = {.page = at_from >= at_to ? g->from : g->to,
 				   .finds = likely,
-				   .since_ms = g->since_ms > since ? g->since_ms : since};
+				   .since_ms = g->busy ? came_since(s, g->unseen, v->now)
+						       : g->since_ms + (v->now - g->since_ms) / 2};
 
 	if (likely > s->take)
 		step.finds = s->take;
