@@ -13,7 +13,7 @@
 
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
 {
-	return o->page ? o->finds * sqrt(1 + (double)(now_mono_ms - o->since_ms) / 1000) : 0;
+	return o->page ? o->finds * pow(1 + (double)(now_mono_ms - o->since_ms) / 1000, 0.75) : 0;
 }
 
 /* When is the end of the list with the newest rows to be read? */

@@ -337,7 +337,7 @@ static struct search_step step_into(const struct view *v, struct gap *g)
 
 static double worth(const struct search_step *step, int64_t now_mono_ms)
 {
-	return step->finds * sqrt((double)(1000 + now_mono_ms - step->since_ms));
+	return step->finds * pow((double)(1000 + now_mono_ms - step->since_ms), 0.75);
 }
 
 static void try_gap(const struct view *v, struct gap *g, struct search_step *best)
