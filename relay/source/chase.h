@@ -64,6 +64,10 @@ struct chase {
 	int64_t asked_ms[ASKS];	  /* mono, any page of it; INT64_MIN: never */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	unsigned newest;	     /* the next page of it; 0: it does not run */
+	uint32_t newest_last;	     /* the row it came to */
+	unsigned newest_blank;	     /* pages in a row that show neither that nor a change */
+	int64_t newest_due;	     /* when it began */
+	int64_t newest_left;	     /* due, but not among the newest: a run met none of it */
 	unsigned newest_missed;	     /* runs in a row that ended before all was met */
 	int64_t newest_ms, newest_every_ms; /* when it last began; the pause without counters */
 	uint32_t suspects[SUSPECTS];	    /* held with a flag that they seem to have lost */

@@ -139,9 +139,9 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 		    now - since < BATCH_WAIT_MS)
 			chase_later(c, since + BATCH_WAIT_MS);
 		else
-			c->failure = (struct offer){
-				FOR_FAILURES, ask, step.page,
-				step.finds * *chase_trust(c, FOR_FAILURES, ask), step.since_ms};
+			c->failure = (struct offer){FOR_FAILURES, ask, step.page,
+						    step.finds * *chase_trust(c, FOR_FAILURES, ask),
+						    step.since_ms};
 	}
 }
 

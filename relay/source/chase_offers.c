@@ -5,8 +5,8 @@
 
 #include <math.h>
 
-#define NEWEST_FIRST_MS 3600000 /* what goes on counts as if it had waited so long */
-#define NEWEST_DUE	300	/* changes that start reading the newest rows, */
+#define NEWEST_FIRST_MS 60000 /* what goes on counts as if it had waited so long */
+#define NEWEST_DUE	300   /* changes that start reading the newest rows, */
 #define SHARED_EVERY_MS 60000
 #define MISSED_MAX	3    /* runs at the newest rows that missed something: it is cycled, too */
 #define OFFER_KEPT_MS	1000 /* an offer ages; then it is made anew */
@@ -32,7 +32,7 @@ static int64_t newest_at(const struct chase *c, int64_t due, int64_t since)
 
 static void offer_newest(struct chase *c, const struct planes *held, int64_t now)
 {
-	int64_t since, due = chase_all_due(c, held, &since), at = newest_at(c, due, since);
+	int64_t since, due = chase_newest_due(c, held, &since), at = newest_at(c, due, since);
 	unsigned pages = chase_pages(c, ASK_ALL, held), nth = c->newest ? c->newest : 1;
 
 	if (pages == 0)
@@ -47,8 +47,10 @@ static void offer_newest(struct chase *c, const struct planes *held, int64_t now
 		due = 1;
 	if (c->newest_ms > since) /* it was read from the end then */
 		since = c->newest_ms;
-	if (c->newest > 1) /* before what comes in shifts its pages away */
+	if (c->newest > 1) { /* before what comes in shifts its pages away */
 		since = now - NEWEST_FIRST_MS;
+		due = c->take;
+	}
 	struct offer o = {FOR_NEWEST, ASK_ALL,
 			  sorting_newest_first(&c->order) ? nth : pages - nth + 1,
 			  due > c->take ? c->take : (double)due, since < now ? since : now};

@@ -7,7 +7,7 @@
 
 #include "relay/source/chase.h"
 
-#define NEWEST_WAIT_MS 10000 /* a change waits so long before the newest rows are read */
+#define NEWEST_WAIT_MS 6000  /* a change waits so long before the newest rows are read */
 #define PEEK_OTHER_MS  15000 /* between peeks at flags that are no failure, when they move */
 
 /* chase.c */
@@ -16,6 +16,8 @@ bool chase_has_hints(const struct chase *c); /* the list's counters are there an
  * requests again. */
 int64_t chase_due(const struct chase *c, unsigned ask, const struct planes *held);
 int64_t chase_all_due(const struct chase *c, const struct planes *held, int64_t *ret_since);
+/* Of that, what came since the newest rows were read. */
+int64_t chase_newest_due(const struct chase *c, const struct planes *held, int64_t *ret_since);
 unsigned chase_pages(const struct chase *c, unsigned ask, const struct planes *held);
 /* Expectations are corrected by what came of earlier ones. */
 float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask);

@@ -36,8 +36,8 @@ void places_touch(struct places *p, uint32_t row);
 bool places_is_before(const struct places *p, uint32_t a, uint32_t b);
 uint32_t places_first(const struct places *p);		    /* NO_ROW: there is none */
 uint32_t places_last(const struct places *p);		    /* the same */
-uint32_t places_prev(const struct places *p, uint32_t row);  /* NO_ROW: it is the first */
-uint32_t places_next(const struct places *p, uint32_t row);  /* NO_ROW: it is the last */
+uint32_t places_prev(const struct places *p, uint32_t row); /* NO_ROW: it is the first */
+uint32_t places_next(const struct places *p, uint32_t row); /* NO_ROW: it is the last */
 /* The last row for which `is` is true, which it is for all rows before that one; NO_ROW: none. */
 uint32_t places_bisect(const struct places *p, bool (*is)(void *arg, uint32_t row), void *arg);
 

@@ -8,12 +8,13 @@
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
 
-#define VOTES_MAX   2000   /* more are halved: the last 20 pages decide */
-#define VOTES_MIN   20	   /* fewer say nothing */
-#define DISSENT_MAX 0.01   /* of the votes for a key */
-#define BROKEN_MAX  0.05   /* rows that changed places, of a list that can still be searched */
-#define RUNS_MAX    262144 /* of a list as a sweep writes it down: more are of a list without order \
-			    */
+#define VOTES_MAX   2000 /* more are halved: the last 20 pages decide */
+#define VOTES_MIN   20	 /* fewer say nothing */
+#define DISSENT_MAX 0.01 /* of the votes for a key */
+#define BROKEN_MAX  0.05 /* rows that changed places, of a list that can still be searched */
+#define RUNS_MAX                                                                                   \
+	262144 /* of a list as a sweep writes it down: more are of a list without order            \
+		*/
 
 const char *const sort_names[] = {
 	[SORT_UNKNOWN] = "not known yet", [SORT_UPDATED] = "updated_at",

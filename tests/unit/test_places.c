@@ -99,7 +99,8 @@ static void assert_same(struct list *l)
 	assert_int_equal(places_last(&l->places), l->n ? l->v[l->n - 1] : NO_ROW);
 	ranks_make(&l->ranks, &l->places, &l->planes, FLAG);
 	for (uint32_t i = 0; i < l->n; i++) {
-		uint32_t prev = i ? l->v[i - 1] : NO_ROW, next = i + 1 < l->n ? l->v[i + 1] : NO_ROW;
+		uint32_t prev = i ? l->v[i - 1] : NO_ROW,
+			 next = i + 1 < l->n ? l->v[i + 1] : NO_ROW;
 		assert_int_equal(places_prev(&l->places, l->v[i]), prev);
 		assert_int_equal(places_next(&l->places, l->v[i]), next);
 		assert_int_equal(ranks_of(&l->ranks, l->v[i]), rank);
