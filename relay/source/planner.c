@@ -95,16 +95,22 @@ static void detach(struct planner *p, const struct followed *b)
 	p->chase_pace.live -= b->track->sweep.live;
 }
 
-void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms)
+/* Nothing is known of its list. */
+static void start(const struct planner *p, struct followed *b, int64_t now_mono_ms)
 {
-	struct track *t = xcalloc(1, sizeof *t);
+	struct track *t = b->track;
 
-	b->track = t;
 	chase_init(&t->chase, now_mono_ms);
 	sorting_assume(&t->chase.order, held_count(b->held));
 	sweep_init(&t->sweep, b, &p->pace, now_mono_ms);
-	t->retry.not_before_ms = INT64_MIN;
+	t->retry = (struct retry){.not_before_ms = INT64_MIN};
 	t->surprised_ms = t->changed_ms = INT64_MIN;
+}
+
+void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms)
+{
+	b->track = xcalloc(1, sizeof *b->track);
+	start(p, b, now_mono_ms);
 	attach(p, b);
 }
 
@@ -120,6 +126,17 @@ void planner_move(struct planner *from, struct planner *to, struct followed *b)
 {
 	detach(from, b);
 	attach(to, b);
+}
+
+void planner_renew(struct planner *p, struct followed *b, int64_t now_mono_ms)
+{
+	uint16_t stamp = b->track->sweep.stamp; /* rows have it */
+
+	detach(p, b);
+	chase_release(&b->track->chase);
+	start(p, b, now_mono_ms);
+	b->track->sweep.stamp = stamp;
+	attach(p, b);
 }
 
 void planner_recovered(struct planner *p)

@@ -63,6 +63,9 @@ void planner_remove_org(struct planner *p, const char *org);
 void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms);
 void planner_remove(struct planner *p, struct followed *b); /* nothing of it may be asked */
 void planner_move(struct planner *from, struct planner *to, struct followed *b);
+/* Its list is another one now: what was learned is forgotten, and it is swept from page 1 on, or
+ * from behind record.baseline_page. */
+void planner_renew(struct planner *p, struct followed *b, int64_t now_mono_ms);
 struct planner_entry {
 	bool moved;	      /* it is not as the list showed it before */
 	bool live;	      /* its status does not say that all is over or still to begin */

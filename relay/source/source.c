@@ -169,8 +169,35 @@ void source_use(struct source *s, const struct source_options *o)
 	s->options = o;
 }
 
+static bool is_same_api(const struct source_options *a, const struct source_options *b)
+{
+	return strcmp(a->base_url, b->base_url) == 0;
+}
+
+/* Do both ask for the same lists of recipients? */
+static bool is_same_list(const struct source_options *a, const struct source_options *b)
+{
+	bool same = is_same_api(a, b) && a->filter.n == b->filter.n;
+
+	for (size_t i = 0; same && i < a->filter.n; i++)
+		same = strcmp(a->filter.v[i], b->filter.v[i]) == 0;
+	return same;
+}
+
+/* Whatever was learned of its list and its pages is of another one. What is held stays. */
+static void renew(struct source *s, struct watch *w)
+{
+	pages_release(&w->pages);
+	w->missing = 0;
+	w->followed.record.baseline_page = 0;
+	planner_renew(s->planner, &w->followed, s->now.mono_ms);
+	seed_apply(&w->followed.track->chase, &s->seed);
+}
+
 void source_hand_over(struct source *from, struct source *to)
 {
+	bool renews = !is_same_list(from->options, to->options);
+
 	assert(!source_busy(from));
 	for (size_t i = 0; to->options->sub_orgs && i < from->orgs.n; i++)
 		source_orgs_add(to, from->orgs.v[i].id);
@@ -178,9 +205,11 @@ void source_hand_over(struct source *from, struct source *to)
 		struct watch *w = from->v[--from->n];
 		planner_move(from->planner, to->planner, &w->followed);
 		attach(to, w);
+		if (renews)
+			renew(to, w);
 	}
 	to->health.down = from->health.down; /* the new options are tried at once */
-	if (strcmp(from->options->base_url, to->options->base_url) == 0) {
+	if (is_same_api(from->options, to->options)) {
 		to->budget.closed_until_ms = from->budget.closed_until_ms;
 		to->budget.refusals = from->budget.refusals;
 	}

@@ -155,7 +155,8 @@ struct seed;
 void source_seed(struct source *s, const struct seed *seed);
 
 /* A reload, while nothing is under way: other options of the same meaning for the API (borrowed
- * like the first), or another source that goes on with all that this one follows. */
+ * like the first), or another source that goes on with all that this one follows. With another
+ * filter or API it keeps what is held, and learns the lists anew. */
 void source_use(struct source *s, const struct source_options *o);
 void source_hand_over(struct source *from, struct source *to);
 

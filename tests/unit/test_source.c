@@ -630,6 +630,56 @@ static void handing_over_goes_on(void **state)
 	close_stage(t);
 }
 
+/* Another filter or API has other lists: nothing that was learned of the old ones is used, and a
+ * sweep that was under way begins anew. The rows stay. */
+static void handing_over_learns_other_lists_anew(void **state)
+{
+	static char other[] = "http://127.0.0.1:2";
+	static char *filters[] = {(char *)"email", (char *)"a@b"};
+	enum { SAME, FILTER, API, CASES };
+
+	(void)state;
+	for (int what = SAME; what < CASES; what++) {
+		struct stage *t = open_stage(250), *u = open_stage(250);
+		if (what == FILTER)
+			u->options.filter = (struct strings){.v = filters, .n = 2};
+		if (what == API)
+			u->options.base_url = other;
+		reopen(u);
+		while (t->pages < 2) {
+			source_tick(t->source, t->now);
+			answer(t);
+		}
+		bc_1(t)->record.baseline_page = 2;
+		bc_1(t)->track->chase.ignored = true;
+		bc_1(t)->track->chase.active = bc_1(t)->track->chase.lost = 1;
+		uint32_t spent = bc_1(t)->track->spent[FOR_SWEEP];
+		source_pause(t->source, true);
+		while (t->api.n > 0)
+			answer(t);
+		u->pages = 0;
+		source_hand_over(t->source, u->source);
+		const struct track *k = bc_1(u)->track;
+		bool renewed = what != SAME;
+		assert_int_equal(k->chase.ignored, !renewed);
+		assert_int_equal(k->chase.active | k->chase.lost, !renewed);
+		assert_int_equal(k->chase.counts.v[ASK_ALL].paged < 0, renewed);
+		assert_int_equal(k->chase.order.id.up + k->chase.order.id.down == 0, renewed);
+		assert_int_equal(k->chase.order.places.rows, held_count(bc_1(u)->held));
+		assert_int_equal(k->sweep.active, !renewed);
+		assert_true(k->spent[FOR_SWEEP] >= spent);
+		settle(u);
+		assert_int_equal(u->lasts, 1);
+		assert_int_equal(u->pages, renewed ? 3 : 1);
+		assert_int_equal(u->unchanged, 0);
+		assert_int_equal(held_live(bc_1(u)->held), 250);
+		if (what == FILTER)
+			u->options.filter = (struct strings){0};
+		close_stage(u);
+		close_stage(t);
+	}
+}
+
 /* The API counts by address: a reload is no way round its "wait". Another API has said nothing. */
 static void handing_over_keeps_waiting(void **state)
 {
@@ -1183,6 +1233,7 @@ int main(void)
 		cmocka_unit_test(following_twice_keeps_the_first),
 		cmocka_unit_test(a_first_sweep_goes_on_where_it_was),
 		cmocka_unit_test(handing_over_goes_on),
+		cmocka_unit_test(handing_over_learns_other_lists_anew),
 		cmocka_unit_test(handing_over_keeps_waiting),
 		cmocka_unit_test(a_pause_asks_nothing),
 		cmocka_unit_test(keeps_to_the_budget),
