@@ -8,14 +8,15 @@
 
 #include "relay/source/client.h"
 
-#define PAUSE_MS	30000  /* of a filter that cannot be read, */
-#define OTHERS_MIN	4      /* rows of a page, before it says that a filter is not obeyed */
-#define OLD_PAGES	5      /* of a filter at first sight: more are left to the first sweep */
-#define TRUST_REGAINED	0.002f /* with each list */
-#define KNOWN_MIN	20     /* rows in which nothing changed: from there on all is known */
-#define BLANK_MAX	4      /* pages in a row that a run slid over, at most */
-#define FEW		50     /* changes that one page has */
-#define NEWEST_EVERY_MS 8000   /* without counters, while rows change */
+#define PAUSE_MS	30000	/* of a filter that cannot be read, */
+#define OTHERS_MIN	4	/* rows of a page, before it says that a filter is not obeyed */
+#define OLD_PAGES	5	/* of a filter at first sight: more are left to the first sweep */
+#define TRUST_REGAINED	0.002f	/* with each list */
+#define KNOWN_MIN	20	/* rows in which nothing changed: from there on all is known */
+#define BLANK_MAX	4	/* pages in a row that a run slid over, at most */
+#define FEW		50	/* changes that one page has */
+#define IGNORED_MS	3600000 /* filters that are not obeyed, before they are tried again */
+#define NEWEST_EVERY_MS 8000	/* without counters, while rows change */
 
 const char *const purpose_names[PURPOSES] = {
 	[FOR_LIST] = "list",	 [FOR_FAILURES] = "failures", [FOR_NEWEST] = "newest",
@@ -171,7 +172,7 @@ static bool has_flag(const struct planes *held, unsigned flag, uint32_t number)
 
 /* Does the API give what it is asked for? */
 static void check_filter(struct chase *c, unsigned ask, const uint32_t *numbers, size_t n,
-			 const struct planes *held)
+			 const struct planes *held, int64_t now)
 {
 	size_t others = 0;
 
@@ -179,6 +180,7 @@ static void check_filter(struct chase *c, unsigned ask, const uint32_t *numbers,
 		others += !has_flag(held, ask_flag(ask), numbers[i]);
 	if (n >= OTHERS_MIN && others > n / 2) {
 		c->ignored = c->surprised = true;
+		c->ignored_ms = now;
 		c->active = 0;
 	}
 }
@@ -306,7 +308,7 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	counts_paged(&c->counts, o->ask, page->count, held, page->asked_mono_ms, now_mono_ms);
 	learn_take(c, o, page);
 	if (o->ask != ASK_ALL)
-		check_filter(c, o->ask, numbers, n, held);
+		check_filter(c, o->ask, numbers, n, held, now_mono_ms);
 	double rose = (double)(all_flags(held) - c->flags_at_plan);
 	if (rose < 0)
 		rose = 0;
@@ -356,6 +358,7 @@ void chase_swept(struct chase *c, bool steady, const struct planes *held, int64_
 {
 	counts_swept(&c->counts, steady && !counts_lag(&c->counts), held, now_mono_ms);
 	c->active = c->lost = c->closed = 0;
+	c->ignored = c->ignored && now_mono_ms - c->ignored_ms < IGNORED_MS;
 	c->nsuspects = 0;
 	c->offered_ms = INT64_MIN;
 }

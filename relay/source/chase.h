@@ -72,10 +72,11 @@ struct chase {
 	int64_t newest_ms, newest_every_ms; /* when it last began; the pause without counters */
 	uint32_t suspects[SUSPECTS];	    /* held with a flag that they seem to have lost */
 	size_t nsuspects;
-	unsigned take;	/* rows of a full page: what the API gives, whatever it was asked for */
-	bool counted;	/* pages have counts */
-	bool ignored;	/* filters are not obeyed */
-	bool surprised; /* more or less is there than can be: a full sweep is wanted */
+	unsigned take;	    /* rows of a full page: what the API gives, whatever it was asked for */
+	bool counted;	    /* pages have counts */
+	bool ignored;	    /* filters are not obeyed, … */
+	int64_t ignored_ms; /* … as was seen then, mono; a sweep some time later tries again */
+	bool surprised;	    /* more or less is there than can be: a full sweep is wanted */
 	bool live;
 	bool baseline;		     /* its first sweep is under way */
 	int64_t since_ms;	     /* mono, when it was made */

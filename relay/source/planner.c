@@ -305,6 +305,7 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	struct track *t = b->track;
 	struct sweep *s = &t->sweep;
 	struct chase_page page = {a->numbers, a->n, a->rows, a->changes, a->count, plan->asked_ms};
+	bool obeyed = !t->chase.ignored;
 
 	t->retry = (struct retry){.not_before_ms = INT64_MIN};
 	if (a->changes > 0)
@@ -312,6 +313,8 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	place_rows(b, plan, a);
 	chase_read(&t->chase, &plan->offer, &page, planes_of(b), &p->chase_pace, now_mono_ms);
 	heed_surprise(p, b, now_mono_ms);
+	if (obeyed && t->chase.ignored) /* what is due is left to sweeps, from now on */
+		sweep_listed(s, true, s->live, &p->pace, now_mono_ms);
 	if (!plan->in_turn) {
 		if (plan->sweep && s->active)
 			s->seen += a->fresh;

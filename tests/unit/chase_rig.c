@@ -270,7 +270,7 @@ static void take_page(struct model *m, const struct offer *o, struct taken *t)
 	sort_list(m);
 	for (size_t i = 0; i < m->listed; i++) {
 		const struct rig_row *row = &m->rows[m->list[i]];
-		if (!is_listed(row, o->ask))
+		if (!is_listed(row, m->disobeys ? ASK_ALL : o->ask))
 			continue;
 		if (t->count / TAKE == o->page - 1) {
 			t->rows[t->n] = (struct row){.id = row->id,

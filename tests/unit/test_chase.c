@@ -136,6 +136,56 @@ static void what_cannot_be_had_is_given_up(void **state)
 	in_moods(ask_within_bounds, 2);
 }
 
+static uint32_t filtered(const struct rig *r)
+{
+	return chase_rig_requests(r) - r->asked[FOR_LIST] - r->asked[FOR_SWEEP];
+}
+
+/* An API that obeys no filter is swept where it moves, and tried now and then: filters it obeys
+ * later are used again. */
+static void filters_are_tried_again(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 8; seed++) {
+		struct mood mood = {BY_CREATED, EXACT, seed % 2};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 1000 + 50 * seed);
+		const struct chase *c = &m->followed.track->chase;
+		m->disobeys = true;
+		chase_rig_settle(&r);
+		m->per_s = 0.04;
+		chase_rig_run(&r, 5 * MINUTE);
+		assert_true(c->ignored);
+		uint32_t tried = filtered(&r);
+		for (unsigned i = 0; i < 6; i++) { /* whenever that is, nothing is missed */
+			m->followed.track->surprised_ms = r.now; /* nor does a surprise help */
+			m->per_s = 0.04;
+			chase_rig_run(&r, 28 * MINUTE);
+			m->per_s = 0;
+			chase_rig_run(&r, 2 * MINUTE);
+			if (chase_rig_differing(m))
+				fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+		}
+		if (filtered(&r) - tried < 2 || filtered(&r) - tried > 10)
+			fail_mood("filters tried in 3 hours", mood, seed, filtered(&r) - tried);
+		m->disobeys = false;
+		m->per_s = 0.04;
+		chase_rig_run(&r, 2 * HOUR);
+		assert_false(c->ignored);
+		uint32_t sweeps = r.asked[FOR_SWEEP];
+		tried = filtered(&r);
+		chase_rig_run(&r, 28 * MINUTE);
+		m->per_s = 0;
+		chase_rig_run(&r, 2 * MINUTE);
+		if (chase_rig_differing(m))
+			fail_mood("rows differ later", mood, seed, chase_rig_differing(m));
+		assert_true(filtered(&r) > tried + 20);
+		assert_in_range(r.asked[FOR_SWEEP] - sweeps, 0, 20);
+		chase_rig_close(&r);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -143,6 +193,7 @@ int main(void)
 		cmocka_unit_test(exact_counters_need_no_sweep),
 		cmocka_unit_test(nothing_due_asks_for_the_list_only),
 		cmocka_unit_test(what_cannot_be_had_is_given_up),
+		cmocka_unit_test(filters_are_tried_again),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -39,6 +39,7 @@ static void follow(struct planner *p, struct followed *b, bool baseline_done)
 	b->record.baseline_done = baseline_done;
 	planner_add(p, b, 0);
 	b->track->chase.ignored = true;
+	b->track->chase.ignored_ms = 1000 * INT64_C(86400000); /* not tried again */
 }
 
 static void unfollow(struct planner *p, struct followed *b)

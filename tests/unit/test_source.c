@@ -120,6 +120,7 @@ static void on_listing(void *arg, const struct source_listing *l)
 			b = source_follow(t->source, &record, NULL);
 			assert_null(record.id);
 			b->track->chase.ignored = true; /* this API obeys no filter */
+			b->track->chase.ignored_ms = INT64_MAX;
 		}
 		source_listed(t->source, b, &l->v[i], t->counter != t->followed_counter, l->date_ms,
 			      t->now);
