@@ -46,6 +46,12 @@ void chase_release(struct chase *c)
 	sorting_release(&c->order);
 }
 
+void chase_leave_out(struct chase *c, unsigned ask)
+{
+	c->counts.v[ask].left_out = true;
+	c->pause_until_ms[ask] = INT64_MAX; /* nor is it peeked at */
+}
+
 /* The list's counters are there and right. */
 bool chase_has_hints(const struct chase *c)
 {
@@ -69,8 +75,7 @@ int64_t chase_due(const struct chase *c, unsigned ask, const struct planes *held
 
 unsigned chase_pages(const struct chase *c, unsigned ask, const struct planes *held)
 {
-	int64_t rows = counts_total(&c->counts, ask, held);
-
+	int64_t rows = c->counts.v[ask].left_out ? 0 : counts_total(&c->counts, ask, held);
 	int64_t pages = rows > 0 ? (rows + c->take - 1) / c->take : 0;
 
 	return pages < LIST_PAGES_MAX ? (unsigned)pages : LIST_PAGES_MAX;

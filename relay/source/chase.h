@@ -51,7 +51,7 @@ struct chase {
 	struct prior priors[ASKS];
 	struct search jobs[ASKS];
 	uint16_t active, lost, closed; /* bit per ask: its job runs; the last one ended so */
-	int64_t pause_until_ms[ASKS];
+	int64_t pause_until_ms[ASKS];  /* INT64_MAX: of what is left out */
 	struct cycle {
 		unsigned page;	  /* read last; 0: none yet */
 		int64_t began_ms; /* mono, at the first page, */
@@ -94,6 +94,8 @@ struct chase_pace {
 
 void chase_init(struct chase *c, int64_t now_mono_ms);
 void chase_release(struct chase *c);
+/* It is never asked for, since no row of the list has its flag. */
+void chase_leave_out(struct chase *c, unsigned ask);
 
 /* Nothing to go by: no counters and no counts. Then only sweeps find changes. */
 bool chase_is_blind(const struct chase *c);

@@ -101,6 +101,8 @@ int64_t counts_due(const struct counts *c, unsigned ask, const struct planes *he
 	const struct count *n = &c->v[ask];
 	int64_t have = held_of(held, ask);
 
+	if (n->left_out)
+		return 0;
 	if (n->paged >= 0 && (n->paged_ms > c->listed_ms || n->listed < 0))
 		return due_by_page(n, have);
 	int64_t listed = due_by_list(n, have);

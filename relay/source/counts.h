@@ -44,6 +44,7 @@ struct count {
 	double per_ms;	      /* how fast the count rises, lately */
 	int64_t known_ms;     /* wall, by the API's clock: no older change is unseen; DATE_NONE */
 	bool fell;	      /* the list's counter did: less than is held is no lag */
+	bool left_out;	      /* no row shown has the flag, whatever is counted: nothing is due */
 };
 
 struct counts {

@@ -50,6 +50,19 @@ void planner_remove_org(struct planner *p, const char *org)
 	end_round(p, r);
 }
 
+/* The planner's filters go beside the configuration's, which wins where both have a name. */
+static uint16_t left_out(const struct strings *filter)
+{
+	uint16_t asks = 0;
+
+	for (size_t i = 0; i + 1 < filter->n; i += 2)
+		for (unsigned ask = 0; ask < ASK_ALL; ask++)
+			if (strcmp(filter->v[i], ask_filters[ask]) == 0 &&
+			    strcmp(filter->v[i + 1], "false") == 0)
+				asks |= (uint16_t)(1u << ask);
+	return asks;
+}
+
 struct planner *planner_new(const struct source_options *o)
 {
 	struct planner *p = xcalloc(1, sizeof *p);
@@ -58,6 +71,7 @@ struct planner *planner_new(const struct source_options *o)
 	p->chase_pace = (struct chase_pace){o->poll_every_ms, o->poll_every_max_ms, 0};
 	p->per_ms = o->rate_limit / 1000;
 	p->moved_ms = INT64_MIN;
+	p->left_out = left_out(&o->filter);
 	for (size_t i = 0; i < o->orgs.n; i++)
 		planner_add_org(p, o->orgs.v[i], INT64_MIN);
 	return p;
@@ -101,6 +115,9 @@ static void start(const struct planner *p, struct followed *b, int64_t now_mono_
 	struct track *t = b->track;
 
 	chase_init(&t->chase, now_mono_ms);
+	for (unsigned ask = 0; ask < ASKS; ask++)
+		if (p->left_out >> ask & 1)
+			chase_leave_out(&t->chase, ask);
 	sorting_assume(&t->chase.order, held_count(b->held));
 	sweep_init(&t->sweep, b, &p->pace, now_mono_ms);
 	t->retry = (struct retry){.not_before_ms = INT64_MIN};

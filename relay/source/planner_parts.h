@@ -115,6 +115,7 @@ struct planner {
 	double full_credit; /* … and full sweeps */
 	double dear_credit; /* … and failures of which each costs several */
 	unsigned turn;
+	uint16_t left_out; /* bit per ask: source.filter shows no row with its flag */
 };
 
 bool planner_may_ask(const struct planner *p,

@@ -9,6 +9,8 @@
 
 #include <cmocka.h>
 
+#include "relay/relay_state.h"
+#include "relay/source/planner_parts.h"
 #include "tests/sim/scene.h"
 
 #define TWILIO "  since: all\n  full_sweep_every: 10m\n  filter: { integration_id: twilio }\n"
@@ -109,12 +111,44 @@ static void a_state_alone(void **state)
 	scene_finish(&s);
 }
 
+/* A flag that no row shown has is not asked for: the list would be that of the filter, as if the
+ * API obeyed none. The others are, and nothing is due of it for ever. */
+static void a_state_left_out(void **state)
+{
+	static const char source[] =
+		"  since: all\n  full_sweep_every: 10d\n  filter: { is_failed: false }\n";
+
+	(void)state;
+	struct scene s = scene_new(600);
+	s.o.source = source;
+	struct drive *d = scene_begin(&s);
+	drive_run(d, 20 * MINUTE_MS);
+	const struct followed *b = source_at(drive_relay(d)->source, 0);
+	const struct chase *c = &b->track->chase;
+	assert_false(c->ignored);
+	assert_true(c->asked_ms[ASK_FAILED] == INT64_MIN);
+	assert_true(c->asked_ms[ASK_OPENED] != INT64_MIN);
+	assert_in_range(c->counts.v[ASK_FAILED].listed, 1, 600);
+	assert_int_equal(counts_due(&c->counts, ASK_FAILED, planes_of(b)), 0);
+	assert_in_range(c->counts.v[ASK_FAILED].known_ms, drive_now_ms(d) - MINUTE_MS,
+			drive_now_ms(d));
+	uint32_t asked = b->track->spent[FOR_FAILURES];
+	char *row = scene_recipient(d, 3, "&is_failed=false&is_unsubscribed=false");
+	assert_true(model_change(drive_model(d), "bc_1", row, SIM_UNSUBSCRIBED, true));
+	drive_run(d, MINUTE_MS);
+	assert_int_equal(scene_count(&s, "\"recipient.unsubscribed\"", row, ""), 1);
+	assert_true(b->track->spent[FOR_FAILURES] > asked);
+	free(row);
+	scene_finish(&s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_channel_alone),
 		cmocka_unit_test(filters_change),
 		cmocka_unit_test(a_state_alone),
+		cmocka_unit_test(a_state_left_out),
 	};
 	return cmocka_run_group_tests_name("filter", tests, NULL, NULL);
 }
