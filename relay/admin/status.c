@@ -177,6 +177,7 @@ static void add_broadcast(struct buf *out, const struct broadcast_report *r)
 	add_text(out, "name", r->name);
 	add_text(out, "status", r->status);
 	add_int(out, "rows_held", r->rows_held);
+	add_int(out, "page_rows", r->page_rows);
 	add_bool(out, "baseline_done", r->baseline_done);
 	add_text(out, "order", r->order);
 	add_text(out, "last_plan", *r->plan ? r->plan : NULL);

@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <math.h>
 #include <stdlib.h>
+#include <string.h>
 
 #include "relay/base/json.h"
 #include "relay/base/mem.h"
@@ -12,6 +13,7 @@
 #include "relay/cmd/plan_state.h"
 #include "relay/cmd/screen.h"
 #include "relay/source/forecast.h"
+#include "relay/source/sorting.h"
 
 static int run(const struct command *self, const struct args *a);
 
@@ -39,20 +41,35 @@ struct plan_view {
 	const char *why; /* it is not */
 };
 
+static uint64_t pages_of(const struct planned *b)
+{
+	return forecast_pages(b->rows, b->page_rows);
+}
+
+/* Where failures wait for others (chase.h). */
+static bool is_dear(const struct planned *b)
+{
+	return b->order && (strcmp(b->order, sort_names[SORT_ID]) == 0 ||
+			    strcmp(b->order, sort_names[SORT_STABLE]) == 0);
+}
+
+/* Of those left out, pages are as large as the others'. */
 static void work_out(struct plan_view *v)
 {
 	size_t n = v->state.n, left = (size_t)v->state.left_out;
-	uint64_t *rows = xcalloc(n + left, sizeof *rows);
+	struct forecast_size *sizes = xcalloc(n + left, sizeof *sizes);
+	uint64_t page_rows = n ? v->state.v[0].page_rows : 0;
 
 	for (size_t i = 0; i < left; i++)
-		rows[n + i] = v->state.left_rows / left;
-	for (size_t i = 0; i < v->state.n; i++) {
-		rows[i] = v->state.v[i].rows;
-		v->live += v->state.v[i].live;
+		sizes[n + i].pages = forecast_pages(v->state.left_rows / left, page_rows);
+	for (size_t i = 0; i < n; i++) {
+		const struct planned *b = &v->state.v[i];
+		sizes[i] = (struct forecast_size){pages_of(b), b->live, is_dear(b)};
+		v->live += b->live;
 	}
-	forecast_make(&v->forecast, &v->settings->source, rows, n + left, v->live,
+	forecast_make(&v->forecast, &v->settings->source, sizes, n + left,
 		      v->settings->source.orgs.n);
-	free(rows);
+	free(sizes);
 }
 
 /* ---- for people ---- */
@@ -105,7 +122,7 @@ static void print_next(const struct planned *b)
 static void print_broadcast(const struct plan_view *v, const struct planned *b)
 {
 	const struct forecast *f = &v->forecast;
-	uint64_t pages = forecast_pages(b->rows);
+	uint64_t pages = pages_of(b);
 	char alone[SPAN_TEXT], shared[SPAN_TEXT], removed[SPAN_TEXT];
 
 	putchar('\n');
@@ -159,7 +176,7 @@ static const char *truth(bool b)
 
 static void add_broadcast(struct buf *out, const struct forecast *f, const struct planned *b)
 {
-	uint64_t pages = forecast_pages(b->rows);
+	uint64_t pages = pages_of(b);
 
 	buf_addc(out, '{');
 	add_text(out, "org", b->org);

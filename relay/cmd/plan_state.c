@@ -60,6 +60,7 @@ static void take_answer(struct plan_state *ret, const struct json *v)
 			.why = copy_text(b, "next_plan_why"),
 			.live = json_bool(json_get(b, "live"), false),
 			.rows = (uint64_t)int_of(b, "rows_held"),
+			.page_rows = (uint64_t)int_of(b, "page_rows"),
 			.requests = int_of(b, "next_plan_requests"),
 			.next_ms = int_of(b, "next_visit_ms"),
 		};
@@ -182,6 +183,7 @@ static void take_reports(struct plan_state *ret, const struct source *s)
 			.why = *r.next ? xstrdup(r.next_why) : NULL,
 			.live = r.live,
 			.rows = r.rows_held,
+			.page_rows = r.page_rows,
 			.requests = (int64_t)r.next_requests,
 			.next_ms = r.next_ms,
 		};

@@ -11,9 +11,10 @@
 struct planned { /* strings owned; name, next and why may be NULL */
 	char *org, *id, *name, *status, *order, *counters, *next, *why;
 	bool live;
-	uint64_t rows;	  /* held */
-	int64_t requests; /* what is next takes at least so many */
-	int64_t next_ms;  /* until it may be asked; 0: now */
+	uint64_t rows;	    /* held, … */
+	uint64_t page_rows; /* … and of a full page; 0: not known */
+	int64_t requests;   /* what is next takes at least so many */
+	int64_t next_ms;    /* until it may be asked; 0: now */
 };
 
 struct plan_state {

@@ -45,6 +45,8 @@ struct offer {
 #define PEEK_MIN_MS  7000
 #define PEEK_EACH_MS 286 /* … times the live ones, if that is more: half of the budget */
 
+#define BATCH_WAIT_MS 7000 /* for failures of a list in which each costs several requests */
+
 struct chase {
 	struct counts counts;
 	struct sorting order;

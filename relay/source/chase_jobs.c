@@ -4,7 +4,6 @@
  */
 #include "relay/source/chase_parts.h"
 
-#define BATCH_WAIT_MS	7000  /* for failures of a list in which each costs several requests */
 #define CLOSED_PAUSE_MS 2000  /* of a filter whose job ended without finding all, */
 #define LOST_PAUSE_MS	5000  /* … or whose search went astray */
 #define RIPENS_MS	10000 /* most of what becomes of a message does so within this time */

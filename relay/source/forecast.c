@@ -6,9 +6,9 @@
 #include "relay/source/budget.h"
 #include "relay/source/planner_parts.h"
 
-uint64_t forecast_pages(uint64_t rows)
+uint64_t forecast_pages(uint64_t rows, uint64_t page_rows)
 {
-	return 1 + rows / TAKE;
+	return 1 + rows / (page_rows ? page_rows : TAKE);
 }
 
 static int64_t at_rate(const struct forecast *f, uint64_t pages, double share)
@@ -37,17 +37,21 @@ static int64_t longer(int64_t a, int64_t b)
 	return a > b ? a : b;
 }
 
-void forecast_make(struct forecast *ret, const struct source_options *o, const uint64_t *rows,
-		   size_t n, unsigned live, size_t orgs)
+void forecast_make(struct forecast *ret, const struct source_options *o,
+		   const struct forecast_size *v, size_t n, size_t orgs)
 {
 	struct forecast f = {.pages = 0, .share = FULL_SHARE_MIN};
 	struct budget b;
-	int64_t lists = (int64_t)(orgs + n / TAKE), least;
+	int64_t lists = (int64_t)(orgs + n / TAKE), live = 0, least;
+	bool dear = false;
 
 	budget_init(&b, o->rate_limit, 0);
 	f.per_minute = b.burst > 0 ? b.rate_per_ms * 60000 : 0;
-	for (size_t i = 0; i < n; i++)
-		f.pages += forecast_pages(rows[i]);
+	for (size_t i = 0; i < n; i++) {
+		f.pages += v[i].pages;
+		live += v[i].live;
+		dear = dear || v[i].dear;
+	}
 	double needed = (double)at_rate(&f, f.pages, 1) / (double)o->full_sweep_every_ms;
 	f.share = needed < FULL_SHARE_MIN   ? FULL_SHARE_MIN
 		  : needed > FULL_SHARE_MAX ? FULL_SHARE_MAX
@@ -57,7 +61,7 @@ void forecast_make(struct forecast *ret, const struct source_options *o, const u
 	least = at_rate(&f, (uint64_t)lists, LIST_SHARE);
 	f.list_ms = longer(o->poll_every_ms, least);
 	f.list_moving_ms = longer(o->poll_every_ms / 2, least);
-	f.failure_ms = f.list_ms;
-	f.failure_blind_ms = longer(PEEK_MIN_MS, (int64_t)live * PEEK_EACH_MS);
+	f.failure_ms = f.list_ms + (dear ? BATCH_WAIT_MS : 0);
+	f.failure_blind_ms = longer(PEEK_MIN_MS, live * PEEK_EACH_MS);
 	*ret = f;
 }

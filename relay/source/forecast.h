@@ -8,6 +8,13 @@
 
 #include "relay/source/source.h"
 
+/* A followed broadcast. */
+struct forecast_size {
+	uint64_t pages;
+	bool live;
+	bool dear; /* a failure costs several requests, so that it waits for others */
+};
+
 struct forecast {
 	double per_minute; /* requests, lastingly; 0: no limit, and then all that depends on it is 0
 			    */
@@ -21,10 +28,11 @@ struct forecast {
 	int64_t failure_blind_ms; /* … and where they are absent or lag */
 };
 
-/* rows[i] of a broadcast; live: how many are; orgs: whose lists are read. */
-void forecast_make(struct forecast *ret, const struct source_options *o, const uint64_t *rows,
-		   size_t n, unsigned live, size_t orgs);
-uint64_t forecast_pages(uint64_t rows);
+/* orgs: whose lists are read. */
+void forecast_make(struct forecast *ret, const struct source_options *o,
+		   const struct forecast_size *v, size_t n, size_t orgs);
+/* page_rows: of a full page; 0: what is asked for. */
+uint64_t forecast_pages(uint64_t rows, uint64_t page_rows);
 /* So many pages, with nothing else asked, and at the share of full sweeps. */
 int64_t forecast_sweep_ms(const struct forecast *f, uint64_t pages);
 int64_t forecast_shared_ms(const struct forecast *f, uint64_t pages);

@@ -132,6 +132,7 @@ bool source_report(const struct source *s, size_t i, struct broadcast_report *re
 		.name = r->name,
 		.status = r->status,
 		.rows_held = held_live(w->followed.held),
+		.page_rows = t->chase.take,
 		.baseline_done = r->baseline_done,
 		.why = t->reason ? t->reason : "",
 		.live = t->sweep.live,

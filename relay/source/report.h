@@ -26,6 +26,7 @@ struct due {
 struct broadcast_report {
 	const char *org, *id, *name, *status; /* borrowed; name may be NULL */
 	uint32_t rows_held;
+	unsigned page_rows; /* of a full page, as the API gives them */
 	bool baseline_done;
 	char plan[64];	 /* what was asked last: "is_opened, page 12"; "": nothing yet */
 	const char *why; /* and the reason; "" */

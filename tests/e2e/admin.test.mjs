@@ -169,6 +169,7 @@ test('status tells of each broadcast and destination, as JSON and as a table', a
   const [b] = s.broadcasts;
   assert.equal(s.health, 'ok');
   assert.equal(b.rows_held, 150);
+  assert.equal(b.page_rows, 100);
   assert.equal(b.baseline_done, true);
   assert.match(b.order, /^(not known yet|created_at|updated_at|id|stable|none)/);
   assert.match(b.last_plan, /page \d+$/);

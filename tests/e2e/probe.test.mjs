@@ -159,3 +159,14 @@ test('plan tells what comes next, from the journal and from the relay that runs'
     /^ +next +page 1 \(full sweep\), 10 requests at least/m, /^ +sweep +10 pages, 4\.\ds alone, 2\d(\.\d)?s at its share; a row that goes/m])
     assert.match(p.stdout, line);
 });
+
+test('plan counts pages of the size that the API gives', async (t) => {
+  const place = new Place(t);
+  const sim = await rested(place, ['--fault', 'take=50']);
+  place.config(sourceConfig(sim) + `admin: { listen: "127.0.0.1:${await freePort()}" }\n` + REST);
+  place.relay();
+  await until('the plan has pages of 50 rows', () => {
+    const [b] = JSON.parse(relay(place, 'plan', '--json').stdout || '{}').broadcasts ?? [];
+    return b?.rows === 900 && b.pages === 19;
+  });
+});

@@ -10,16 +10,16 @@
 
 #define HOUR_MS INT64_C(3600000)
 
-static struct forecast make(uint64_t rows, size_t n, unsigned live)
+static struct forecast make(uint64_t rows, size_t n, size_t live)
 {
 	const struct source_options o = {
 		.rate_limit = 7.5, .poll_every_ms = 5000, .full_sweep_every_ms = 6 * HOUR_MS};
-	uint64_t v[500];
+	struct forecast_size v[500];
 	struct forecast f;
 
 	for (size_t i = 0; i < n; i++)
-		v[i] = rows;
-	forecast_make(&f, &o, v, n, live, 1);
+		v[i] = (struct forecast_size){.pages = forecast_pages(rows, 0), .live = i < live};
+	forecast_make(&f, &o, v, n, 1);
 	return f;
 }
 
@@ -75,11 +75,33 @@ static void test_without_a_limit(void **state)
 	struct forecast f;
 
 	(void)state;
-	forecast_make(&f, &o, NULL, 0, 0, 1);
+	forecast_make(&f, &o, NULL, 0, 1);
 	assert_int_equal(f.pages, 0);
 	assert_int_equal(forecast_sweep_ms(&f, 1000), 0);
 	assert_int_equal(f.every_ms, HOUR_MS);
 	assert_int_equal(f.failure_blind_ms, 7000);
+}
+
+static void test_small_pages(void **state)
+{
+	(void)state;
+	assert_int_equal(forecast_pages(999, 0), 10);
+	assert_int_equal(forecast_pages(999, 30), 34);
+}
+
+/* Of any list in which a failure costs several requests. */
+static void test_failures_that_wait_for_others(void **state)
+{
+	const struct source_options o = {
+		.rate_limit = 7.5, .poll_every_ms = 5000, .full_sweep_every_ms = HOUR_MS};
+	const struct forecast_size v[] = {{.pages = 3, .dear = true}, {.pages = 4}};
+	struct forecast f;
+
+	(void)state;
+	forecast_make(&f, &o, v, 2, 1);
+	assert_int_equal(f.failure_ms, 12000);
+	forecast_make(&f, &o, v + 1, 1, 1);
+	assert_int_equal(f.failure_ms, 5000);
 }
 
 int main(void)
@@ -89,6 +111,8 @@ int main(void)
 		cmocka_unit_test(test_shares),
 		cmocka_unit_test(test_many),
 		cmocka_unit_test(test_without_a_limit),
+		cmocka_unit_test(test_small_pages),
+		cmocka_unit_test(test_failures_that_wait_for_others),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
