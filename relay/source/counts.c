@@ -58,6 +58,11 @@ bool counts_lag(const struct counts *c)
 	return c->behind >= BEHIND_MIN;
 }
 
+void counts_distrust(struct counts *c)
+{
+	c->behind = BEHIND_MIN;
+}
+
 static int64_t listed_due(const struct count *n, int64_t held)
 {
 	return n->listed < 0 ? 0 : n->listed - n->listed_offset - held;

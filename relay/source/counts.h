@@ -82,5 +82,6 @@ int64_t counts_waited_ms(const struct counts *c, unsigned ask, const struct plan
 			 int64_t now_mono_ms);
 bool counts_are_listed(const struct counts *c); /* the list has counters */
 bool counts_lag(const struct counts *c);	/* … that are not to be relied on */
+void counts_distrust(struct counts *c);		/* they lag, until lists agree with the rows */
 
 #endif

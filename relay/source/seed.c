@@ -6,8 +6,6 @@
 #include "relay/base/clock.h"
 #include "relay/base/json.h"
 
-#define BELIEVED_TO_LAG 2 /* lists in a row that lacked something: as counts.c needs them */
-
 const char *const seed_counters_names[] = {
 	[COUNTERS_UNKNOWN] = "unknown", [COUNTERS_EXACT] = "exact",   [COUNTERS_BEHIND] = "behind",
 	[COUNTERS_WRONG] = "wrong",	[COUNTERS_ABSENT] = "absent",
@@ -82,7 +80,7 @@ void seed_apply(struct chase *c, const struct seed *s)
 		c->order.assumed_newest_first = s->newest_first;
 	}
 	if (s->counters == COUNTERS_BEHIND)
-		c->counts.behind = BELIEVED_TO_LAG;
+		counts_distrust(&c->counts);
 	if (s->take)
 		c->take = s->take;
 }
