@@ -34,12 +34,32 @@ void planner_add_org(struct planner *p, const char *org, int64_t now_mono_ms)
 	round_init(&p->rounds[p->nrounds++], org, now_mono_ms);
 }
 
+/* Both its list and its recipients are refused to the key. */
+static bool is_refused(const struct planner *p, const char *org)
+{
+	const struct round *r = find_round(p, org);
+
+	return r && r->list_refused && r->rows_refused;
+}
+
+static void note_refusal(struct planner *p, const char *org)
+{
+	bool refused = is_refused(p, org);
+
+	for (size_t i = 0; i < p->n; i++)
+		if (strcmp(p->v[i]->record.org, org) == 0)
+			p->v[i]->track->refused = refused;
+}
+
 static void end_round(struct planner *p, struct round *r)
 {
+	char *org = r->org;
+
 	if (!r->leaves || r->retry.asked)
 		return;
-	free(r->org);
 	*r = p->rounds[--p->nrounds];
+	note_refusal(p, org);
+	free(org);
 }
 
 void planner_remove_org(struct planner *p, const char *org)
@@ -95,6 +115,7 @@ static void attach(struct planner *p, struct followed *b)
 {
 	p->v = mem_grow(p->v, p->n, &p->cap, sizeof(struct followed *));
 	p->v[p->n++] = b;
+	b->track->refused = is_refused(p, b->record.org);
 	p->chase_pace.live += b->track->sweep.live;
 }
 
@@ -168,21 +189,13 @@ void planner_recovered(struct planner *p)
 
 void planner_refused(struct planner *p, const char *org, bool list, bool refused)
 {
-	for (size_t i = 0; i < p->nrounds; i++) {
-		struct round *r = &p->rounds[i];
-		if (strcmp(r->org, org) == 0)
-			*(list ? &r->list_refused : &r->rows_refused) = refused;
-	}
-}
+	struct round *r = find_round(p, org);
+	bool *which = !r ? NULL : list ? &r->list_refused : &r->rows_refused;
 
-bool planner_may_ask(const struct planner *p, const struct followed *b)
-{
-	for (size_t i = 0; i < p->nrounds; i++) {
-		const struct round *r = &p->rounds[i];
-		if (r->list_refused && r->rows_refused && strcmp(r->org, b->record.org) == 0)
-			return false;
-	}
-	return true;
+	if (!which || *which == refused)
+		return;
+	*which = refused;
+	note_refusal(p, org);
 }
 
 /* ---- the list ---- */

@@ -30,9 +30,9 @@ static struct round *due_round(const struct planner *p, int64_t now_mono_ms)
 }
 
 /* Nothing of it is under way, and it may be asked for. */
-static bool is_free(const struct planner *p, const struct followed *b)
+static bool is_free(const struct followed *b)
 {
-	return !b->track->retry.asked && planner_may_ask(p, b);
+	return !b->track->retry.asked && !b->track->refused;
 }
 
 /* The first, unless it has ended once: what it missed is counted, and can be asked for. */
@@ -49,7 +49,7 @@ static void look_at_offers(struct planner *p, int64_t now, struct choice *failur
 	for (size_t i = 0; i < p->n; i++) {
 		struct followed *b = p->v[i];
 		struct chase *c = &b->track->chase;
-		if (!is_free(p, b) || b->track->retry.not_before_ms > now)
+		if (!is_free(b) || b->track->retry.not_before_ms > now)
 			continue;
 		c->baseline = is_baseline(b->track);
 		chase_offer(c, planes_of(b), &p->chase_pace, &p->ranks, now);
@@ -67,9 +67,9 @@ static bool is_first(const struct followed *b)
 	return is_baseline(b->track) || chase_is_blind(&b->track->chase);
 }
 
-static bool may_sweep(const struct planner *p, const struct followed *b, int64_t now)
+static bool may_sweep(const struct followed *b, int64_t now)
 {
-	return is_free(p, b) && sweep_ready(&b->track->sweep, now);
+	return is_free(b) && sweep_ready(&b->track->sweep, now);
 }
 
 /* The one of the moved (or quiet) broadcasts that was asked for longest ago. */
@@ -79,7 +79,7 @@ static struct followed *longest_unseen(const struct planner *p, bool moved, int6
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct sweep *s = &p->v[i]->track->sweep;
-		if (is_first(p->v[i]) && s->moved == moved && may_sweep(p, p->v[i], now) &&
+		if (is_first(p->v[i]) && s->moved == moved && may_sweep(p->v[i], now) &&
 		    (!best || s->asked_ms < best->track->sweep.asked_ms))
 			best = p->v[i];
 	}
@@ -102,7 +102,7 @@ static struct followed *due_full(const struct planner *p, int64_t now)
 
 	for (size_t i = 0; i < p->n; i++) {
 		const struct sweep *s = &p->v[i]->track->sweep;
-		if (!is_first(p->v[i]) && may_sweep(p, p->v[i], now) &&
+		if (!is_first(p->v[i]) && may_sweep(p->v[i], now) &&
 		    (!best || s->asked_ms < best->track->sweep.asked_ms))
 			best = p->v[i];
 	}
@@ -137,7 +137,7 @@ static int64_t look_round_at(const struct planner *p, const struct followed *b)
 static struct followed *due_look_round(const struct planner *p, int64_t now)
 {
 	for (size_t i = 0; i < p->n; i++)
-		if (is_free(p, p->v[i]) && look_round_at(p, p->v[i]) <= now)
+		if (is_free(p->v[i]) && look_round_at(p, p->v[i]) <= now)
 			return p->v[i];
 	return NULL;
 }
@@ -202,7 +202,7 @@ static int64_t next_moment(const struct planner *p)
 	}
 	for (size_t i = 0; i < p->n; i++) {
 		const struct track *t = p->v[i]->track;
-		if (!is_free(p, p->v[i]))
+		if (!is_free(p->v[i]))
 			continue;
 		int64_t at = sweep_ready_at(&t->sweep), chase = t->chase.later_ms;
 		if (chase < t->retry.not_before_ms)

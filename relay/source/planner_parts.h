@@ -94,6 +94,7 @@ struct track {
 	struct sweep sweep;
 	struct chase chase;
 	struct retry retry;   /* of the chase's requests; asked: any request of it is under way */
+	bool refused;	      /* its organization is, to the key: nothing of it is asked */
 	int64_t surprised_ms; /* mono, the last time; INT64_MIN: never */
 	int64_t changed_ms; /* mono, when its list entry or a row last changed; INT64_MIN: never */
 	uint32_t spent[PURPOSES];
@@ -117,9 +118,6 @@ struct planner {
 	unsigned turn;
 	uint16_t left_out; /* bit per ask: source.filter shows no row with its flag */
 };
-
-bool planner_may_ask(const struct planner *p,
-		     const struct followed *b); /* the key is good for it */
 
 static inline const struct planes *planes_of(const struct followed *b)
 {

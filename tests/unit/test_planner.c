@@ -598,6 +598,47 @@ static void long_lists_leave_budget_for_pages(void **state)
 	planner_free(p);
 }
 
+/* Nothing is asked of an organization that is refused as a whole, nor of what is followed of it
+ * later; of others it is, and of its own by a planner that does not know, or not any more. */
+static void a_refused_organization_is_left_alone(void **state)
+{
+	struct planner *p = planner(), *q = planner();
+	struct followed b = {0}, later = {0}, other = {0};
+
+	(void)state;
+	follow(p, &b, true);
+	list(p, 0);
+	list(q, 0);
+	planner_refused(p, "c", true, true);
+	struct plan plan = next(p, 0);
+	assert_ptr_equal(plan.broadcast, &b); /* one half still works */
+	planner_unasked(p, &plan);
+	planner_refused(p, "c", false, true);
+	follow(p, &later, true);
+	assert_int_equal(next(p, 0).kind, PLAN_NOTHING);
+	follow(p, &other, true);
+	planner_remove(p, &other);
+	other.record.org = orgs[1];
+	planner_add(p, &other, 0);
+	assert_ptr_equal(next(p, 0).broadcast, &other);
+	planner_refused(p, "c", true, false);
+	plan = next(p, 0);
+	assert_int_equal(plan.kind, PLAN_PAGE);
+	planner_unasked(p, &plan);
+	planner_refused(p, "c", true, true);
+	assert_int_equal(next(p, 0).kind, PLAN_NOTHING);
+	unfollow(p, &other);
+	planner_move(p, q, &later);
+	assert_ptr_equal(next(q, 0).broadcast, &later);
+	unfollow(q, &later);
+	planner_remove_org(p, "c");
+	planner_add_org(p, "c", 0);
+	assert_false(b.track->refused);
+	unfollow(p, &b);
+	planner_free(p);
+	planner_free(q);
+}
+
 static void moving_keeps_the_sweep(void **state)
 {
 	struct planner *p = planner(), *q = planner();
@@ -683,6 +724,7 @@ int main(void)
 		cmocka_unit_test(a_page_that_always_fails_is_passed_over),
 		cmocka_unit_test(list_rounds),
 		cmocka_unit_test(long_lists_leave_budget_for_pages),
+		cmocka_unit_test(a_refused_organization_is_left_alone),
 		cmocka_unit_test(moving_keeps_the_sweep),
 		cmocka_unit_test(complete_means_all_seen),
 	};
