@@ -5,7 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/base/json.h"
+#include "relay/base/json_add.h"
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
@@ -82,13 +82,6 @@ void relay_tell(struct relay *r, const struct relay_word *w)
 
 /* ---- outages of the API ---- */
 
-static void add_date(struct buf *data, const char *name, int64_t ms)
-{
-	char text[DATE_TEXT];
-	buf_addf(data, ",\"%s\":", name);
-	json_write_string(data, date_format(text, ms));
-}
-
 static void tell_outage(struct relay *r, const char *type, const struct buf *data)
 {
 	struct batch *b = batch_new();
@@ -105,14 +98,10 @@ void relay_tell_down(struct relay *r, const char *why, int status)
 		return;
 	source_status(r->source, &s);
 	r->outage_ms = s.failing_since_ms ? s.failing_since_ms : relay_now(r).wall_ms;
-	buf_adds(&data, "{\"why\":");
-	json_write_string(&data, why);
-	buf_adds(&data, ",\"status\":");
-	if (status)
-		buf_addi(&data, status);
-	else
-		buf_adds(&data, "null");
-	add_date(&data, "since", r->outage_ms);
+	buf_addc(&data, '{');
+	json_add_text(&data, "why", why);
+	json_add_count(&data, "status", status ? status : -1);
+	json_add_date(&data, "since", r->outage_ms);
 	buf_addc(&data, '}');
 	tell_outage(r, "relay.source.down", &data);
 	buf_release(&data);
@@ -124,8 +113,9 @@ void relay_tell_up(struct relay *r)
 	if (!r->outage_ms)
 		return;
 	int64_t down_ms = relay_now(r).wall_ms - r->outage_ms;
-	buf_addf(&data, "{\"down_ms\":%lld", (long long)(down_ms > 0 ? down_ms : 0));
-	add_date(&data, "since", r->outage_ms);
+	buf_addc(&data, '{');
+	json_add_int(&data, "down_ms", down_ms > 0 ? down_ms : 0);
+	json_add_date(&data, "since", r->outage_ms);
 	buf_addc(&data, '}');
 	r->outage_ms = 0;
 	tell_outage(r, "relay.source.up", &data);
@@ -142,17 +132,18 @@ void relay_tell_audit(struct relay *r, struct followed *b, int64_t count)
 	if (r->settings->source.state_filter || now_ms - b->audited_ms < AUDIT_EVERY_MS)
 		return;
 	b->audited_ms = now_ms;
-	buf_adds(&data, "{\"org_id\":");
-	json_write_string(&data, b->record.org);
-	buf_adds(&data, ",\"broadcast_id\":");
-	json_write_string(&data, b->record.id);
-	buf_addf(&data, ",\"held\":%lld", (long long)held);
+	buf_addc(&data, '{');
+	json_add_text(&data, "org_id", b->record.org);
+	json_add_text(&data, "broadcast_id", b->record.id);
+	json_add_int(&data, "held", held);
+	json_add_count(&data, "count", count);
 	if (count < 0)
-		buf_adds(&data, ",\"count\":null,\"difference\":null");
+		json_add_text(&data, "difference", NULL);
 	else
-		buf_addf(&data, ",\"count\":%lld,\"difference\":%lld", (long long)count,
-			 (long long)(held - count));
-	buf_addf(&data, ",\"counters\":%s}", b->record.counters ? b->record.counters : "null");
+		json_add_int(&data, "difference", held - count);
+	json_add_name(&data, "counters");
+	buf_adds(&data, b->record.counters ? b->record.counters : "null");
+	buf_addc(&data, '}');
 	relay_tell(r, &(struct relay_word){
 			      .type = "relay.audit", .subject = b->record.id, .data = &data});
 	buf_release(&data);

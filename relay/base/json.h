@@ -11,7 +11,7 @@
  * memory. One thread at a time may use a doc; different threads may use different docs.
  *
  * Writing is by appending to a buf (json_write_…): Relay's own output is small and its order is
- * part of what users see.
+ * part of what users see. json_add.h writes an object's members.
  */
 #ifndef RELAY_JSON_H
 #define RELAY_JSON_H

@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/base/json.h"
+#include "relay/base/json_add.h"
 #include "relay/base/mem.h"
 #include "relay/cmd/cmd.h"
 #include "relay/cmd/plan_state.h"
@@ -157,44 +157,28 @@ static void print_plan(const struct plan_view *v)
 
 /* ---- for programs ---- */
 
-static void add_text(struct buf *out, const char *name, const char *text)
-{
-	buf_addf(out, "\"%s\":", name);
-	json_write_string(out, text);
-	buf_addc(out, ',');
-}
-
-static void add_int(struct buf *out, const char *name, int64_t n)
-{
-	buf_addf(out, "\"%s\":%" PRId64 ",", name, n);
-}
-
-static const char *truth(bool b)
-{
-	return b ? "true" : "false";
-}
-
 static void add_broadcast(struct buf *out, const struct forecast *f, const struct planned *b)
 {
 	uint64_t pages = pages_of(b);
 
-	buf_addc(out, '{');
-	add_text(out, "org", b->org);
-	add_text(out, "id", b->id);
-	add_text(out, "name", b->name);
-	add_text(out, "status", b->status);
-	add_text(out, "order", b->order);
-	add_text(out, "counters", b->counters);
-	add_text(out, "next", b->next);
-	add_text(out, "why", b->why);
-	add_int(out, "requests", b->requests);
-	add_int(out, "next_visit_ms", b->next_ms);
-	add_int(out, "rows", (int64_t)b->rows);
-	add_int(out, "pages", (int64_t)pages);
-	add_int(out, "sweep_ms", forecast_sweep_ms(f, pages));
-	add_int(out, "sweep_shared_ms", forecast_shared_ms(f, pages));
-	add_int(out, "removed_ms", forecast_removed_ms(f, pages));
-	buf_addf(out, "\"live\":%s}", truth(b->live));
+	json_add_element(out);
+	json_add_text(out, "org", b->org);
+	json_add_text(out, "id", b->id);
+	json_add_text(out, "name", b->name);
+	json_add_text(out, "status", b->status);
+	json_add_text(out, "order", b->order);
+	json_add_text(out, "counters", b->counters);
+	json_add_text(out, "next", b->next);
+	json_add_text(out, "why", b->why);
+	json_add_int(out, "requests", b->requests);
+	json_add_int(out, "next_visit_ms", b->next_ms);
+	json_add_int(out, "rows", (int64_t)b->rows);
+	json_add_int(out, "pages", (int64_t)pages);
+	json_add_int(out, "sweep_ms", forecast_sweep_ms(f, pages));
+	json_add_int(out, "sweep_shared_ms", forecast_shared_ms(f, pages));
+	json_add_int(out, "removed_ms", forecast_removed_ms(f, pages));
+	json_add_bool(out, "live", b->live);
+	buf_addc(out, '}');
 }
 
 static void print_json(const struct plan_view *v)
@@ -203,24 +187,25 @@ static void print_json(const struct plan_view *v)
 	struct buf out = BUF_INIT(64 << 20);
 
 	buf_addc(&out, '{');
-	add_text(&out, "from", v->running ? "relay" : "journal");
-	buf_addf(&out, "\"requests_per_minute\":%.0f,\"full_sweep_share\":%.3f,", f->per_minute,
-		 f->share);
-	add_int(&out, "list_every_ms", f->list_ms);
-	add_int(&out, "list_every_moving_ms", f->list_moving_ms);
-	add_int(&out, "failure_ms", f->failure_ms);
-	add_int(&out, "failure_without_counters_ms", f->failure_blind_ms);
-	add_int(&out, "full_sweep_every_ms", f->every_ms);
-	buf_addf(&out, "\"stretched\":%s,", truth(f->stretched));
-	add_int(&out, "pages", (int64_t)f->pages);
-	add_int(&out, "sweep_all_ms", forecast_sweep_ms(f, f->pages));
-	add_int(&out, "live", v->live);
-	add_int(&out, "broadcasts_left_out", v->state.left_out);
-	buf_adds(&out, "\"broadcasts\":[");
-	for (size_t i = 0; i < v->state.n; i++) {
-		buf_adds(&out, i ? "," : "");
+	json_add_text(&out, "from", v->running ? "relay" : "journal");
+	json_add_name(&out, "requests_per_minute");
+	buf_addf(&out, "%.0f", f->per_minute);
+	json_add_name(&out, "full_sweep_share");
+	buf_addf(&out, "%.3f", f->share);
+	json_add_int(&out, "list_every_ms", f->list_ms);
+	json_add_int(&out, "list_every_moving_ms", f->list_moving_ms);
+	json_add_int(&out, "failure_ms", f->failure_ms);
+	json_add_int(&out, "failure_without_counters_ms", f->failure_blind_ms);
+	json_add_int(&out, "full_sweep_every_ms", f->every_ms);
+	json_add_bool(&out, "stretched", f->stretched);
+	json_add_int(&out, "pages", (int64_t)f->pages);
+	json_add_int(&out, "sweep_all_ms", forecast_sweep_ms(f, f->pages));
+	json_add_int(&out, "live", v->live);
+	json_add_int(&out, "broadcasts_left_out", v->state.left_out);
+	json_add_name(&out, "broadcasts");
+	buf_addc(&out, '[');
+	for (size_t i = 0; i < v->state.n; i++)
 		add_broadcast(&out, f, &v->state.v[i]);
-	}
 	buf_adds(&out, "]}");
 	puts(out.data);
 	buf_release(&out);

@@ -7,7 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "relay/base/json.h"
+#include "relay/base/json_add.h"
 #include "relay/base/mem.h"
 #include "relay/cmd/cmd.h"
 #include "relay/cmd/screen.h"
@@ -186,27 +186,24 @@ static void print_report(const struct probe_report *r, const char *base_url)
 	}
 }
 
-static void add_text(struct buf *out, const char *name, const char *text)
-{
-	buf_addf(out, ",\"%s\":", name);
-	json_write_string(out, text);
-}
-
 static void print_json(const struct probe_report *r, const char *base_url)
 {
 	struct buf out = BUF_INIT(1 << 20);
 
-	buf_adds(&out, "{\"base_url\":");
-	json_write_string(&out, base_url);
-	buf_addf(&out, ",\"requests\":%u", r->requests);
-	add_text(&out, "org", r->org);
-	add_text(&out, "broadcast", r->broadcast);
-	add_text(&out, "status", r->status);
-	buf_addf(&out, ",\"recipients\":%" PRId64 ",\"findings\":[", r->rows);
+	buf_addc(&out, '{');
+	json_add_text(&out, "base_url", base_url);
+	json_add_int(&out, "requests", r->requests);
+	json_add_text(&out, "org", r->org);
+	json_add_text(&out, "broadcast", r->broadcast);
+	json_add_text(&out, "status", r->status);
+	json_add_int(&out, "recipients", r->rows);
+	json_add_name(&out, "findings");
+	buf_addc(&out, '[');
 	for (unsigned q = 0; q < QUESTIONS; q++) {
-		buf_addf(&out, "%s{\"question\":\"%s\"", q ? "," : "", question_keys[q]);
-		add_text(&out, "answer", *r->v[q].answer ? r->v[q].answer : NULL);
-		add_text(&out, "evidence", r->v[q].evidence);
+		json_add_element(&out);
+		json_add_text(&out, "question", question_keys[q]);
+		json_add_text(&out, "answer", *r->v[q].answer ? r->v[q].answer : NULL);
+		json_add_text(&out, "evidence", r->v[q].evidence);
 		buf_addc(&out, '}');
 	}
 	buf_adds(&out, "]}");

@@ -3,8 +3,8 @@
 
 #include <string.h>
 
-#include "relay/base/clock.h"
 #include "relay/base/json.h"
+#include "relay/base/json_add.h"
 
 const char *const seed_counters_names[] = {
 	[COUNTERS_UNKNOWN] = "unknown", [COUNTERS_EXACT] = "exact",   [COUNTERS_BEHIND] = "behind",
@@ -16,21 +16,18 @@ static const char *const orders[] = {
 	[SORT_ID] = "id",	    [SORT_STABLE] = "stable",	   [SORT_NONE] = "none",
 };
 
-static const char *truth(bool b)
-{
-	return b ? "true" : "false";
-}
-
 void seed_write(struct buf *out, const struct seed *s, const char *base_url, int64_t made_ms)
 {
-	char made[DATE_TEXT];
-
-	buf_adds(out, "{\"base_url\":");
-	json_write_string(out, base_url);
-	buf_addf(out, ",\"made\":\"%s\",\"order\":\"%s\",\"newest_first\":%s",
-		 date_format(made, made_ms), orders[s->order], truth(s->newest_first));
-	buf_addf(out, ",\"counters\":\"%s\",\"take\":%u,\"counts\":%s,\"filters\":%s}\n",
-		 seed_counters_names[s->counters], s->take, truth(s->counts), truth(s->filters));
+	buf_addc(out, '{');
+	json_add_text(out, "base_url", base_url);
+	json_add_date(out, "made", made_ms);
+	json_add_text(out, "order", orders[s->order]);
+	json_add_bool(out, "newest_first", s->newest_first);
+	json_add_text(out, "counters", seed_counters_names[s->counters]);
+	json_add_int(out, "take", s->take);
+	json_add_bool(out, "counts", s->counts);
+	json_add_bool(out, "filters", s->filters);
+	buf_adds(out, "}\n");
 }
 
 /* 0, which stands for nothing known, also for a word that is not among them. */

@@ -9,7 +9,9 @@
 
 #include <cmocka.h>
 
+#include "relay/base/clock.h"
 #include "relay/base/json.h"
+#include "relay/base/json_add.h"
 #include "relay/base/mem.h"
 #include "relay/base/random.h"
 
@@ -697,6 +699,36 @@ static void a_bad_element_hides_no_other(void **state)
 	}
 }
 
+static void members_are_set_apart(void **state)
+{
+	struct buf out = BUF_INIT(1024);
+
+	(void)state;
+	buf_addc(&out, '{');
+	json_add_text(&out, "text", "a\"{");
+	json_add_text(&out, "none", NULL);
+	json_add_int(&out, "int", INT64_MIN);
+	json_add_bool(&out, "bool", true);
+	json_add_count(&out, "count", 0);
+	json_add_count(&out, "unknown", -1);
+	json_add_date(&out, "date", 0);
+	json_add_date(&out, "never", DATE_NONE);
+	json_add_name(&out, "v");
+	buf_addc(&out, '[');
+	for (int i = 0; i < 2; i++) {
+		json_add_element(&out);
+		json_add_int(&out, "i", i);
+		buf_addc(&out, '}');
+	}
+	buf_adds(&out, "]}");
+	assert_string_equal(out.data,
+			    "{\"text\":\"a\\\"{\",\"none\":null,\"int\":-9223372036854775808,"
+			    "\"bool\":true,\"count\":0,\"unknown\":null,"
+			    "\"date\":\"1970-01-01T00:00:00.000Z\",\"never\":null,"
+			    "\"v\":[{\"i\":0},{\"i\":1}]}");
+	buf_release(&out);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -716,6 +748,7 @@ int main(void)
 		cmocka_unit_test(utf8_is_judged),
 		cmocka_unit_test(copies_and_writings_read_the_same),
 		cmocka_unit_test(damaged_texts_do_no_harm),
+		cmocka_unit_test(members_are_set_apart),
 	};
 
 	return cmocka_run_group_tests_name("unit", tests, NULL, NULL);
