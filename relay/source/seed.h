@@ -37,8 +37,8 @@ int seed_read(struct seed *ret, const char *text, size_t len, const char *base_u
 
 /* Before anything of the broadcast was read. {0} changes nothing. Of the order only what changes
  * how an unknown list is read: that rows move when they change, or that nothing sorts it. Whether
- * pages are counted and filters obeyed is not taken over: one page tells, and the opposite could
- * not be unlearned. */
+ * pages are counted and filters obeyed is not taken over: one page tells, and the opposite would be
+ * unlearned late or never. */
 void seed_apply(struct chase *c, const struct seed *s);
 
 #endif
