@@ -7,7 +7,7 @@
  * worth, which is the changes expected times how long they have waited. The planner takes the best.
  *
  *   failures  at once, by their own filters
- *   newest    rows sorted by updated_at: from that end, until all that is due was met
+ *   newest    rows sorted by updated_at: from that end, until a page shows what was known
  *   search    rows that keep their places: where the counts say that something is missing
  *   cycle     else, or when so much is due that it pays: the list with most changes a page, in turn
  *   peek      where the list's counters are missing or lag: a page, for its own count

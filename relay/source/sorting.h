@@ -5,8 +5,8 @@
  * id, up and down; old votes fade, so that a list sorted anew is noticed. And where each held row
  * stands (places.h). A row met for the first time is placed by its created_at where the list is
  * sorted by it, else beside the rows it was met with. Rows of one date are put right when they are
- * met the other way round. Other neighbours that are are counted: a list whose known rows keep
- * their relative order is stable, whatever it is sorted by, and can be searched.
+ * met the other way round. Other neighbours that change places are counted: a list whose known rows
+ * keep their relative order is stable, whatever it is sorted by, and can be searched.
  */
 #ifndef RELAY_SORTING_H
 #define RELAY_SORTING_H
