@@ -49,9 +49,8 @@ static uint32_t place_in(const struct block *b, uint32_t row)
 
 static void forget_count(struct places *p, const struct block *b)
 {
-	for (unsigned flag = 0; flag < FLAGS; flag++)
-		if (p->counted[flag])
-			p->counted[flag][b->id] = NOT_COUNTED;
+	for (uint64_t left = p->asked; left; left &= left - 1)
+		p->counted[__builtin_ctzll(left)][b->id] = NOT_COUNTED;
 }
 
 void places_touch(struct places *p, uint32_t row)
@@ -274,6 +273,7 @@ static uint32_t count_in(const struct ranks *r, const struct block *b, uint32_t 
 static uint16_t *make_counts(struct places *p, unsigned flag)
 {
 	if (!p->counted[flag]) {
+		p->asked |= UINT64_C(1) << flag;
 		p->counted[flag] = xmalloc((p->cap + 1) * sizeof(uint16_t));
 		memset(p->counted[flag], 0xff, p->cap * sizeof(uint16_t));
 	}

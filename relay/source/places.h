@@ -20,6 +20,7 @@ struct places {
 	uint32_t *order;	  /* ids, in list order */
 	uint32_t *home;		  /* by row: the id of its block */
 	uint16_t *counted[FLAGS]; /* by id: rows that have the flag; NULL: of none was it asked */
+	uint64_t asked;		  /* the flags of which it was */
 	uint32_t n, cap, room;	  /* blocks; room: rows in home */
 	uint32_t rows;
 };

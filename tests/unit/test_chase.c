@@ -88,6 +88,33 @@ static void exact_counters_need_no_sweep(void **state)
 	assert_in_range(swept, 0, 3);
 }
 
+/* Sorted by updated_at, and so much changes that pages slide on while they are read: nothing is
+ * passed over, and no more is read than what changed. */
+static void crowds_are_read_at_the_newest_end(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 20; seed++) {
+		struct mood mood = {BY_UPDATED, EXACT, false};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 4000);
+		chase_rig_settle(&r);
+		uint32_t sweeps = r.asked[FOR_SWEEP], newest = r.asked[FOR_NEWEST];
+		m->per_s = 20 + 2 * seed;
+		chase_rig_run(&r, 2 * MINUTE);
+		double changes = m->per_s * 120;
+		newest = r.asked[FOR_NEWEST] - newest;
+		if (newest > 2.2 * changes / 100 + 60)
+			fail_mood("pages for what one half has", mood, seed, newest);
+		m->per_s = 0;
+		chase_rig_run(&r, MINUTE / 2);
+		if (chase_rig_differing(m))
+			fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+		assert_int_equal(r.asked[FOR_SWEEP], sweeps);
+		chase_rig_close(&r);
+	}
+}
+
 static void nothing_due_asks_for_the_list_only(void **state)
 {
 	(void)state;
@@ -191,6 +218,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_every_mood_all_is_found),
 		cmocka_unit_test(exact_counters_need_no_sweep),
+		cmocka_unit_test(crowds_are_read_at_the_newest_end),
 		cmocka_unit_test(nothing_due_asks_for_the_list_only),
 		cmocka_unit_test(what_cannot_be_had_is_given_up),
 		cmocka_unit_test(filters_are_tried_again),

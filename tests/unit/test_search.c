@@ -294,6 +294,51 @@ static void the_list_moves(void **state)
 	}
 }
 
+/* Rows come in at the front, 70 a second, a few of them among those before: page after page is read
+ * as it fills, each once, and nothing is left behind. */
+static void the_front_is_read_along(void **state)
+{
+	enum { RATE = 7, STEPS = 3000, LATE = 300 }; /* a tenth of a second each */
+	struct world w;
+	struct search s = {0};
+	struct search_step step;
+	unsigned pages = 0;
+
+	(void)state;
+	world_open(&w, 22000, 0, 7);
+	for (int i = 0; i < 40; i++) /* it is known to be the busy end */
+		prior_learn(&w.prior, 1, 100, 50);
+	search_begin(&s, SEARCH_RANKS, FLAG, 0, TAKE, &w.prior, w.now_ms);
+	s.per_ms = RATE / 100.0;
+	s.ripens_ms = 10000;
+	for (uint32_t i = 0; i < STEPS; i++) {
+		uint32_t next = w.rows - 1 - i * RATE;
+		for (uint32_t k = 0; k < RATE; k++)
+			w.flagged[next - k] = k != 3;
+		if (i > 10)
+			w.flagged[next - 3 + 10 * RATE] = true; /* a second late */
+		make_list(&w);
+		w.now_ms += 100;
+		if (i % 25 == 0) {
+			s.count = w.n;
+			s.counted_ms = w.now_ms;
+		}
+		ranks_make(&w.ranks, &w.order.places, &w.held, FLAG);
+		if (search_next(&s, &w.ranks, &w.prior, w.now_ms, &step) == SEARCH_GOES_ON &&
+		    step.finds > 40) {
+			read_page(&w, &s, step.page);
+			w.now_ms -= 101; /* the clock is this loop's */
+			pages++;
+		}
+	}
+	print_message("search: %u pages of a front of %u rows\n", pages, w.n);
+	assert_in_range(pages, w.n / TAKE - 20, w.n / TAKE * 11 / 10);
+	for (uint32_t i = w.rows - (STEPS - LATE) * RATE; i < w.rows; i++)
+		assert_int_equal(planes_next(&w.held, FLAG, i, i + 1), w.flagged[i] ? i : i + 1);
+	search_release(&s);
+	world_close(&w);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -303,6 +348,7 @@ int main(void)
 		cmocka_unit_test(finds_what_fell),
 		cmocka_unit_test(ends_when_the_count_is_wrong),
 		cmocka_unit_test(the_list_moves),
+		cmocka_unit_test(the_front_is_read_along),
 	};
 	return cmocka_run_group_tests_name("search", tests, NULL, NULL);
 }
