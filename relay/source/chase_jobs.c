@@ -55,6 +55,20 @@ static void job_lost(struct chase *c, unsigned ask, int64_t now)
 	c->pause_until_ms[ask] = now + (ask_is_failure(ask) ? CLOSED_PAUSE_MS : LOST_PAUSE_MS);
 }
 
+/* Is what a job has seen worth nothing any more? */
+static bool is_stale(const struct chase *c, unsigned ask)
+{
+	const struct search *job = &c->jobs[ask];
+	const struct prior *p = &c->priors[ask];
+	bool again = c->counts.v[ask].due_since_ms > job->counted_ms; /* all was found once */
+
+	/* Changes come at the other end than was thought: all places shift. */
+	if (job->from_end != prior_is_front(p))
+		return true;
+	/* Where they come anywhere, they may stand before and behind what was seen. */
+	return again && !prior_is_sharp(p, search_pages(job));
+}
+
 /* The next step of a filter's job, which begins when there is none. */
 static bool step_of(struct chase *c, unsigned ask, const struct planes *held, struct ranks *ranks,
 		    int64_t now, struct search_step *ret)
@@ -64,9 +78,7 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 	for (int attempt = 0; attempt < 3; attempt++) {
 		int64_t due = chase_due(c, ask, held);
 		enum search_way way = way_of(c);
-		/* Changes come at the other end than was thought: all places shift. */
-		bool turned = job->from_end != prior_is_front(&c->priors[ask]);
-		if (!chase_runs(c, ask) || job->way != way || job->read == 0 || turned) {
+		if (!chase_runs(c, ask) || job->way != way || job->read == 0 || is_stale(c, ask)) {
 			c->surprised = c->surprised || (due < 0 && way != SEARCH_RANKS);
 			if (due == 0 || (due < 0 && way != SEARCH_RANKS))
 				return false;

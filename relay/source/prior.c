@@ -3,6 +3,7 @@
 
 #define PRIOR_READS 40	  /* pages of a bin that are remembered: then they count half */
 #define PRIOR_FOUND 0.2	  /* for a bin not read yet: what was never seen may come */
+#define NEAR	    8	  /* pages of an end */
 #define LEAN	    0.65f /* of the way to an end, before it is called the busy one */
 
 void prior_init(struct prior *p)
@@ -54,6 +55,11 @@ unsigned prior_best(const struct prior *p, unsigned pages)
 bool prior_is_front(const struct prior *p)
 {
 	return !p->back;
+}
+
+bool prior_is_sharp(const struct prior *p, unsigned pages)
+{
+	return pages <= NEAR || yield_within(p, NEAR) > yield_within(p, pages) / 2;
 }
 
 static bool leans(const struct prior *p)

@@ -23,6 +23,8 @@ void prior_learn(struct prior *p, unsigned page, unsigned pages, double found);
 double prior_at(const struct prior *p, unsigned page, unsigned pages);
 double prior_within(const struct prior *p, unsigned n, unsigned pages);
 bool prior_is_front(const struct prior *p); /* are finds nearer to the front than to the back? */
+/* Do most of all finds come near the busy end? */
+bool prior_is_sharp(const struct prior *p, unsigned pages);
 /* The busy end is that of a list that knows better, if it knows. */
 void prior_follow(struct prior *p, const struct prior *leader);
 /* The page where a find is likeliest. */

@@ -162,10 +162,24 @@ static uint32_t new_rows(const uint32_t *numbers, size_t n, size_t at)
 	return k;
 }
 
+/* A row that was met between two that stand in order, but stands elsewhere, is put there. */
+static bool follow(struct sorting *o, uint32_t prev, uint32_t row, uint32_t next)
+{
+	struct places *p = &o->places;
+
+	if (prev >= p->rows || next >= p->rows || prev == row || row == next || prev == next ||
+	    !places_is_before(p, prev, next))
+		return false;
+	if (places_is_before(p, prev, row) && places_is_before(p, row, next))
+		return false;
+	places_move(p, row, prev);
+	return true;
+}
+
 void sorting_place(struct sorting *o, struct held *held, const uint32_t *numbers, size_t n,
 		   const struct edges *e)
 {
-	bool dated = sorting_of(o) == SORT_CREATED;
+	bool dated = sorting_of(o) == SORT_CREATED, moving = sorting_of(o) == SORT_UPDATED;
 	if (dated && !o->dated)
 		sorting_begin_dates(o, held);
 	o->dated = dated;
@@ -181,6 +195,8 @@ void sorting_place(struct sorting *o, struct held *held, const uint32_t *numbers
 				    places_is_before(&o->places, prev, numbers[i]);
 			if (!kept && dated)
 				kept = sorting_mend_tie(o, held, prev, numbers[i]);
+			else if (i > 0 && i + 1 < n && !dated && !moving)
+				kept = !follow(o, prev, numbers[i], numbers[i + 1]) && kept;
 			/* What lies before the page says nothing about changed places. */
 			if (i > 0 && prev != NO_ROW)
 				note_places(o, kept);

@@ -141,6 +141,37 @@ static void from_the_back(void **state)
 	assert_true(prior_within(&p, PAGES / 2, PAGES) < prior_within(&p, PAGES, PAGES) / 2);
 }
 
+static void is_sharp_where_finds_are_near_an_end(void **state)
+{
+	struct prior p;
+
+	(void)state;
+	prior_init(&p);
+	assert_true(prior_is_sharp(&p, 3));
+	assert_false(prior_is_sharp(&p, PAGES));
+	learn(&p, PAGES / 2, 5, 100);
+	assert_false(prior_is_sharp(&p, PAGES));
+	prior_init(&p);
+	for (unsigned page = 1; page <= PAGES; page *= 2)
+		learn(&p, page, page < 8 ? 50 : 0, 500);
+	assert_true(prior_is_sharp(&p, PAGES));
+}
+
+static void follows_one_that_leans(void **state)
+{
+	struct prior p, leader;
+
+	(void)state;
+	prior_init(&p);
+	prior_init(&leader);
+	learn(&p, PAGES, 5, 100);
+	prior_follow(&p, &leader); /* which knows nothing */
+	assert_false(prior_is_front(&p));
+	learn(&leader, 1, 5, 100);
+	prior_follow(&p, &leader);
+	assert_true(prior_is_front(&p));
+}
+
 /* prior_within is the sum of prior_at. */
 static void within_is_the_sum(void **state)
 {
@@ -168,10 +199,16 @@ static void within_is_the_sum(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(knows_nothing),	cmocka_unit_test(busy_end),
-		cmocka_unit_test(the_busy_end_changes), cmocka_unit_test(one_page_is_no_end),
-		cmocka_unit_test(pages_that_are_none),	cmocka_unit_test(expects_what_came),
-		cmocka_unit_test(from_the_back),	cmocka_unit_test(within_is_the_sum),
+		cmocka_unit_test(knows_nothing),
+		cmocka_unit_test(busy_end),
+		cmocka_unit_test(the_busy_end_changes),
+		cmocka_unit_test(one_page_is_no_end),
+		cmocka_unit_test(pages_that_are_none),
+		cmocka_unit_test(expects_what_came),
+		cmocka_unit_test(from_the_back),
+		cmocka_unit_test(is_sharp_where_finds_are_near_an_end),
+		cmocka_unit_test(follows_one_that_leans),
+		cmocka_unit_test(within_is_the_sum),
 	};
 
 	return cmocka_run_group_tests_name("prior", tests, NULL, NULL);

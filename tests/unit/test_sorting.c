@@ -315,6 +315,31 @@ static void stable_or_none(void **state)
 	free(l);
 }
 
+/* A row that moved is found where it stands now, once it was met between others. */
+static void rows_that_move_are_followed(void **state)
+{
+	struct list *l = xmalloc(sizeof *l);
+
+	(void)state;
+	for (uint64_t seed = 0; seed < 30; seed++) {
+		list_open(l, seed);
+		for (int i = 0; i < 1000; i++)
+			insert(l, below(l, l->n + 1), DATE_NONE);
+		read_all(l);
+		for (int i = 0; i < 30; i++) {
+			uint32_t from = below(l, l->n), to = 30 + below(l, l->n - 60);
+			struct entry entry = l->v[from];
+			memmove(l->v + from, l->v + from + 1, (--l->n - from) * sizeof *l->v);
+			insert(l, to, DATE_NONE);
+			l->v[to] = entry;
+			read_page(l, to - 20, to + 20, false);
+			assert_in_order(l, false);
+		}
+		list_close(l);
+	}
+	free(l);
+}
+
 /* ---- sweeps ---- */
 
 static uint32_t rank_of(struct sorting *o, const struct planes *p, uint32_t row)
@@ -415,6 +440,7 @@ int main(void)
 		cmocka_unit_test(dates_turn_up),
 		cmocka_unit_test(loose_until_a_sweep),
 		cmocka_unit_test(stable_or_none),
+		cmocka_unit_test(rows_that_move_are_followed),
 		cmocka_unit_test(sweep_writes_down),
 		cmocka_unit_test(sweep_that_does_not_count),
 	};
