@@ -151,9 +151,10 @@ static void tell_delays(struct day *d, FILE *out)
 {
 	static const char head[] = "changes|count|not seen|p50 s|p99 s|p50 s later|p99 s later|"
 				   "naive p50 s|p99 s|p50 s later|p99 s later";
-	char *title = xasprintf("A day, %u recipients by %s, %s counters (later: changes after the "
-				"first hour)",
-				d->job->recipients, d->job->order->name, d->job->counters->name);
+	char *title = xasprintf("%lld h of a day, %u recipients by %s, %s counters (later: changes "
+				"after the first hour)",
+				(long long)d->job->hours, d->job->recipients, d->job->order->name,
+				d->job->counters->name);
 	for (int i = 0; i < SIM_STATES; i++) {
 		struct delays *all = &d->relay.all[i], *late = &d->relay.late[i];
 		struct delays *naive = &d->naive.all[i], *naive_late = &d->naive.late[i];
@@ -172,25 +173,26 @@ static void tell_delays(struct day *d, FILE *out)
 
 static void tell_requests(const struct day *d, FILE *out)
 {
-	static const char head[] = "recipients|order|counters|events|requests|of lists|of pages|"
-				   "filtered|naive|an event|most in 60 s|refused";
+	static const char head[] =
+		"recipients|order|counters|hours|events|requests|of lists|of pages|"
+		"filtered|naive|an event|most in 60 s|refused";
 	const struct polling_asked *a = &d->asked;
 	struct sim_counts counts;
 	model_counts(drive_model(d->drive), &counts);
 	polling_line(out, "A day's requests", head,
-		     "%u|%s|%s|%llu|%llu|%llu|%llu|%llu|%llu|%.3f|%u|%llu", d->job->recipients,
-		     d->job->order->name, d->job->counters->name, (unsigned long long)d->events,
-		     (unsigned long long)polling_asked_all(a), (unsigned long long)a->lists,
-		     (unsigned long long)a->pages, (unsigned long long)a->filtered,
-		     (unsigned long long)d->naive_requests,
+		     "%u|%s|%s|%lld|%llu|%llu|%llu|%llu|%llu|%llu|%.3f|%u|%llu", d->job->recipients,
+		     d->job->order->name, d->job->counters->name, (long long)d->job->hours,
+		     (unsigned long long)d->events, (unsigned long long)polling_asked_all(a),
+		     (unsigned long long)a->lists, (unsigned long long)a->pages,
+		     (unsigned long long)a->filtered, (unsigned long long)d->naive_requests,
 		     (double)polling_asked_all(a) / (double)d->events,
 		     drive_peak_requests(d->drive), (unsigned long long)counts.limited);
 }
 
 static void judge(const struct day *d, FILE *out, const char *of, struct polling_row row)
 {
-	char *what = xasprintf("day of %u by %s, %s: %s", d->job->recipients, d->job->order->name,
-			       d->job->counters->name, of);
+	char *what = xasprintf("%lld h of %u by %s, %s: %s", (long long)d->job->hours,
+			       d->job->recipients, d->job->order->name, d->job->counters->name, of);
 	row.what = what;
 	polling_row(out, &row);
 	free(what);
