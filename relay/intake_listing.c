@@ -321,6 +321,8 @@ static void note_round(struct intake *in, const struct source_listing *l, bool b
 		       int64_t now_ms)
 {
 	struct list_round *round = round_of(in, l->org);
+	if (l->part)
+		return;
 	if (before_rows && !round->open) {
 		round->open = true;
 		round->began_ms = now_ms;

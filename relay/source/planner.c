@@ -12,6 +12,9 @@
 
 #define HURRY_MS 60000 /* so long after a counter moved the list is read twice as often */
 
+#define WHOLE_TICKS 4	 /* of poll_every: from one whole list to the next, … */
+#define WHOLE_SHARE 0.05 /* … of the budget at most, while entries move that are not live */
+
 #define SURPRISE_EVERY_MS 3600000 /* of one broadcast */
 
 static struct round *find_round(const struct planner *p, const char *org)
@@ -57,6 +60,7 @@ static void end_round(struct planner *p, struct round *r)
 
 	if (!r->leaves || r->retry.asked)
 		return;
+	free(r->status);
 	*r = p->rounds[--p->nrounds];
 	note_refusal(p, org);
 	free(org);
@@ -104,7 +108,7 @@ void planner_free(struct planner *p)
 	while (p->n > 0)
 		planner_remove(p, p->v[p->n - 1]);
 	for (size_t i = 0; i < p->nrounds; i++)
-		free(p->rounds[i].org);
+		round_release(&p->rounds[i]);
 	free(p->rounds);
 	free(p->v);
 	ranks_release(&p->ranks);
@@ -222,6 +226,21 @@ static int64_t round_pause(const struct planner *p, int64_t now_mono_ms)
 	return least > pause ? least : pause;
 }
 
+static struct round_pace pace_of(const struct planner *p, const struct round *r,
+				 int64_t now_mono_ms)
+{
+	struct round_pace pace = {
+		.pause_ms = round_pause(p, now_mono_ms),
+		.least_ms = WHOLE_TICKS * p->pace.every_ms,
+		.most_ms = p->pace.most_ms,
+	};
+	int64_t share = p->per_ms > 0 ? (int64_t)(r->page / (p->per_ms * WHOLE_SHARE)) : 0;
+
+	if (share > pace.least_ms)
+		pace.least_ms = share;
+	return pace;
+}
+
 void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms)
 {
 	struct sweep *s = &b->track->sweep;
@@ -248,7 +267,7 @@ static void heed_surprise(struct planner *p, struct followed *b, int64_t now_mon
 void planner_listed(struct planner *p, struct followed *b, const struct planner_entry *entry,
 		    int64_t now_mono_ms)
 {
-	const struct round *r = find_round(p, b->record.org);
+	struct round *r = find_round(p, b->record.org);
 	struct track *t = b->track;
 	struct chase_entry listed = {
 		.counters = entry->counters,
@@ -263,6 +282,8 @@ void planner_listed(struct planner *p, struct followed *b, const struct planner_
 		t->changed_ms = now_mono_ms;
 	if (entry->moved && entry->live)
 		p->moved_ms = now_mono_ms;
+	if (r && entry->moved && !entry->live)
+		r->moved = true;
 	p->chase_pace.live -= t->sweep.live;
 	sweep_listed(&t->sweep, entry->moved && chase_is_blind(&t->chase), entry->live, &p->pace,
 		     now_mono_ms);
@@ -359,13 +380,25 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	return complete;
 }
 
+/* Was a broadcast of the round's status not listed? It has another one now. */
+static bool lost_one(const struct planner *p, const struct round *r)
+{
+	for (size_t i = 0; i < p->n; i++)
+		if (planner_lists(r, p->v[i]) && p->v[i]->listed_ms < r->started_ms)
+			return true;
+	return false;
+}
+
 bool planner_read(struct planner *p, const struct plan *plan, const struct plan_answer *a,
 		  int64_t now_mono_ms)
 {
 	if (plan->kind != PLAN_LIST)
 		return read_page(p, plan, a, now_mono_ms);
 	struct round *r = round_of(p, plan);
-	bool complete = round_read(r, a, round_pause(p, now_mono_ms));
+	struct round_pace pace = pace_of(p, r, now_mono_ms);
+	bool complete = round_read(r, a, &pace);
+	if (r->page == 1 && r->status && lost_one(p, r))
+		r->whole_ms = INT64_MIN;
 	end_round(p, r);
 	return complete;
 }
@@ -395,7 +428,8 @@ void planner_failed(struct planner *p, const struct plan *plan, double random, i
 		return;
 	}
 	struct round *r = round_of(p, plan);
-	round_failed(r, random, round_pause(p, now_mono_ms), now_mono_ms);
+	struct round_pace pace = pace_of(p, r, now_mono_ms);
+	round_failed(r, random, &pace, now_mono_ms);
 	end_round(p, r);
 }
 

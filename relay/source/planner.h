@@ -8,7 +8,9 @@
  *
  * The list is read every poll_every, twice as often while counters of a live broadcast move, all
  * its pages in one round; rounds are spaced out where they would take more than a quarter of the
- * budget.
+ * budget. Where it has several pages, only those of live statuses are listed so often. All of them
+ * are every fourth time, at most for 5 % of the budget, while entries move that are not live, then
+ * less often, down to every poll_every_max; and as soon as a live one is not listed any more.
  *
  * A sweep reads all pages of one broadcast. The first makes its baseline and gets a quarter
  * of the requests for which something else competes. Then one every full_sweep_every, and one after
@@ -43,6 +45,7 @@ enum plan_kind { PLAN_NOTHING, PLAN_LIST, PLAN_PAGE };
 struct plan {
 	enum plan_kind kind;
 	const char *org;	    /* PLAN_LIST */
+	const char *status;	    /* PLAN_LIST: only those of that status; NULL: all */
 	struct followed *broadcast; /* PLAN_PAGE */
 	struct offer offer;	    /* its purpose, filter and page */
 	unsigned page;

@@ -24,9 +24,18 @@ struct retry {
 };
 void retry_failed(struct retry *r, double random, int64_t now_mono_ms);
 
-/* One organization's list, page by page. */
+/* One organization's list, page by page. Where all of it takes several pages, most rounds are of
+ * the broadcasts of one live status. */
 struct round {
-	char *org; /* owned */
+	char *org;	      /* owned */
+	char *status;	      /* owned; of those that the round lists; NULL: it is a whole one */
+	unsigned words;	      /* statuses that take turns, … */
+	unsigned word;	      /* … and whose turn is next */
+	int64_t whole_ms;     /* mono: from then on a whole one is due, */
+	int64_t live_ms;      /* … and only whole ones are asked for until then */
+	unsigned whole_pages; /* of the last whole one, … */
+	bool moved;	      /* … in which the entry of one that is not live did, */
+	int64_t pause_ms;     /* … and from it to the next: doubles while none does */
 	struct retry retry;
 	int64_t due_ms, started_ms, asked_ms;
 	unsigned page;	/* the next; 1: no round is under way */
@@ -39,14 +48,20 @@ struct round {
 	bool leaves;			 /* it ends with the answer to what is asked */
 };
 void round_init(struct round *r, const char *org, int64_t now_mono_ms);
+void round_release(struct round *r);
 bool round_ready(const struct round *r, int64_t now_mono_ms);
 int64_t round_ready_at(const struct round *r);
 void round_plan(struct round *r, struct plan *ret, int64_t now_mono_ms);
 bool round_is_behind(const struct round *r);
 bool round_completes(const struct round *r, const struct plan_answer *a);
-/* pause_ms: from the start of one round to the next. */
-bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms);
-void round_failed(struct round *r, double random, int64_t pause_ms, int64_t now_mono_ms);
+/* From the start of one round to the next, and of one whole one where there are others: at least
+ * and at most. */
+struct round_pace {
+	int64_t pause_ms, least_ms, most_ms;
+};
+bool round_read(struct round *r, const struct plan_answer *a, const struct round_pace *pace);
+void round_failed(struct round *r, double random, const struct round_pace *pace,
+		  int64_t now_mono_ms);
 
 /* One broadcast, page by page and again. */
 struct sweep {
@@ -118,6 +133,9 @@ struct planner {
 	unsigned turn;
 	uint16_t left_out; /* bit per ask: source.filter shows no row with its flag */
 };
+
+/* Is a broadcast among those that the round lists? */
+bool planner_lists(const struct round *r, const struct followed *b);
 
 static inline const struct planes *planes_of(const struct followed *b)
 {

@@ -4,6 +4,8 @@
  */
 #include "relay/source/planner_parts.h"
 
+#include <stdlib.h>
+
 #include "relay/base/mem.h"
 
 #define BACKOFF_MIN_MS 1000
@@ -26,7 +28,22 @@ void retry_failed(struct retry *r, double random, int64_t now_mono_ms)
 void round_init(struct round *r, const char *org, int64_t now_mono_ms)
 {
 	*r = (struct round){
-		.org = xstrdup(org), .due_ms = now_mono_ms, .page = 1, .pages = 1, .count = -1};
+		.org = xstrdup(org),
+		.words = 1,
+		.moved = true,
+		.whole_ms = INT64_MIN,
+		.live_ms = INT64_MIN,
+		.due_ms = now_mono_ms,
+		.page = 1,
+		.pages = 1,
+		.count = -1,
+	};
+}
+
+void round_release(struct round *r)
+{
+	free(r->org);
+	free(r->status);
 }
 
 int64_t round_ready_at(const struct round *r)
@@ -59,9 +76,12 @@ void round_plan(struct round *r, struct plan *ret, int64_t now_mono_ms)
 		.offer = {.purpose = FOR_LIST, .page = r->page},
 		.asked_ms = now_mono_ms,
 		.org = r->org,
+		.status = r->status,
 		.page = r->page,
 		.starts = r->page == 1,
-		.reason = r->page == 1 ? "list" : "list goes on",
+		.reason = r->page > 1 ? "list goes on"
+			  : r->status ? "live ones"
+				      : "list",
 	};
 }
 
@@ -98,18 +118,25 @@ bool round_is_behind(const struct round *r)
 	return r->page > 1 && r->count >= 0 && r->rows >= (size_t)r->count;
 }
 
-static void go_on(struct round *r, bool end, int64_t pause_ms)
+static void go_on(struct round *r, bool end, const struct round_pace *pace)
 {
 	if (!end) {
 		r->page++;
 		return;
 	}
+	if (!r->status) {
+		r->whole_pages = r->page;
+		r->pause_ms = r->moved ? pace->least_ms : r->pause_ms * 2;
+		r->pause_ms = r->pause_ms < pace->most_ms ? r->pause_ms : pace->most_ms;
+		r->whole_ms = r->started_ms + r->pause_ms;
+		r->moved = false;
+	}
 	r->pages = r->page;
 	r->page = 1;
-	r->due_ms = r->started_ms + pause_ms;
+	r->due_ms = r->started_ms + pace->pause_ms / r->words;
 }
 
-bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms)
+bool round_read(struct round *r, const struct plan_answer *a, const struct round_pace *pace)
 {
 	bool complete = round_completes(r, a), end = ends(r, a);
 
@@ -119,16 +146,22 @@ bool round_read(struct round *r, const struct plan_answer *a, int64_t pause_ms)
 	r->rows += a->rows;
 	r->skipped += a->skipped;
 	r->hash = a->hash;
-	go_on(r, end, pause_ms);
+	go_on(r, end, pace);
 	return complete;
 }
 
-void round_failed(struct round *r, double random, int64_t pause_ms, int64_t now_mono_ms)
+void round_failed(struct round *r, double random, const struct round_pace *pace,
+		  int64_t now_mono_ms)
 {
 	retry_failed(&r->retry, random, now_mono_ms);
+	if (r->status) { /* the API may not know the word */
+		r->live_ms = now_mono_ms + pace->most_ms;
+		r->page = 1;
+		return;
+	}
 	if (r->page == 1 || r->retry.failures < PASS_OVER_AFTER)
 		return;
 	r->steady = false;
 	r->rows += TAKE;
-	go_on(r, r->count < 0 || r->rows >= (size_t)r->count, pause_ms);
+	go_on(r, r->count < 0 || r->rows >= (size_t)r->count, pace);
 }

@@ -311,12 +311,14 @@ static void stamp_all(struct held *held, const struct plan *plan)
 static void ask_planned(struct source *s, const struct plan *plan)
 {
 	const char *filter[] = {ask_filters[plan->offer.ask], "true", NULL};
+	const char *status[] = {"status", plan->status, NULL};
 	struct request r = {.kind = REQUEST_BROADCASTS, .org = plan->org, .page = plan->page};
 	struct ask *a = xcalloc(1, sizeof *a);
 
 	a->source = s;
 	a->plan = *plan;
 	r.take = TAKE;
+	r.filter = plan->status ? status : NULL;
 	if (plan->kind == PLAN_PAGE) {
 		a->watch = (struct watch *)plan->broadcast;
 		a->watch->busy = true;

@@ -113,6 +113,7 @@ struct source_listing {
 	size_t n;
 	const char *text;
 	int64_t date_ms; /* the API's clock in this reply; DATE_NONE: not given */
+	bool part;	 /* only those of a status were asked for */
 	bool complete;	 /* all pages of the organization were read in this round; v is the last */
 };
 

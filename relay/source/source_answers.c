@@ -198,7 +198,8 @@ static void take_listing(struct ask *a, const struct answer *answer)
 		.n = l->n,
 		.text = text.data,
 		.date_ms = answer->date_ms,
-		.complete = planner_completes(s->planner, &a->plan, &told),
+		.part = a->plan.status != NULL,
+		.complete = !a->plan.status && planner_completes(s->planner, &a->plan, &told),
 	};
 	if (source_polls(s, a->plan.org))
 		s->env.listing(s->env.arg, &listing);

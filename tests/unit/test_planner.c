@@ -570,6 +570,126 @@ static void list_rounds(void **state)
 	}
 }
 
+/* A page of a list, of so many in all. */
+static void read_list(struct planner *p, const char *status, unsigned page, int64_t count,
+		      int64_t now)
+{
+	struct plan plan = next(p, now);
+	size_t left = (size_t)count - (page - 1) * TAKE;
+	struct plan_answer a = {
+		.count = count, .rows = left < TAKE ? left : TAKE, .hash = 1000 + page};
+
+	assert_int_equal(plan.kind, PLAN_LIST);
+	assert_int_equal(plan.page, page);
+	if (status)
+		assert_string_equal(plan.status, status);
+	else
+		assert_null(plan.status);
+	planner_read(p, &plan, &a, now);
+}
+
+/* Of a list of several pages those that are being sent are asked for by themselves. */
+static void live_ones_are_listed_more_often(void **state)
+{
+	/* All are, while nothing moves in the others. */
+	static const int64_t pauses[] = {20000, 40000, 80000, 160000, 300000};
+	struct planner *p = planner();
+	struct followed b = {.record = {.status = (char *)"SENDING"}}, rests = {0};
+	int64_t now = 0;
+
+	(void)state;
+	follow(p, &b, true);
+	follow(p, &rests, true);
+	b.track->sweep.due_ms = rests.track->sweep.due_ms =
+		INT64_MAX; /* only lists are looked at */
+	for (size_t i = 0; i < sizeof pauses / sizeof *pauses; i++) {
+		int64_t began = now;
+		for (unsigned page = 1; page <= 3; page++)
+			read_list(p, NULL, page, 250, now);
+		if (i == 0)
+			listed(p, &b, false, true, now);
+		for (now += 5000; now < began + pauses[i]; now += 5000) {
+			b.listed_ms = now;
+			read_list(p, "SENDING", 1, 1, now);
+			assert_int_equal(next(p, now).wait_ms, 5000);
+		}
+	}
+	for (unsigned page = 1; page <= 3; page++)
+		read_list(p, NULL, page, 250, now);
+	/* What is over still moves: all are listed more often. */
+	listed(p, &rests, true, false, now);
+	for (int64_t began = now; now < began + 300000; now += 5000) {
+		b.listed_ms = now + 5000;
+		if (now + 5000 < began + 300000)
+			read_list(p, "SENDING", 1, 1, now + 5000);
+	}
+	for (unsigned page = 1; page <= 3; page++)
+		read_list(p, NULL, page, 250, now);
+	now += 20000;
+	for (unsigned page = 1; page <= 3; page++)
+		read_list(p, NULL, page, 250, now);
+	/* One that is not listed any more is looked for among all. */
+	now += 5000;
+	b.listed_ms = now;
+	read_list(p, "SENDING", 1, 1, now);
+	now += 5000;
+	read_list(p, "SENDING", 1, 0, now);
+	now += 5000;
+	for (unsigned page = 1; page <= 3; page++)
+		read_list(p, NULL, page, 250, now);
+	/* What the API does not know is not asked for again soon. */
+	now += 5000;
+	struct plan plan = next(p, now);
+	assert_string_equal(plan.status, "SENDING");
+	planner_failed(p, &plan, 0, now);
+	now += 5000;
+	for (unsigned page = 1; page <= 3; page++)
+		read_list(p, NULL, page, 250, now);
+	now += 5000;
+	assert_null(next(p, now).status);
+	b.record.status = NULL;
+	unfollow(p, &b);
+	unfollow(p, &rests);
+	planner_free(p);
+}
+
+/* Live statuses take turns, so that each is asked for as often; of too many all are. */
+static void other_words_for_live_take_turns(void **state)
+{
+	static const char *const words[] = {"ACTIVE", "SENDING", "PAUSED", "RUNNING"};
+	struct planner *p = planner();
+	struct followed b[4] = {0};
+
+	(void)state;
+	for (size_t i = 0; i < 4; i++) {
+		follow(p, &b[i], true);
+		b[i].listed_ms = INT64_MAX;
+		b[i].track->sweep.due_ms = INT64_MAX;
+	}
+	for (unsigned page = 1; page <= 2; page++)
+		read_list(p, NULL, page, 150, 0);
+	b[0].record.status = (char *)words[0];
+	b[1].record.status = (char *)words[1];
+	listed(p, &b[0], false, true, 0);
+	listed(p, &b[1], false, true, 0);
+	for (int64_t now = 5000; now < 20000; now += 5000) {
+		read_list(p, "SENDING", 1, 1, now);
+		read_list(p, "ACTIVE", 1, 1, now + 2500);
+	}
+	for (unsigned page = 1; page <= 2; page++)
+		read_list(p, NULL, page, 150, 20000);
+	for (size_t i = 2; i < 4; i++) {
+		b[i].record.status = (char *)words[i];
+		listed(p, &b[i], false, true, 20000);
+	}
+	read_list(p, NULL, 1, 150, 25000);
+	for (size_t i = 0; i < 4; i++) {
+		b[i].record.status = NULL;
+		unfollow(p, &b[i]);
+	}
+	planner_free(p);
+}
+
 static void long_lists_leave_budget_for_pages(void **state)
 {
 	struct source_options o = options();
@@ -723,6 +843,8 @@ int main(void)
 		cmocka_unit_test(failures_back_off_each_for_itself),
 		cmocka_unit_test(a_page_that_always_fails_is_passed_over),
 		cmocka_unit_test(list_rounds),
+		cmocka_unit_test(live_ones_are_listed_more_often),
+		cmocka_unit_test(other_words_for_live_take_turns),
 		cmocka_unit_test(long_lists_leave_budget_for_pages),
 		cmocka_unit_test(a_refused_organization_is_left_alone),
 		cmocka_unit_test(moving_keeps_the_sweep),
