@@ -8,15 +8,11 @@
 
 #include "relay/source/client.h"
 
-#define PAUSE_MS	30000	/* of a filter that cannot be read, */
-#define OTHERS_MIN	4	/* rows of a page, before it says that a filter is not obeyed */
-#define OLD_PAGES	5	/* of a filter at first sight: more are left to the first sweep */
-#define TRUST_REGAINED	0.002f	/* with each list */
-#define KNOWN_MIN	20	/* rows in which nothing changed: from there on all is known */
-#define BLANK_MAX	4	/* pages in a row that a run slid over, at most */
-#define FEW		50	/* changes that one page has */
-#define IGNORED_MS	3600000 /* filters that are not obeyed, before they are tried again */
-#define NEWEST_EVERY_MS 8000	/* without counters, while rows change */
+#define PAUSE_MS       30000   /* of a filter that cannot be read, */
+#define OTHERS_MIN     4       /* rows of a page, before it says that a filter is not obeyed */
+#define OLD_PAGES      5       /* of a filter at first sight: more are left to the first sweep */
+#define TRUST_REGAINED 0.002f  /* with each list */
+#define IGNORED_MS     3600000 /* filters that are not obeyed, before they are tried again */
 
 const char *const purpose_names[PURPOSES] = {
 	[FOR_LIST] = "list",	 [FOR_FAILURES] = "failures", [FOR_NEWEST] = "newest",
@@ -29,7 +25,7 @@ void chase_init(struct chase *c, int64_t now_mono_ms)
 	*c = (struct chase){.take = TAKE,
 			    .shared_ms = INT64_MIN,
 			    .offered_ms = INT64_MIN,
-			    .newest_ms = INT64_MIN,
+			    .newest.began_ms = INT64_MIN,
 			    .since_ms = now_mono_ms};
 	counts_init(&c->counts);
 	for (unsigned i = 0; i < ASKS; i++) {
@@ -97,15 +93,6 @@ int64_t chase_all_due(const struct chase *c, const struct planes *held, int64_t 
 	return sum;
 }
 
-int64_t chase_newest_due(const struct chase *c, const struct planes *held, int64_t *ret_since)
-{
-	int64_t due = chase_all_due(c, held, ret_since);
-
-	if (c->newest_left > 0 && c->newest_ms > *ret_since)
-		*ret_since = c->newest_ms;
-	return due > c->newest_left ? due - c->newest_left : 0;
-}
-
 /* Expectations are corrected by what came of earlier ones. */
 float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask)
 {
@@ -144,10 +131,10 @@ void chase_plan(struct chase *c, const struct offer *o, const struct planes *hel
 	c->flags_at_plan = all_flags(held);
 	c->asked_ms[o->ask] = now_mono_ms;
 	int64_t since;
-	if (o->purpose == FOR_NEWEST && !c->newest) {
-		c->newest = 1;
-		c->newest_ms = now_mono_ms;
-		c->newest_due = chase_newest_due(c, held, &since);
+	if (o->purpose == FOR_NEWEST && !c->newest.page) {
+		c->newest.page = 1;
+		c->newest.began_ms = now_mono_ms;
+		c->newest.due = chase_newest_due(c, held, &since);
 	}
 }
 
@@ -202,55 +189,6 @@ static void note_suspects(struct chase *c, const struct search *job, const uint3
 		if (row < numbers[i])
 			c->suspects[c->nsuspects++] = row;
 	}
-}
-
-/* Rows of a page beyond the one that the run came to: those before it slid onto the page. */
-static size_t older_rows(const struct chase *c, const uint32_t *numbers, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		if (numbers[i] == c->newest_last)
-			return sorting_newest_first(&c->order) ? n - 1 - i : i;
-	return c->newest == 1 ? n : 0;
-}
-
-/* changes: rows of the page that have a flag which they were not held with. */
-static void newest_read(struct chase *c, const uint32_t *numbers, size_t n, size_t changes,
-			const struct planes *held, const struct chase_pace *pace, int64_t now)
-{
-	int64_t since, due = chase_newest_due(c, held, &since);
-	size_t older = older_rows(c, numbers, n);
-	/* The row may have changed, and stand at the front again. */
-	c->newest_blank = changes || older ? 0 : c->newest_blank + 1;
-	bool over =
-		changes == 0 && (older >= KNOWN_MIN || n < c->take || c->newest_blank > BLANK_MAX);
-	/* Among many, what came after the list is found before what it counted. */
-	bool met = due == 0 && chase_has_hints(c) && c->newest_due <= FEW;
-
-	if (!over && !met && c->newest < chase_pages(c, ASK_ALL, held)) {
-		c->newest++;
-		if (n > 0 && (older > 0 || changes > 0))
-			c->newest_last = numbers[sorting_newest_first(&c->order) ? n - 1 : 0];
-		return;
-	}
-	bool first = c->newest == 1;
-	c->newest = 0;
-	/* What a list counted before this began and is still due stands further back. */
-	int64_t all = chase_all_due(c, held, &since);
-	if (over && c->counts.listed_ms < c->newest_ms)
-		c->newest_left = all;
-	else if (all < c->newest_left)
-		c->newest_left = all;
-	if (first && changes == 0 && due > 0) {
-		unsigned doublings = c->newest_missed < 5 ? c->newest_missed : 5;
-		c->newest_missed++;
-		c->pause_until_ms[ASK_ALL] = now + ((int64_t)NEWEST_WAIT_MS << doublings);
-	} else {
-		c->newest_missed = 0;
-	}
-	bool quiet = first && changes == 0;
-	c->newest_every_ms = quiet ? c->newest_every_ms * 2 : NEWEST_EVERY_MS;
-	if (c->newest_every_ms > pace->most_ms)
-		c->newest_every_ms = pace->most_ms;
 }
 
 static void go_round(struct cycle *cycle, unsigned page, int64_t now)
@@ -340,9 +278,9 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	if (o->purpose == FOR_CYCLE)
 		go_round(&c->cycles[o->ask], o->page, page->asked_mono_ms);
 	else if (o->purpose == FOR_NEWEST)
-		newest_read(c, numbers, n,
-			    rose < (double)page->changes ? (size_t)rose : page->changes, held, pace,
-			    now_mono_ms);
+		chase_newest_read(c, numbers, n,
+				  rose < (double)page->changes ? (size_t)rose : page->changes, held,
+				  pace, now_mono_ms);
 	else if (o->purpose == FOR_SEARCH && o->ask == ASK_ALL && c->nsuspects)
 		c->nsuspects--;
 	slow_peeks(c, o->ask, page->changes, pace);
@@ -351,7 +289,7 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 void chase_give_up(struct chase *c, const struct offer *o, int64_t now_mono_ms)
 {
 	chase_end_job(c, o->ask);
-	c->newest = 0;
+	c->newest.page = 0;
 	c->nsuspects = 0;
 	if (o->purpose == FOR_CYCLE)
 		c->cycles[o->ask].page++;

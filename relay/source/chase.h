@@ -65,14 +65,16 @@ struct chase {
 	float trust[2][ASKS];	  /* changes found for each one expected: by search, by cycle */
 	int64_t asked_ms[ASKS];	  /* mono, any page of it; INT64_MIN: never */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
-	unsigned newest;	     /* the next page of it; 0: it does not run */
-	uint32_t newest_last;	     /* the row it came to */
-	unsigned newest_blank;	     /* pages in a row that show neither that nor a change */
-	int64_t newest_due;	     /* when it began */
-	int64_t newest_left;	     /* due, but not among the newest: a run met none of it */
-	unsigned newest_missed;	     /* runs in a row that ended before all was met */
-	int64_t newest_ms, newest_every_ms; /* when it last began; the pause without counters */
-	uint32_t suspects[SUSPECTS];	    /* held with a flag that they seem to have lost */
+	struct newest {
+		unsigned page;	       /* the next page of a run; 0: none is under way */
+		uint32_t last;	       /* the row that it came to */
+		unsigned blank;	       /* pages in a row that show neither that nor a change */
+		int64_t began_ms, due; /* when it, or the last one, began; and what was due then */
+		int64_t left;	       /* due, but not among the newest: a run met none of it */
+		unsigned missed;       /* runs in a row that met nothing of what was due */
+		int64_t every_ms;      /* the pause without counters */
+	} newest;
+	uint32_t suspects[SUSPECTS]; /* held with a flag that they seem to have lost */
 	size_t nsuspects;
 	unsigned take;	    /* rows of a full page: what the API gives, whatever it was asked for */
 	bool counted;	    /* pages have counts */

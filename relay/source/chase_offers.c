@@ -5,8 +5,6 @@
 
 #include <math.h>
 
-#define NEWEST_FIRST_MS 60000 /* what goes on counts as if it had waited so long */
-#define NEWEST_DUE	300   /* changes that start reading the newest rows, */
 #define SHARED_EVERY_MS 60000
 #define MISSED_MAX	3    /* runs at the newest rows that missed something: it is cycled, too */
 #define OFFER_KEPT_MS	1000 /* an offer ages; then it is made anew */
@@ -14,47 +12,6 @@
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
 {
 	return o->page ? o->finds * pow(1 + (double)(now_mono_ms - o->since_ms) / 1000, 0.75) : 0;
-}
-
-/* When is the end of the list with the newest rows to be read? */
-static int64_t newest_at(const struct chase *c, int64_t due, int64_t since)
-{
-	int64_t at = INT64_MAX;
-
-	if (c->newest)
-		return INT64_MIN;
-	if (due > 0)
-		at = due >= NEWEST_DUE ? since : since + NEWEST_WAIT_MS;
-	if (!chase_has_hints(c) && c->newest_ms + c->newest_every_ms < at)
-		at = c->newest_ms == INT64_MIN ? c->since_ms : c->newest_ms + c->newest_every_ms;
-	return at > c->pause_until_ms[ASK_ALL] ? at : c->pause_until_ms[ASK_ALL];
-}
-
-static void offer_newest(struct chase *c, const struct planes *held, int64_t now)
-{
-	int64_t since, due = chase_newest_due(c, held, &since), at = newest_at(c, due, since);
-	unsigned pages = chase_pages(c, ASK_ALL, held), nth = c->newest ? c->newest : 1;
-
-	if (pages == 0)
-		return;
-	if (at > now) {
-		chase_later(c, at);
-		return;
-	}
-	if (nth > pages)
-		nth = pages;
-	if (due < 1)
-		due = 1;
-	if (c->newest_ms > since) /* it was read from the end then */
-		since = c->newest_ms;
-	if (c->newest > 1) { /* before what comes in shifts its pages away */
-		since = now - NEWEST_FIRST_MS;
-		due = c->take;
-	}
-	struct offer o = {FOR_NEWEST, ASK_ALL,
-			  sorting_newest_first(&c->order) ? nth : pages - nth + 1,
-			  due > c->take ? c->take : (double)due, since < now ? since : now};
-	chase_take_better(c, &o, now);
 }
 
 /* How the flags overlap: a page of those sent shows what was delivered and opened, too. */
@@ -187,10 +144,10 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 		return;
 	chase_offer_failures(c, held, ranks, now_mono_ms);
 	if (kind == SORT_UPDATED)
-		offer_newest(c, held, now_mono_ms);
+		chase_offer_newest(c, held, now_mono_ms);
 	else if (kind != SORT_NONE)
 		chase_offer_search(c, held, ranks, now_mono_ms);
-	if (kind == SORT_UPDATED ? c->newest_missed >= MISSED_MAX : kind != SORT_CREATED)
+	if (kind == SORT_UPDATED ? c->newest.missed >= MISSED_MAX : kind != SORT_CREATED)
 		offer_cycle(c, held, now_mono_ms);
 	offer_peek(c, held, pace, now_mono_ms);
 }

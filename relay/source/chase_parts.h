@@ -1,14 +1,13 @@
 /*
- * What the parts of chase share: what is known (chase.c), jobs and their searches (chase_jobs.c),
- * and the other offers (chase_offers.c).
+ * What the parts of chase share: what is known (chase.c), runs at the newest rows (chase_newest.c),
+ * jobs and their searches (chase_jobs.c), and the other offers (chase_offers.c).
  */
 #ifndef RELAY_CHASE_PARTS_H
 #define RELAY_CHASE_PARTS_H
 
 #include "relay/source/chase.h"
 
-#define NEWEST_WAIT_MS 6000  /* a change waits so long before the newest rows are read */
-#define PEEK_OTHER_MS  15000 /* between peeks at flags that are no failure, when they move */
+#define PEEK_OTHER_MS 15000 /* between peeks at flags that are no failure, when they move */
 
 /* chase.c */
 bool chase_has_hints(const struct chase *c); /* the list's counters are there and right */
@@ -16,11 +15,18 @@ bool chase_has_hints(const struct chase *c); /* the list's counters are there an
  * requests again. */
 int64_t chase_due(const struct chase *c, unsigned ask, const struct planes *held);
 int64_t chase_all_due(const struct chase *c, const struct planes *held, int64_t *ret_since);
-/* Of that, what came since the newest rows were read. */
-int64_t chase_newest_due(const struct chase *c, const struct planes *held, int64_t *ret_since);
 unsigned chase_pages(const struct chase *c, unsigned ask, const struct planes *held);
 /* Expectations are corrected by what came of earlier ones. */
 float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask);
+
+/* chase_newest.c */
+void chase_offer_newest(struct chase *c, const struct planes *held, int64_t now_mono_ms);
+/* changes: rows of the page that have a flag which they were not held with. */
+void chase_newest_read(struct chase *c, const uint32_t *numbers, size_t n, size_t changes,
+		       const struct planes *held, const struct chase_pace *pace,
+		       int64_t now_mono_ms);
+/* What is due and came since the newest rows were read. */
+int64_t chase_newest_due(const struct chase *c, const struct planes *held, int64_t *ret_since);
 
 /* chase_jobs.c */
 bool chase_runs(const struct chase *c, unsigned ask);
