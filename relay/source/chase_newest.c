@@ -6,7 +6,7 @@
 #include "relay/source/chase_parts.h"
 
 #define KNOWN_MIN	20    /* rows in which nothing changed: from there on all is known */
-#define BLANK_MAX	4     /* pages in a row that a run slid over, at most */
+#define BLANK_MAX	8     /* pages in a row that a run slid over, at most */
 #define FEW		50    /* changes that one page has */
 #define NEWEST_EVERY_MS 8000  /* without counters, while rows change */
 #define NEWEST_FIRST_MS 60000 /* what goes on counts as if it had waited so long */
@@ -83,7 +83,8 @@ void chase_newest_read(struct chase *c, const uint32_t *numbers, size_t n, size_
 	bool over =
 		changes == 0 && (older >= KNOWN_MIN || n < c->take || c->newest.blank > BLANK_MAX);
 	/* Among many, what came after the list is found before what it counted. */
-	bool met = due == 0 && chase_has_hints(c) && c->newest.due <= FEW;
+	bool met = chase_has_hints(c) ? due == 0 && c->newest.due <= FEW
+				      : c->newest.page == 1 && 4 * changes <= older;
 
 	if (!over && !met && c->newest.page < chase_pages(c, ASK_ALL, held)) {
 		c->newest.page++;

@@ -9,12 +9,13 @@
 
 #include "relay/base/mem.h"
 
-#define LIVE_WORDS  3	 /* statuses of live broadcasts: of more, the whole list is read */
-#define QUIET_EVERY 4	 /* of so many pages one goes to quiet broadcasts, if others compete */
-#define FIRST_SHARE 0.25 /* of requests that compete: first sweeps */
-#define DEAR_FINDS  0.7	 /* of a page: fewer, and failures are dear, … */
-#define DEAR_SHARE  0.4	 /* … and get this much, so that the rest does not starve */
-#define CREDIT_MAX  10	 /* requests that a share can save up */
+#define LIVE_WORDS    3	   /* statuses of live broadcasts: of more, the whole list is read */
+#define QUIET_EVERY   4	   /* of so many pages one goes to quiet broadcasts, if others compete */
+#define FIRST_SHARE   0.25 /* of requests that compete: first sweeps */
+#define DEAR_FINDS    0.7  /* of a page: fewer, and failures are dear, … */
+#define DEAR_SHARE    0.4  /* … and get this much, so that the rest does not starve */
+#define PEEK_WAITS_MS 3000 /* while a run goes on at the newest rows */
+#define CREDIT_MAX    10   /* requests that a share can save up */
 
 struct choice {
 	struct followed *b;
@@ -184,6 +185,12 @@ static struct choice choose(struct planner *p, int64_t now)
 	/* Whatever goes wrong elsewhere, sweeps go on. */
 	if ((full || first) && spend(&p->full_credit))
 		return (struct choice){.b = full ? full : first};
+	/* A run goes on before its pages slide away; a look for failures can wait so long. */
+	bool runs =
+		best.b && best.offer.purpose == FOR_NEWEST && best.b->track->chase.newest.page > 1;
+	if (runs && failure.b && failure.offer.purpose == FOR_PEEK &&
+	    failure.offer.since_ms > now - PEEK_WAITS_MS)
+		return best;
 	bool dear = failure.b && failure.offer.finds < DEAR_FINDS;
 	if (failure.b && (!dear || spend(&p->dear_credit)))
 		return failure;
