@@ -102,6 +102,7 @@ float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask)
 void chase_listed(struct chase *c, const struct chase_entry *e, const struct planes *held,
 		  int64_t now_mono_ms)
 {
+	chase_newest_found(c, held);
 	counts_listed(&c->counts, e->counters, held, e->asked_ms, now_mono_ms);
 	if (chase_has_hints(c))
 		counts_known(&c->counts, held, e->date_ms);
@@ -300,6 +301,7 @@ void chase_give_up(struct chase *c, const struct offer *o, int64_t now_mono_ms)
 void chase_swept(struct chase *c, bool steady, const struct planes *held, int64_t now_mono_ms)
 {
 	counts_swept(&c->counts, steady && !counts_lag(&c->counts), held, now_mono_ms);
+	chase_newest_found(c, held);
 	c->active = c->lost = c->closed = 0;
 	c->ignored = c->ignored && now_mono_ms - c->ignored_ms < IGNORED_MS;
 	c->nsuspects = 0;

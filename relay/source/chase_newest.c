@@ -22,6 +22,14 @@ int64_t chase_newest_due(const struct chase *c, const struct planes *held, int64
 	return due > c->newest.left ? due - c->newest.left : 0;
 }
 
+void chase_newest_found(struct chase *c, const struct planes *held)
+{
+	int64_t since, all = chase_all_due(c, held, &since);
+
+	if (all < c->newest.left)
+		c->newest.left = all;
+}
+
 /* When is the end of the list with the newest rows to be read? */
 static int64_t newest_at(const struct chase *c, int64_t due, int64_t since)
 {
@@ -95,11 +103,9 @@ void chase_newest_read(struct chase *c, const uint32_t *numbers, size_t n, size_
 	bool first = c->newest.page == 1;
 	c->newest.page = 0;
 	/* What a list counted before this began and is still due stands further back. */
-	int64_t all = chase_all_due(c, held, &since);
 	if (over && c->counts.listed_ms < c->newest.began_ms)
-		c->newest.left = all;
-	else if (all < c->newest.left)
-		c->newest.left = all;
+		c->newest.left = chase_all_due(c, held, &since);
+	chase_newest_found(c, held);
 	if (first && changes == 0 && due > 0) {
 		unsigned doublings = c->newest.missed < 5 ? c->newest.missed : 5;
 		c->newest.missed++;

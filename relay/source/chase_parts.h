@@ -25,6 +25,8 @@ void chase_offer_newest(struct chase *c, const struct planes *held, int64_t now_
 void chase_newest_read(struct chase *c, const uint32_t *numbers, size_t n, size_t changes,
 		       const struct planes *held, const struct chase_pace *pace,
 		       int64_t now_mono_ms);
+/* What runs left was found otherwise, as far as no more is due. To be called before more is. */
+void chase_newest_found(struct chase *c, const struct planes *held);
 /* What is due and came since the newest rows were read. */
 int64_t chase_newest_due(const struct chase *c, const struct planes *held, int64_t *ret_since);
 

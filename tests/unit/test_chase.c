@@ -115,6 +115,32 @@ static void crowds_are_read_at_the_newest_end(void **state)
 	}
 }
 
+/* What changed before the order was known is left to the first sweep; then nothing is left. */
+static void what_was_left_is_forgotten_once_found(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 20; seed++) {
+		struct mood mood = {BY_UPDATED, EXACT, false};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 3000);
+		m->per_s = 30;
+		chase_rig_run(&r, MINUTE);
+		m->per_s = 0;
+		chase_rig_settle(&r);
+		chase_rig_run(&r, MINUTE);
+		uint32_t sweeps = r.asked[FOR_SWEEP];
+		m->per_s = 0.1;
+		chase_rig_run(&r, MINUTE);
+		m->per_s = 0;
+		chase_rig_run(&r, MINUTE / 2);
+		if (chase_rig_differing(m))
+			fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+		assert_int_equal(r.asked[FOR_SWEEP], sweeps);
+		chase_rig_close(&r);
+	}
+}
+
 static void nothing_due_asks_for_the_list_only(void **state)
 {
 	(void)state;
@@ -219,6 +245,7 @@ int main(void)
 		cmocka_unit_test(in_every_mood_all_is_found),
 		cmocka_unit_test(exact_counters_need_no_sweep),
 		cmocka_unit_test(crowds_are_read_at_the_newest_end),
+		cmocka_unit_test(what_was_left_is_forgotten_once_found),
 		cmocka_unit_test(nothing_due_asks_for_the_list_only),
 		cmocka_unit_test(what_cannot_be_had_is_given_up),
 		cmocka_unit_test(filters_are_tried_again),
