@@ -95,10 +95,11 @@ static pid_t start_relay(const struct scene *s, const char *since, const char *e
 		child_give_up(strerror(errno));
 	fprintf(f,
 		"source: { base_url: \"%s\", since: %s, rate_limit: 0/s, poll_every: %s, "
-		"poll_every_max: %s }\njournal: { sqlite: { path: relay.db } }\n"
+		"poll_every_max: %s, full_sweep_every: %s }\njournal: { sqlite: { path: relay.db } "
+		"}\n"
 		"destinations: { sink: { http: { url: \"%s/\" } } }\n"
 		"rules: [{ name: all, to: [sink] }]\n",
-		s->api, since, every, every, s->sink_url);
+		s->api, since, every, every, every, s->sink_url);
 	fclose(f);
 	pid_t pid = child_start((const char *const[]){relay, "run", "-c", path, NULL}, log);
 	free(path);
