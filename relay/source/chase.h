@@ -62,7 +62,8 @@ struct chase {
 	float shared[ASKS][ASKS]; /* of the rows with the first flag, those that have the second */
 	int64_t shared_ms;	  /* when that was worked out */
 	float gain[ASKS];	  /* flags that rose, of any kind, for each one looked for */
-	float trust[2][ASKS];	  /* changes found for each one expected: by search, by cycle */
+	float trust[2][ASKS];	  /* changes found for each one expected: by search or failures, by
+				     cycle */
 	int64_t asked_ms[ASKS];	  /* mono, any page of it; INT64_MIN: never */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	struct newest {

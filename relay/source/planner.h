@@ -3,8 +3,9 @@
  * request; no clock, no I/O.
  *
  * In this order: the broadcast list, when it is due; sweeps, up to their share; failures that are
- * due, those that wait longest first, but where each costs several requests 40 % at most; then the
- * offer that is worth most (chase.h).
+ * due, those that wait longest first, but where each costs several requests 40 % at most, and looks
+ * for failures that no counter tells of up to 3 s after a run at the newest rows; then the offer
+ * that is worth most (chase.h).
  *
  * The list is read every poll_every, twice as often while counters of a live broadcast move, all
  * its pages in one round; rounds are spaced out where they would take more than a quarter of the
