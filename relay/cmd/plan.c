@@ -50,7 +50,8 @@ static uint64_t pages_of(const struct planned *b)
 static bool is_dear(const struct planned *b)
 {
 	return b->order && (strcmp(b->order, sort_names[SORT_ID]) == 0 ||
-			    strcmp(b->order, sort_names[SORT_STABLE]) == 0);
+			    strcmp(b->order, sort_names[SORT_STABLE]) == 0 ||
+			    strcmp(b->order, sort_names[SORT_NONE]) == 0);
 }
 
 /* Of those left out, pages are as large as the others'. */

@@ -59,6 +59,13 @@ bool chase_is_blind(const struct chase *c)
 	return c->ignored || (!chase_has_hints(c) && !c->counted);
 }
 
+bool chase_is_cycled(const struct chase *c)
+{
+	enum sort_kind kind = sorting_of(&c->order);
+
+	return kind != SORT_CREATED && kind != SORT_UPDATED;
+}
+
 /* What was there before the first sweep is found by it, not by as many requests again. */
 int64_t chase_due(const struct chase *c, unsigned ask, const struct planes *held)
 {
@@ -192,15 +199,6 @@ static void note_suspects(struct chase *c, const struct search *job, const uint3
 	}
 }
 
-static void go_round(struct cycle *cycle, unsigned page, int64_t now)
-{
-	if (page <= cycle->page)
-		cycle->took_ms = now - cycle->began_ms;
-	if (page <= cycle->page || cycle->page == 0)
-		cycle->began_ms = now;
-	cycle->page = page;
-}
-
 static void slow_peeks(struct chase *c, unsigned ask, size_t changes, const struct chase_pace *pace)
 {
 	int64_t pause = c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] * 2 : PEEK_OTHER_MS;
@@ -211,17 +209,35 @@ static void slow_peeks(struct chase *c, unsigned ask, size_t changes, const stru
 }
 
 /* The trust in expectations follows what comes of them, but never falls to nothing. */
-static void learn_trust(struct chase *c, const struct offer *o, double changes)
+static void learn_trust(float *trust, double expected, double changes, float weight)
 {
-	float *trust = chase_trust(c, o->purpose, o->ask);
-	double expected = o->finds / *trust;
-
 	if (expected <= 0)
 		return;
 	double ratio = changes / expected;
-	*trust += 0.1f * (float)((ratio > 2 ? 2 : ratio) - *trust);
+	*trust += weight * ((float)(ratio > 2 ? 2 : ratio) - *trust);
 	if (*trust < 0.02f)
 		*trust = 0.02f;
+}
+
+/* Of a cycle a whole round is judged: the finds of one page depend on where it lies. */
+static void go_round(struct chase *c, const struct offer *o, double rose, const struct planes *held,
+		     int64_t read_ms)
+{
+	struct cycle *cycle = &c->cycles[o->ask];
+	float *trust = chase_trust(c, FOR_CYCLE, o->ask);
+	double pages = (double)counts_total(&c->counts, o->ask, held) / c->take;
+
+	if (o->page == 1) {
+		if (cycle->part > 0) {
+			cycle->took_ms = read_ms - cycle->began_ms;
+			learn_trust(trust, cycle->expected, cycle->rose, 0.3f);
+		}
+		cycle->began_ms = read_ms;
+		cycle->expected = cycle->rose = 0;
+	}
+	cycle->part = o->page < pages ? o->page / pages : 1;
+	cycle->expected += o->finds / *trust;
+	cycle->rose += rose;
 }
 
 static void learn_finds(struct chase *c, const struct offer *o, double found, double changes,
@@ -260,10 +276,11 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	if (found < 0)
 		found = 0;
 	learn_finds(c, o, found, o->ask == ASK_ALL ? (double)page->changes : rose, held);
-	if (o->purpose == FOR_SEARCH || o->purpose == FOR_CYCLE)
-		learn_trust(c, o, rose);
-	else if (o->purpose == FOR_FAILURES)
-		learn_trust(c, o, found);
+	if (o->purpose == FOR_SEARCH || o->purpose == FOR_FAILURES) {
+		float *trust = chase_trust(c, o->purpose, o->ask);
+		learn_trust(trust, o->finds / *trust, o->purpose == FOR_SEARCH ? rose : found,
+			    0.1f);
+	}
 	if (chase_runs(c, o->ask)) {
 		struct search *job = &c->jobs[o->ask];
 		if (o->ask != ASK_ALL && counts_due(&c->counts, o->ask, held) < 0)
@@ -277,9 +294,9 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 						       .read_ms = page->asked_mono_ms});
 	}
 	if (o->purpose == FOR_CYCLE)
-		go_round(&c->cycles[o->ask], o->page, page->asked_mono_ms);
+		go_round(c, o, rose, held, page->asked_mono_ms);
 	else if (o->purpose == FOR_NEWEST)
-		chase_newest_read(c, numbers, n,
+		chase_newest_read(c, page,
 				  rose < (double)page->changes ? (size_t)rose : page->changes, held,
 				  pace, now_mono_ms);
 	else if (o->purpose == FOR_SEARCH && o->ask == ASK_ALL && c->nsuspects)
@@ -287,13 +304,14 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	slow_peeks(c, o->ask, page->changes, pace);
 }
 
-void chase_give_up(struct chase *c, const struct offer *o, int64_t now_mono_ms)
+void chase_give_up(struct chase *c, const struct offer *o, const struct planes *held,
+		   int64_t now_mono_ms)
 {
 	chase_end_job(c, o->ask);
 	c->newest.page = 0;
 	c->nsuspects = 0;
-	if (o->purpose == FOR_CYCLE)
-		c->cycles[o->ask].page++;
+	if (o->purpose == FOR_CYCLE) /* the round goes on behind it */
+		go_round(c, o, 0, held, now_mono_ms);
 	c->pause_until_ms[o->ask] = now_mono_ms + PAUSE_MS;
 	c->offered_ms = INT64_MIN;
 }

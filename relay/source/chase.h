@@ -45,7 +45,7 @@ struct offer {
 #define PEEK_MIN_MS  7000
 #define PEEK_EACH_MS 286 /* … times the live ones, if that is more: half of the budget */
 
-#define BATCH_WAIT_MS 7000 /* for failures of a list in which each costs several requests */
+#define BATCH_WAIT_MS 5000 /* for failures of a list in which each costs several requests */
 
 struct chase {
 	struct counts counts;
@@ -53,11 +53,13 @@ struct chase {
 	struct prior priors[ASKS];
 	struct search jobs[ASKS];
 	uint16_t active, lost, closed; /* bit per ask: its job runs; the last one ended so */
+	int64_t batched_ms[ASKS];      /* mono, when as many as were due had been found together */
 	int64_t pause_until_ms[ASKS];  /* INT64_MAX: of what is left out */
 	struct cycle {
-		unsigned page;	  /* read last; 0: none yet */
+		double part;	  /* of the list, that this round has read; 0: it has not begun */
 		int64_t began_ms; /* mono, at the first page, */
 		int64_t took_ms;  /* … and how long the last one took; 0: there was none */
+		double expected, rose; /* changes of the round so far: before trust, and found */
 	} cycles[ASKS];
 	float shared[ASKS][ASKS]; /* of the rows with the first flag, those that have the second */
 	int64_t shared_ms;	  /* when that was worked out */
@@ -68,8 +70,9 @@ struct chase {
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	struct newest {
 		unsigned page;	       /* the next page of a run; 0: none is under way */
-		uint32_t last;	       /* the row that it came to */
-		unsigned blank;	       /* pages in a row that show neither that nor a change */
+		int64_t last_ms;       /* the oldest updated_at that it came to, … */
+		uint64_t met[8];       /* … and bits of the rows of that page */
+		unsigned blank;	       /* pages in a row that show nothing older and no change */
 		int64_t began_ms, due; /* when it, or the last one, began; and what was due then */
 		int64_t left;	       /* due, but not among the newest: a run met none of it */
 		unsigned missed;       /* runs in a row that met nothing of what was due */
@@ -83,6 +86,7 @@ struct chase {
 	int64_t ignored_ms; /* … as was seen then, mono; a sweep some time later tries again */
 	bool surprised;	    /* more or less is there than can be: a full sweep is wanted */
 	bool live;
+	bool moving;		     /* sorted by updated_at: so it was when last looked at */
 	bool baseline;		     /* its first sweep is under way */
 	int64_t since_ms;	     /* mono, when it was made */
 	struct offer offer, failure; /* the best, and the best for failures, worked out at … */
@@ -104,6 +108,8 @@ void chase_leave_out(struct chase *c, unsigned ask);
 
 /* Nothing to go by: no counters and no counts. Then only sweeps find changes. */
 bool chase_is_blind(const struct chase *c);
+/* Changes may come anywhere in the list: most are found by reading it round and round. */
+bool chase_is_cycled(const struct chase *c);
 
 struct chase_entry {
 	const char *counters; /* JSON, or NULL */
@@ -127,6 +133,7 @@ void chase_neighbours(const struct chase *c, const struct offer *o, struct edges
 
 struct chase_page {
 	const uint32_t *numbers; /* of the rows, in the page's order; NO_ROW: not held */
+	const struct row *v;	 /* the same as they were read; NULL: the page is as it was */
 	size_t n;
 	size_t rows; /* unreadable and doubled ones included */
 	size_t changes;
@@ -136,7 +143,8 @@ struct chase_page {
 void chase_read(struct chase *c, const struct offer *o, const struct chase_page *page,
 		const struct planes *held, const struct chase_pace *pace, int64_t now_mono_ms);
 /* The page cannot be had: its job ends. */
-void chase_give_up(struct chase *c, const struct offer *o, int64_t now_mono_ms);
+void chase_give_up(struct chase *c, const struct offer *o, const struct planes *held,
+		   int64_t now_mono_ms);
 /* A complete sweep ended. */
 void chase_swept(struct chase *c, bool steady, const struct planes *held, int64_t now_mono_ms);
 

@@ -4,10 +4,17 @@
  */
 #include "relay/source/chase_parts.h"
 
+#include <math.h>
+#include <stdlib.h>
+
 #define CLOSED_PAUSE_MS 2000  /* of a filter whose job ended without finding all, */
 #define LOST_PAUSE_MS	5000  /* … or whose search went astray */
 #define RIPENS_MS	10000 /* most of what becomes of a message does so within this time */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
+#define DENSE_ENOUGH	0.8   /* requests of a search, for each page: a cycle does better */
+#define CYCLED_PAGES                                                                               \
+	30.0 /* a list of so many pages waits until each has one; longer ones longer               \
+	      */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
 static enum search_way way_of(const struct chase *c)
@@ -34,6 +41,7 @@ static void job_closed(struct chase *c, unsigned ask, const struct planes *held,
 	const struct search *job = &c->jobs[ask];
 
 	chase_end_job(c, ask);
+	c->batched_ms[ask] = now;
 	c->pause_until_ms[ask] = now + CLOSED_PAUSE_MS;
 	if (job->moved) {
 		c->closed &= (uint16_t) ~(1u << ask);
@@ -85,13 +93,19 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 			search_begin(job, way, ask_flag(ask),
 				     planes_total(held, ask_flag(ask)) + due, c->take,
 				     &c->priors[ask], c->counts.v[ask].due_since_ms);
+			job->wanted = (double)due;
 			c->active |= (uint16_t)(1u << ask);
 		}
+		job->anywhere = chase_is_cycled(c);
 		job->per_ms = c->counts.v[ask].per_ms;
 		job->ripens_ms = ask_is_failure(ask) ? 0 : RIPENS_MS;
 		/* The list may have counted more since the job's last page was read. */
 		int64_t counted = planes_total(held, ask_flag(ask)) + due;
 		if (due > 0 && counted >= job->count) {
+			if (job->read > 0 && counted > job->count) {
+				job->moved = true;
+				job->wanted += MET_BY_CHANCE * (double)(counted - job->count);
+			}
 			job->count = counted;
 			if (c->counts.listed_ms > job->counted_ms)
 				job->counted_ms = c->counts.listed_ms;
@@ -131,29 +145,60 @@ static bool is_open(struct chase *c, unsigned ask, int64_t now)
 	return true;
 }
 
+/* Where each costs several requests, they wait for others to come, and as many as were due then are
+ * found together: what comes meanwhile waits for the next time. */
+static bool waits_for_others(struct chase *c, unsigned ask, double finds, int64_t now)
+{
+	const struct search *job = &c->jobs[ask];
+	int64_t wait = ask == ASK_FAILED ? BATCH_WAIT_MS : CYCLED_WAIT_MS;
+	double enough = ask == ASK_FAILED ? LIKELY_ENOUGH : search_pages(job) / CYCLED_PAGES;
+	int64_t since = c->counts.v[ask].due_since_ms;
+
+	if (job->read > 0 && job->wanted > 0)
+		return false;
+	if (job->read > 0) {
+		chase_end_job(c, ask);
+		c->batched_ms[ask] = now;
+	}
+	if (c->batched_ms[ask] > since)
+		since = c->batched_ms[ask];
+	if (finds >= enough || now - since >= wait)
+		return false;
+	chase_later(c, since + wait);
+	return true;
+}
+
 void chase_offer_failures(struct chase *c, const struct planes *held, struct ranks *ranks,
 			  int64_t now)
 {
-	enum sort_kind kind = sorting_of(&c->order);
-	bool each_is_dear = kind == SORT_ID || kind == SORT_STABLE;
+	bool cycled = chase_is_cycled(c);
 
 	for (unsigned ask = 0; ask < ASKS; ask++) {
 		struct search_step step;
 		int64_t since = c->counts.v[ask].due_since_ms;
 		if (!ask_is_failure(ask) || !is_open(c, ask, now))
 			continue;
-		if (c->failure.page && c->failure.since_ms <= since)
+		if (c->failure.page && (cycled || c->failure.since_ms <= since))
 			continue;
+		if (cycled && way_of(c) != SEARCH_RANKS && ask != ASK_FAILED)
+			continue; /* seen in cycles */
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
-		if (each_is_dear && step.finds < LIKELY_ENOUGH && c->jobs[ask].read == 0 &&
-		    now - since < BATCH_WAIT_MS)
-			chase_later(c, since + BATCH_WAIT_MS);
-		else
-			c->failure = (struct offer){FOR_FAILURES, ask, step.page,
-						    step.finds * *chase_trust(c, FOR_FAILURES, ask),
-						    step.since_ms};
+		if (cycled && waits_for_others(c, ask, step.finds, now))
+			continue;
+		c->failure = (struct offer){FOR_FAILURES, ask, step.page,
+					    step.finds * *chase_trust(c, FOR_FAILURES, ask),
+					    step.since_ms};
 	}
+}
+
+/* Would all pages be read before all that is due was found one by one? */
+static bool is_dense(const struct chase *c, unsigned ask, const struct planes *held)
+{
+	double pages = chase_pages(c, ask, held), due = (double)llabs(chase_due(c, ask, held));
+	double each = pages > due && due > 0 ? log2(pages / due) + 1.5 : 1.5;
+
+	return due * each > DENSE_ENOUGH * pages;
 }
 
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
@@ -166,6 +211,8 @@ void chase_offer_search(struct chase *c, const struct planes *held, struct ranks
 		if (ask_is_failure(ask) || !is_open(c, ask, now))
 			continue;
 		if (ask == ASK_ALL && chase_due(c, ask, held) < 0)
+			continue;
+		if (chase_is_cycled(c) && is_dense(c, ask, held))
 			continue;
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;

@@ -1,9 +1,13 @@
 /*
  * Runs at the newest rows of a list that is sorted by updated_at: from that end, page by page,
  * until rows are met in which nothing changed. Rows change while it runs, and push what was read
- * onto the next page; so a run knows the row that it came to.
+ * onto the next pages; so a run knows the date that it came to.
  */
 #include "relay/source/chase_parts.h"
+
+#include <string.h>
+
+#include "relay/base/clock.h"
 
 #define KNOWN_MIN	20    /* rows in which nothing changed: from there on all is known */
 #define BLANK_MAX	8     /* pages in a row that a run slid over, at most */
@@ -30,24 +34,33 @@ void chase_newest_found(struct chase *c, const struct planes *held)
 		c->newest.left = all;
 }
 
-/* When is the end of the list with the newest rows to be read? */
-static int64_t newest_at(const struct chase *c, int64_t due, int64_t since)
+/* Without counters, where failures stand among the newest rows: when are these looked at? */
+static int64_t look_at(const struct chase *c, const struct chase_pace *pace)
 {
-	int64_t at = INT64_MAX;
+	int64_t every = c->live ? chase_look_pause(pace) : c->newest.every_ms;
+
+	if (chase_has_hints(c))
+		return INT64_MAX;
+	return c->newest.began_ms == INT64_MIN ? c->since_ms : c->newest.began_ms + every;
+}
+
+/* When is the end of the list with the newest rows to be read? */
+static int64_t newest_at(const struct chase *c, int64_t due, int64_t since, int64_t look)
+{
+	int64_t at = look;
 
 	if (c->newest.page)
 		return INT64_MIN;
-	if (due > 0)
+	if (due > 0 && (due >= NEWEST_DUE ? since : since + NEWEST_WAIT_MS) < at)
 		at = due >= NEWEST_DUE ? since : since + NEWEST_WAIT_MS;
-	if (!chase_has_hints(c) && c->newest.began_ms + c->newest.every_ms < at)
-		at = c->newest.began_ms == INT64_MIN ? c->since_ms
-						     : c->newest.began_ms + c->newest.every_ms;
 	return at > c->pause_until_ms[ASK_ALL] ? at : c->pause_until_ms[ASK_ALL];
 }
 
-void chase_offer_newest(struct chase *c, const struct planes *held, int64_t now)
+void chase_offer_newest(struct chase *c, const struct planes *held, const struct chase_pace *pace,
+			int64_t now)
 {
-	int64_t since, due = chase_newest_due(c, held, &since), at = newest_at(c, due, since);
+	int64_t since, due = chase_newest_due(c, held, &since), look = look_at(c, pace);
+	int64_t at = newest_at(c, due, since, look);
 	unsigned pages = chase_pages(c, ASK_ALL, held), nth = c->newest.page ? c->newest.page : 1;
 
 	if (pages == 0)
@@ -69,35 +82,71 @@ void chase_offer_newest(struct chase *c, const struct planes *held, int64_t now)
 	struct offer o = {FOR_NEWEST, ASK_ALL,
 			  sorting_newest_first(&c->order) ? nth : pages - nth + 1,
 			  due > c->take ? c->take : (double)due, since < now ? since : now};
-	chase_take_better(c, &o, now);
+	if (c->newest.page <= 1 && c->live && look <= now && !c->failure.page) {
+		o.since_ms = look;
+		c->failure = o;
+	} else {
+		chase_take_better(c, &o, now);
+	}
 }
 
-/* Rows of a page beyond the one that the run came to: those before it slid onto the page. */
-static size_t older_rows(const struct chase *c, const uint32_t *numbers, size_t n)
+static unsigned bit_of(uint32_t row)
 {
-	for (size_t i = 0; i < n; i++)
-		if (numbers[i] == c->newest.last)
-			return sorting_newest_first(&c->order) ? n - 1 - i : i;
-	return c->newest.page == 1 ? n : 0;
+	return row * 2654435761u >> 23; /* Knuth, The Art of Computer Programming, 6.4 */
 }
 
-void chase_newest_read(struct chase *c, const uint32_t *numbers, size_t n, size_t changes,
+/* Is it, as far as one can tell, among the rows of the run's last page? */
+static bool was_met(const struct chase *c, uint32_t row)
+{
+	return c->newest.met[bit_of(row) / 64] >> bit_of(row) % 64 & 1;
+}
+
+/* Rows of a page beyond those that the run came to: what stands before them slid onto the page. Of
+ * one date are those that were not met. */
+static size_t older_rows(const struct chase *c, const struct chase_page *page)
+{
+	size_t older = 0;
+
+	if (c->newest.page == 1 || !page->v)
+		return page->n;
+	for (size_t i = 0; i < page->n; i++) {
+		int64_t at = page->v[i].updated_ms;
+		older += at != DATE_NONE &&
+			 (at < c->newest.last_ms ||
+			  (at == c->newest.last_ms && !was_met(c, page->numbers[i])));
+	}
+	return older;
+}
+
+static void note_last(struct chase *c, const struct chase_page *page)
+{
+	if (c->newest.page == 1)
+		c->newest.last_ms = INT64_MAX;
+	memset(c->newest.met, 0, sizeof c->newest.met);
+	for (size_t i = 0; page->v && i < page->n; i++) {
+		int64_t at = page->v[i].updated_ms;
+		if (at != DATE_NONE && at < c->newest.last_ms)
+			c->newest.last_ms = at;
+		c->newest.met[bit_of(page->numbers[i]) / 64] |= UINT64_C(1)
+								<< bit_of(page->numbers[i]) % 64;
+	}
+}
+
+void chase_newest_read(struct chase *c, const struct chase_page *page, size_t changes,
 		       const struct planes *held, const struct chase_pace *pace, int64_t now)
 {
 	int64_t since, due = chase_newest_due(c, held, &since);
-	size_t older = older_rows(c, numbers, n);
-	/* The row may have changed, and stand at the front again. */
+	size_t older = older_rows(c, page);
 	c->newest.blank = changes || older ? 0 : c->newest.blank + 1;
-	bool over =
-		changes == 0 && (older >= KNOWN_MIN || n < c->take || c->newest.blank > BLANK_MAX);
+	bool over = changes == 0 &&
+		    (older >= KNOWN_MIN || page->n < c->take || c->newest.blank > BLANK_MAX);
 	/* Among many, what came after the list is found before what it counted. */
-	bool met = chase_has_hints(c) ? due == 0 && c->newest.due <= FEW
-				      : c->newest.page == 1 && 4 * changes <= older;
+	bool met = 4 * changes <= older &&
+		   (chase_has_hints(c) ? due == 0 && c->newest.due <= FEW : c->newest.page == 1);
 
+	note_last(c, page);
 	if (!over && !met && c->newest.page < chase_pages(c, ASK_ALL, held)) {
 		c->newest.page++;
-		if (n > 0 && (older > 0 || changes > 0))
-			c->newest.last = numbers[sorting_newest_first(&c->order) ? n - 1 : 0];
 		return;
 	}
 	bool first = c->newest.page == 1;

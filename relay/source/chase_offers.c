@@ -6,6 +6,10 @@
 #include <math.h>
 
 #define SHARED_EVERY_MS 60000
+#define OVERLAP		0.5f /* of a list's rows are in another one */
+#define MOST		0.8  /* of the changes of a list are in another one, too, … */
+#define SHORTER		1.25 /* … which shows so many times as many on each page */
+#define MUCH_MORE	3    /* times the changes on each page: the rest can wait */
 #define MISSED_MAX	3    /* runs at the newest rows that missed something: it is cycled, too */
 #define OFFER_KEPT_MS	1000 /* an offer ages; then it is made anew */
 
@@ -49,53 +53,126 @@ static double seen_in(const struct chase *c, unsigned ask, unsigned list, const 
 }
 
 /* When the next page of a cycle was read last. */
-static int64_t cycled_ms(const struct cycle *cycle, unsigned pages)
+static int64_t cycled_ms(const struct cycle *cycle)
 {
-	double part = cycle->page < pages ? (double)cycle->page / pages : 0;
+	double part = cycle->part < 1 ? cycle->part : 0;
 
 	if (cycle->took_ms == 0)
 		return INT64_MIN;
 	return cycle->began_ms - (int64_t)((double)cycle->took_ms * (1 - part));
 }
 
+/* A list that grows takes what was read of it along. */
+static unsigned next_of_round(const struct chase *c, unsigned list, const struct planes *held)
+{
+	double part = c->cycles[list].part, rows = (double)counts_total(&c->counts, list, held);
+	unsigned page = part < 1 ? (unsigned)(part * rows / c->take + 1e-6) + 1 : 1;
+
+	return page <= chase_pages(c, list, held) ? page : 1;
+}
+
+/* The next page of a round through a list. */
+static struct offer round_through(struct chase *c, unsigned list, const struct planes *held,
+				  int64_t now)
+{
+	const struct cycle *cycle = &c->cycles[list];
+	unsigned pages = chase_pages(c, list, held);
+	double finds = 0, waits = 0;
+
+	for (unsigned ask = 0; ask < ASKS && pages; ask++) {
+		double seen = seen_in(c, ask, list, held) / pages;
+		finds += seen;
+		waits += seen * (double)counts_waited_ms(&c->counts, ask, held, now);
+	}
+	if (finds <= 0)
+		return (struct offer){0};
+	int64_t since = now - (int64_t)(waits / finds);
+	if (cycled_ms(cycle) > since)
+		since = cycled_ms(cycle);
+	return (struct offer){FOR_CYCLE, list, next_of_round(c, list, held),
+			      finds * *chase_trust(c, FOR_CYCLE, list), since};
+}
+
+/* Are rows of the one, for the most part, in the other, too? */
+static bool overlap(const struct chase *c, unsigned a, unsigned b)
+{
+	return c->shared[a][b] > OVERLAP || c->shared[b][a] > OVERLAP;
+}
+
+static bool is_under_way(const struct cycle *cycle)
+{
+	return cycle->part > 0 && cycle->part < 1;
+}
+
+/* Of two lists with the same rows, one with more of them and one with fewer: is the latter read?
+ * One that shows most of what the other does is shorter, and no more; else it has to be worth a
+ * delay. */
+static bool is_better(const struct chase *c, const struct offer *fewer, const struct offer *more,
+		      const struct planes *held)
+{
+	if (is_under_way(&c->cycles[more->ask]))
+		return false;
+	double all = more->finds * chase_pages(c, more->ask, held);
+	bool most = fewer->finds * chase_pages(c, fewer->ask, held) >= MOST * all;
+	return is_under_way(&c->cycles[fewer->ask]) ||
+	       fewer->finds >= (most ? SHORTER : MUCH_MORE) * more->finds;
+}
+
+/* Rounds through lists that have the same rows would take each other's finds away: one of them
+ * goes on to its end, then the next is chosen. Adds one to those chosen, which have more rows. */
+static size_t choose_round(const struct chase *c, struct offer *chosen, size_t n,
+			   const struct offer *o, const struct planes *held)
+{
+	for (size_t i = 0; i < n; i++) {
+		if (!overlap(c, o->ask, chosen[i].ask))
+			continue;
+		if (is_better(c, o, &chosen[i], held))
+			chosen[i] = *o;
+		return n;
+	}
+	chosen[n] = *o;
+	return n + 1;
+}
+
 static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 {
+	struct offer chosen[ASKS];
+	size_t n = 0;
+	unsigned done = 0;
+
 	work_out_shared(c, held, now);
-	for (unsigned list = 0; list < ASKS; list++) {
-		const struct cycle *cycle = &c->cycles[list];
-		unsigned pages = chase_pages(c, list, held);
-		double finds = 0, waits = 0;
-		for (unsigned ask = 0; ask < ASKS && pages; ask++) {
-			double seen = seen_in(c, ask, list, held) / pages;
-			finds += seen;
-			waits += seen * (double)counts_waited_ms(&c->counts, ask, held, now);
-		}
-		if (finds <= 0)
-			continue;
-		int64_t since = now - (int64_t)(waits / finds);
-		if (cycled_ms(cycle, pages) > since)
-			since = cycled_ms(cycle, pages);
-		struct offer o = {FOR_CYCLE, list, cycle->page % pages + 1,
-				  finds * *chase_trust(c, FOR_CYCLE, list), since};
-		chase_take_better(c, &o, now);
+	for (unsigned i = 0; i < ASKS; i++) {
+		unsigned most = ASKS;
+		for (unsigned list = 0; list < ASKS; list++)
+			if (!(done >> list & 1) &&
+			    (most == ASKS ||
+			     chase_pages(c, list, held) >= chase_pages(c, most, held)))
+				most = list;
+		done |= 1u << most;
+		struct offer o = round_through(c, most, held, now);
+		if (o.page)
+			n = choose_round(c, chosen, n, &o, held);
 	}
+	for (size_t i = 0; i < n; i++)
+		chase_take_better(c, &chosen[i], now);
 }
 
 /* From one look at a filter's own count to the next. */
 static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chase_pace *pace)
 {
-	int64_t each = PEEK_EACH_MS * (int64_t)pace->live;
+	int64_t pause = chase_look_pause(pace);
 
 	if (chase_has_hints(c)) /* whether the counters stand still while rows change */
 		return ask == ASK_FAILED && c->live ? pace->most_ms : INT64_MAX;
 	if (!c->live)
 		return pace->most_ms;
-	if (ask_is_failure(ask)) {
-		int64_t pause = each > PEEK_MIN_MS ? each : PEEK_MIN_MS;
-		return ask == ASK_FAILED ? pause : 4 * pause;
-	}
 	if (sorting_of(&c->order) == SORT_UPDATED)
-		return INT64_MAX; /* the newest rows are read */
+		return ask == ASK_FAILED ? pace->most_ms
+					 : INT64_MAX;  /* newest rows are looked at */
+	if (ask_is_failure(ask) && chase_is_cycled(c)) /* the rest needs its share, too */
+		return ask == ASK_FAILED ? 2 * pause : CYCLED_WAIT_MS;
+	if (ask_is_failure(ask))
+		return ask == ASK_FAILED ? pause : 4 * pause;
 	return c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] : PEEK_OTHER_MS;
 }
 
@@ -127,6 +204,18 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 	}
 }
 
+/* Rows that move when they change are at the end where the newest are, in the list of each filter,
+ * wherever they were found before that was known. */
+static void face_priors(struct chase *c, enum sort_kind kind)
+{
+	for (unsigned ask = 0; ask < ASKS && kind == SORT_UPDATED; ask++) {
+		if (!c->moving)
+			prior_init(&c->priors[ask]);
+		prior_face(&c->priors[ask], sorting_newest_first(&c->order));
+	}
+	c->moving = kind == SORT_UPDATED;
+}
+
 void chase_offer(struct chase *c, const struct planes *held, const struct chase_pace *pace,
 		 struct ranks *ranks, int64_t now_mono_ms)
 {
@@ -140,11 +229,12 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 	c->later_ms = INT64_MAX;
 	if (chase_is_blind(c))
 		return;
+	face_priors(c, kind);
 	if (chase_offer_suspect(c, held, ranks, now_mono_ms))
 		return;
 	chase_offer_failures(c, held, ranks, now_mono_ms);
 	if (kind == SORT_UPDATED)
-		chase_offer_newest(c, held, now_mono_ms);
+		chase_offer_newest(c, held, pace, now_mono_ms);
 	else if (kind != SORT_NONE)
 		chase_offer_search(c, held, ranks, now_mono_ms);
 	if (kind == SORT_UPDATED ? c->newest.missed >= MISSED_MAX : kind != SORT_CREATED)

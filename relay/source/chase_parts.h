@@ -8,6 +8,9 @@
 #include "relay/source/chase.h"
 
 #define PEEK_OTHER_MS 15000 /* between peeks at flags that are no failure, when they move */
+#define CYCLED_WAIT_MS                                                                             \
+	300000 /* complaints and the like wait so long where cycles show them, too                 \
+		*/
 
 /* chase.c */
 bool chase_has_hints(const struct chase *c); /* the list's counters are there and right */
@@ -20,9 +23,10 @@ unsigned chase_pages(const struct chase *c, unsigned ask, const struct planes *h
 float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask);
 
 /* chase_newest.c */
-void chase_offer_newest(struct chase *c, const struct planes *held, int64_t now_mono_ms);
+void chase_offer_newest(struct chase *c, const struct planes *held, const struct chase_pace *pace,
+			int64_t now_mono_ms);
 /* changes: rows of the page that have a flag which they were not held with. */
-void chase_newest_read(struct chase *c, const uint32_t *numbers, size_t n, size_t changes,
+void chase_newest_read(struct chase *c, const struct chase_page *page, size_t changes,
 		       const struct planes *held, const struct chase_pace *pace,
 		       int64_t now_mono_ms);
 /* What runs left was found otherwise, as far as no more is due. To be called before more is. */
@@ -40,6 +44,14 @@ void chase_offer_search(struct chase *c, const struct planes *held, struct ranks
 /* A row that seems to have lost a flag is looked at where it stands in the whole list. */
 bool chase_offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
 			 int64_t now_mono_ms);
+
+/* Without counters, from one look for failures of a live broadcast to the next. */
+static inline int64_t chase_look_pause(const struct chase_pace *pace)
+{
+	int64_t each = PEEK_EACH_MS * (int64_t)pace->live;
+
+	return each > PEEK_MIN_MS ? each : PEEK_MIN_MS;
+}
 
 /* Nothing is to be done until then. */
 static inline void chase_later(struct chase *c, int64_t at)

@@ -62,6 +62,6 @@ void forecast_make(struct forecast *ret, const struct source_options *o,
 	f.list_ms = longer(o->poll_every_ms, least);
 	f.list_moving_ms = longer(o->poll_every_ms / 2, least);
 	f.failure_ms = f.list_ms + (dear ? BATCH_WAIT_MS : 0);
-	f.failure_blind_ms = longer(PEEK_MIN_MS, live * PEEK_EACH_MS);
+	f.failure_blind_ms = longer(PEEK_MIN_MS, live * PEEK_EACH_MS) * (dear ? 2 : 1);
 	*ret = f;
 }

@@ -337,7 +337,8 @@ static void place_rows(struct followed *b, const struct plan *plan, const struct
 		return;
 	if (plan->starts)
 		sorting_sweep_begins(order);
-	sorting_sweep_page(order, a->numbers, a->n);
+	if (!s->again)
+		sorting_sweep_page(order, a->numbers, a->n);
 	s->last = a->n ? a->numbers[a->n - 1] : NO_ROW;
 }
 
@@ -355,7 +356,8 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	struct followed *b = plan->broadcast;
 	struct track *t = b->track;
 	struct sweep *s = &t->sweep;
-	struct chase_page page = {a->numbers, a->n, a->rows, a->changes, a->count, plan->asked_ms};
+	struct chase_page page = {a->numbers, a->v,	a->n,	       a->rows,
+				  a->changes, a->count, plan->asked_ms};
 	bool obeyed = !t->chase.ignored;
 
 	t->retry = (struct retry){.not_before_ms = INT64_MIN};
@@ -371,9 +373,9 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 			s->seen += a->fresh;
 		return false;
 	}
-	bool resumed = s->first > 1, blind = chase_is_blind(&t->chase);
+	bool resumed = s->first > 1, again = s->again, blind = chase_is_blind(&t->chase);
 	bool complete = sweep_read(s, a, &p->pace, blind, held_live(b->held), now_mono_ms);
-	if (!s->active)
+	if (!again && (s->again || !s->active))
 		sorting_sweep_ends(&t->chase.order, !resumed, held_count(b->held));
 	if (complete)
 		chase_swept(&t->chase, is_steady(t), planes_of(b), now_mono_ms);
@@ -418,7 +420,7 @@ static void fail_page(struct planner *p, const struct plan *plan, double random,
 	if (t->retry.failures < PASS_OVER_AFTER)
 		return;
 	t->retry.failures = 0;
-	chase_give_up(&t->chase, &plan->offer, now_mono_ms);
+	chase_give_up(&t->chase, &plan->offer, planes_of(plan->broadcast), now_mono_ms);
 }
 
 void planner_failed(struct planner *p, const struct plan *plan, double random, int64_t now_mono_ms)

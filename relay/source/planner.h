@@ -14,7 +14,8 @@
  * less often, down to every poll_every_max; and as soon as a live one is not listed any more.
  *
  * A sweep reads all pages of one broadcast. The first makes its baseline and gets a quarter
- * of the requests for which something else competes. Then one every full_sweep_every, and one after
+ * of the requests for which something else competes, or three, where changes come anywhere and are
+ * found by reading all pages anyway. Then one every full_sweep_every, and one after
  * a surprise, at most one an hour: they get 5 %, or what their pages need in that time, 20 % at
  * most. Where there are neither counters nor counts only sweeps find changes: a broadcast whose
  * list entry moved, or whose last sweep found changes, is swept again after poll_every; a quiet one
@@ -24,10 +25,11 @@
  * looked at: the count may lag, or be of the page alone. It is complete when as many distinct
  * recipients were seen as the count says, in its pages or others read meanwhile (none given, or a
  * lower one: when no row came twice), the count never fell while it ran, no row was unreadable,
- * and it saw any row of those held, unless the list counts none; rows that slid between pages make
- * it incomplete, and it is repeated. Guards: at most count / rows-a-page + 2 pages (100,000 where
- * no count is given), a page equal to the one before ends the sweep, and a page that fails again
- * and again is passed over, as is one of the list.
+ * and it saw any row of those held, unless the list counts none. Where rows are missing at its end
+ * it goes on from page 1 until they are met, or 20 pages in a row show none. An incomplete one is
+ * repeated. Guards: at most count / rows-a-page + 2 pages (100,000 where no count is given), a page
+ * equal to the one before ends the sweep, and a page that fails again and again is passed over, as
+ * is one of the list.
  */
 #ifndef RELAY_PLANNER_H
 #define RELAY_PLANNER_H
@@ -100,7 +102,8 @@ struct plan_answer {
 	size_t fresh;		 /* of them first seen in this sweep (PLAN_LIST: not looked at) */
 	size_t changes;		 /* of them not as they were held */
 	uint64_t hash;		 /* of the page's bytes */
-	const uint32_t *numbers; /* of the rows, in the page's order; planner_read only */
+	const uint32_t *numbers; /* of the rows, in the page's order; planner_read only, as is … */
+	const struct row *v;	 /* … what was read of them; NULL: the page is as it was */
 	size_t n;
 };
 /* Is all that was counted on the pages before it? Then an API that refuses this one says only that

@@ -11,11 +11,13 @@
 
 #define LIVE_WORDS    3	   /* statuses of live broadcasts: of more, the whole list is read */
 #define QUIET_EVERY   4	   /* of so many pages one goes to quiet broadcasts, if others compete */
-#define FIRST_SHARE   0.25 /* of requests that compete: first sweeps */
+#define FIRST_SHARE   0.25 /* of requests that compete: first sweeps, … */
+#define FIRST_CYCLED  0.75 /* … which go round as cycles would */
 #define DEAR_FINDS    0.7  /* of a page: fewer, and failures are dear, … */
 #define DEAR_SHARE    0.4  /* … and get this much, so that the rest does not starve */
 #define PEEK_WAITS_MS 3000 /* while a run goes on at the newest rows */
-#define CREDIT_MAX    10   /* requests that a share can save up */
+#define CREDIT_MAX    10   /* requests that a share can save up, … */
+#define DEAR_MAX      40   /* … and that of failures, for as many as come at once */
 
 struct choice {
 	struct followed *b;
@@ -124,14 +126,15 @@ static bool has_uncounted(const struct followed *b)
 }
 
 /* When what nothing counts is looked for, once the rest has come to rest: by a sweep, which has a
- * fifth of the time at most. INT64_MAX: nothing changed since the last one. */
+ * fifth of the time at most. While it is live, only if there is any; what is over is looked at once
+ * anyway. INT64_MAX: nothing changed since the last one. */
 static int64_t look_round_at(const struct planner *p, const struct followed *b)
 {
 	const struct track *t = b->track;
 	const struct sweep *s = &t->sweep;
 
 	if (s->active || is_first(b) || t->changed_ms == INT64_MIN ||
-	    t->changed_ms < s->started_ms || !has_uncounted(b))
+	    t->changed_ms < s->started_ms || (s->live && !has_uncounted(b)))
 		return INT64_MAX;
 	double pages = 1 + held_live(b->held) / t->chase.take;
 	int64_t took = p->per_ms > 0 ? (int64_t)(pages / p->per_ms) : 0;
@@ -160,9 +163,9 @@ static double full_share(const struct planner *p)
 					: share;
 }
 
-static void save(double *credit, double share)
+static void save(double *credit, double share, double most)
 {
-	*credit = *credit + share > CREDIT_MAX ? CREDIT_MAX : *credit + share;
+	*credit = *credit + share > most ? most : *credit + share;
 }
 
 static bool spend(double *credit)
@@ -173,25 +176,34 @@ static bool spend(double *credit)
 	return true;
 }
 
+/* Does a failure cost several requests, or each look for some where the rest needs them, too? */
+static bool is_dear(const struct choice *failure)
+{
+	if (failure->offer.purpose == FOR_PEEK)
+		return chase_is_cycled(&failure->b->track->chase);
+	return failure->offer.finds < DEAR_FINDS;
+}
+
 static struct choice choose(struct planner *p, int64_t now)
 {
 	struct choice failure, best;
 	struct followed *full = due_full(p, now), *first = due_first(p, now);
 
 	look_at_offers(p, now, &failure, &best);
-	save(&p->first_credit, FIRST_SHARE);
-	save(&p->full_credit, full_share(p));
-	save(&p->dear_credit, DEAR_SHARE);
+	bool cycled = first && chase_is_cycled(&first->track->chase);
+	save(&p->first_credit, cycled ? FIRST_CYCLED : FIRST_SHARE, CREDIT_MAX);
+	save(&p->full_credit, full_share(p), CREDIT_MAX);
+	save(&p->dear_credit, DEAR_SHARE, DEAR_MAX);
 	/* Whatever goes wrong elsewhere, sweeps go on. */
 	if ((full || first) && spend(&p->full_credit))
 		return (struct choice){.b = full ? full : first};
 	/* A run goes on before its pages slide away; a look for failures can wait so long. */
 	bool runs =
 		best.b && best.offer.purpose == FOR_NEWEST && best.b->track->chase.newest.page > 1;
-	if (runs && failure.b && failure.offer.purpose == FOR_PEEK &&
+	if (runs && failure.b && failure.offer.purpose != FOR_FAILURES &&
 	    failure.offer.since_ms > now - PEEK_WAITS_MS)
 		return best;
-	bool dear = failure.b && failure.offer.finds < DEAR_FINDS;
+	bool dear = failure.b && is_dear(&failure);
 	if (failure.b && (!dear || spend(&p->dear_credit)))
 		return failure;
 	if (first && ((!best.b && !failure.b) || spend(&p->first_credit)))

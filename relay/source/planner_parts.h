@@ -71,6 +71,7 @@ struct sweep {
 	bool pending; /* it moved while the sweep was under way */
 	bool live;
 	bool spoiled;  /* a page was passed over, or rows went while it ran */
+	bool again;    /* it goes through a second time, for rows that were missing at the end */
 	bool baseline; /* the first sweep is still to be completed */
 	uint16_t stamp;
 	unsigned first, page;

@@ -7,8 +7,9 @@
 
 #include <string.h>
 
-#define BARREN_MAX	3 /* pages without a new row: a list that goes in circles */
-#define REPEATS_AT_ONCE 2 /* of incomplete sweeps; then the set moves faster than it is read */
+#define BARREN_MAX	3  /* pages without a new row: a list that goes in circles, … */
+#define AGAIN_MAX	20 /* … or one of which no more is found the second time through */
+#define REPEATS_AT_ONCE 2  /* of incomplete sweeps; then the set moves faster than it is read */
 
 void sweep_init(struct sweep *s, const struct followed *b, const struct pace *pace,
 		int64_t now_mono_ms)
@@ -52,7 +53,7 @@ static void begin(struct sweep *s, const struct followed *b, int64_t now_mono_ms
 	bool resumes = s->first > 1;
 
 	s->active = true;
-	s->pending = s->spoiled = false;
+	s->pending = s->spoiled = s->again = false;
 	s->stamp = s->stamp == SWEEPS_MAX ? 1 : (uint16_t)(s->stamp + 1);
 	s->page = s->first;
 	s->held = has_no_recipients(&b->record) ? 0 : held_live(b->held);
@@ -139,7 +140,9 @@ bool sweep_is_behind(const struct sweep *s)
 
 bool sweep_completes(const struct sweep *s, const struct plan_answer *a)
 {
-	if (!ends(s, a) || s->spoiled || s->skipped + a->skipped > 0)
+	bool all = s->again && a->count >= 0 && s->seen + a->fresh == (size_t)a->count;
+
+	if ((!all && !ends(s, a)) || s->spoiled || s->skipped + a->skipped > 0)
 		return false;
 	/* A row removed in the part already read pulls the next page's first row into it, unseen;
 	 * the sum would still be right, since the removed one was seen. */
@@ -203,10 +206,25 @@ static void finish(struct sweep *s, bool complete, const struct pace *pace, bool
 	s->due_ms = now_mono_ms + s->interval_ms;
 }
 
+/* Rows came into pages that had been read: they are where those are. What is met a second time does
+ * not count, so the sweep goes on from the front until it has seen as many as there are. */
+static bool goes_again(struct sweep *s, const struct plan_answer *a, bool repeated)
+{
+	if (s->again || repeated || s->spoiled || s->skipped || a->count < 0 ||
+	    s->seen >= (size_t)a->count)
+		return false;
+	s->again = true;
+	s->page = 1;
+	s->rows = s->barren = 0;
+	s->hash = 0;
+	return true;
+}
+
 bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace *pace, bool blind,
 		size_t held, int64_t now_mono_ms)
 {
-	bool complete = sweep_completes(s, a), end = ends(s, a);
+	bool complete = sweep_completes(s, a), end = complete || ends(s, a);
+	bool repeated = repeats(s, a);
 
 	s->retry = (struct retry){0};
 	s->largest = largest_page(s, a);
@@ -219,6 +237,9 @@ bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace 
 	s->spoiled = s->spoiled || count_of(s, a) < s->count;
 	s->count = count_of(s, a);
 	s->hash = a->hash;
+	end = end || (s->again && s->barren >= AGAIN_MAX);
+	if (end && !complete && goes_again(s, a, repeated))
+		return false;
 	if (end)
 		finish(s, complete, pace, blind, held, now_mono_ms);
 	else

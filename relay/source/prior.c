@@ -57,6 +57,11 @@ bool prior_is_front(const struct prior *p)
 	return !p->back;
 }
 
+void prior_face(struct prior *p, bool front)
+{
+	p->back = !front;
+}
+
 bool prior_is_sharp(const struct prior *p, unsigned pages)
 {
 	return pages <= NEAR || yield_within(p, NEAR) > yield_within(p, pages) / 2;

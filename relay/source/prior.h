@@ -27,6 +27,8 @@ bool prior_is_front(const struct prior *p); /* are finds nearer to the front tha
 bool prior_is_sharp(const struct prior *p, unsigned pages);
 /* The busy end is that of a list that knows better, if it knows. */
 void prior_follow(struct prior *p, const struct prior *leader);
+/* The list's order says which end is the busy one. */
+void prior_face(struct prior *p, bool front);
 /* The page where a find is likeliest. */
 unsigned prior_best(const struct prior *p, unsigned pages);
 

@@ -3,6 +3,7 @@
  */
 #include "relay/source/search_parts.h"
 
+#include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -54,23 +55,36 @@ unsigned search_page_of(const struct search *s, int64_t at)
 void search_neighbours(const struct search *s, unsigned page, uint32_t *behind, uint32_t *ahead)
 {
 	for (size_t i = 0; i < s->n; i++) {
-		if (search_page_of(s, s->v[i].last_at) < page)
-			*behind = s->v[i].last;
-		if (search_page_of(s, s->v[i].first_at) <= page)
+		if (search_page_of(s, s->v[i].last.at) < page)
+			*behind = s->v[i].last.row;
+		if (search_page_of(s, s->v[i].first.at) <= page)
 			continue;
-		*ahead = s->v[i].first;
+		*ahead = s->v[i].first.row;
 		return;
 	}
 }
 
 /* Unseen rows before a row that was seen. From the end: all that are unseen but those behind it. */
-static int64_t unseen_before(const struct view *v, uint32_t row, int64_t at)
+static int64_t unseen_before(const struct view *v, const struct mark *m)
 {
-	int64_t rank = ranks_of(v->ranks, row);
+	int64_t rank = ranks_of(v->ranks, m->row);
 
 	if (!v->s->from_end)
-		return at - rank;
-	return (v->s->count - v->held) - (at - (v->held - 1 - rank));
+		return m->at - rank;
+	return (v->s->count - v->held) - (m->at - (v->held - 1 - rank));
+}
+
+/* Rows that came in between the readings of two neighbours shift only the one that was read later.
+ * So many are expected on that side of it; where rows come in at one end there are none. */
+static int64_t came_between(const struct search *s, const struct mark *a, const struct mark *b)
+{
+	const struct mark *m = s->from_end ? b : a;
+	int64_t came = (b ? b->count : s->count) - (a ? a->count : s->count);
+
+	if (!s->anywhere || !m || m->count == 0)
+		return 0;
+	double part = (double)m->at / (double)m->count; /* of the list, on the side that counts */
+	return llround((double)(s->from_end ? -came : came) * part);
 }
 
 /* The gap before the i-th sight (s->n: behind the last). */
@@ -86,18 +100,19 @@ struct gap search_gap(const struct view *v, size_t i)
 			.since_ms = s->since_ms};
 
 	if (b) {
-		g.unseen = unseen_before(v, b->first, b->first_at);
-		g.to = search_page_of(s, b->first_at + (s->from_end ? 1 : -1));
-		g.end = search_place(s, b->first_at);
+		g.unseen = unseen_before(v, &b->first);
+		g.to = search_page_of(s, b->first.at + (s->from_end ? 1 : -1));
+		g.end = search_place(s, b->first.at);
 		g.since_ms = b->read_ms;
 	}
 	if (a) {
-		g.unseen -= unseen_before(v, a->last, a->last_at);
-		g.from = search_page_of(s, a->last_at + (s->from_end ? -1 : 1));
-		g.first = search_place(s, a->last_at) + 1;
+		g.unseen -= unseen_before(v, &a->last);
+		g.from = search_page_of(s, a->last.at + (s->from_end ? -1 : 1));
+		g.first = search_place(s, a->last.at) + 1;
 		if (!b || a->read_ms < g.since_ms)
 			g.since_ms = a->read_ms;
 	}
+	g.unseen -= came_between(s, a ? &a->last : NULL, b ? &b->first : NULL);
 	bool still = s->count == s->count_read; /* and all rows of the page read last are seen */
 	if (still && a && g.from == s->page_read)
 		g.from++;
@@ -118,7 +133,6 @@ static void join(struct search *s, size_t i)
 	const struct sight *b = &s->v[i];
 
 	a->last = b->last;
-	a->last_at = b->last_at;
 	if (b->read_ms < a->read_ms)
 		a->read_ms = b->read_ms;
 	if (b->nth > a->nth)
@@ -132,14 +146,12 @@ static void shrink(struct search *s, size_t i, bool to_last)
 {
 	struct sight *v = &s->v[i];
 
-	if (v->first == v->last) {
+	if (v->first.row == v->last.row) {
 		forget(s, i);
 	} else if (to_last) {
 		v->first = v->last;
-		v->first_at = v->last_at;
 	} else {
 		v->last = v->first;
-		v->last_at = v->first_at;
 	}
 }
 
@@ -206,20 +218,18 @@ static void put(struct search *s, const struct sight *new)
 	struct sight beyond = {0};
 	size_t i = 0;
 
-	while (i < s->n && sign * (s->v[i].last_at - new->first_at) < 0)
+	while (i < s->n && sign * (s->v[i].last.at - new->first.at) < 0)
 		i++;
-	while (i < s->n && sign * (s->v[i].first_at - new->last_at) <= 0) {
-		if (sign * (s->v[i].last_at - new->last_at) > 0) {
+	while (i < s->n && sign * (s->v[i].first.at - new->last.at) <= 0) {
+		if (sign * (s->v[i].last.at - new->last.at) > 0) {
 			beyond = s->v[i];
 			beyond.first = beyond.last;
-			beyond.first_at = beyond.last_at;
 		}
-		if (sign * (s->v[i].first_at - new->first_at) >= 0) {
+		if (sign * (s->v[i].first.at - new->first.at) >= 0) {
 			forget(s, i);
 			continue;
 		}
 		s->v[i].last = s->v[i].first;
-		s->v[i].last_at = s->v[i].first_at;
 		i++;
 	}
 	insert(s, i, new);
@@ -227,14 +237,22 @@ static void put(struct search *s, const struct sight *new)
 		insert(s, i + 1, &beyond);
 }
 
+static struct mark mark_of(const struct search *s, uint32_t row, int64_t place)
+{
+	return (struct mark){row, s->from_end ? s->count - 1 - place : place, s->count};
+}
+
 void search_read(struct search *s, const struct search_page *page)
 {
 	int64_t at = (int64_t)(page->page - 1) * s->take, end = at + (int64_t)page->rows - 1;
 
 	s->read++;
+	s->wanted -= (double)page->found;
 	s->barren = page->found ? 0 : s->barren + 1;
 	if (page->count >= 0) {
 		s->moved = s->moved || (s->read > 1 && page->count != s->count);
+		if (s->read > 1 && page->count > s->count)
+			s->wanted += MET_BY_CHANCE * (double)(page->count - s->count);
 		s->count = page->count;
 	}
 	if (page->rows == 0 && at < s->count)
@@ -246,10 +264,8 @@ void search_read(struct search *s, const struct search_page *page)
 		return;
 	thin_out(s);
 	put(s, &(struct sight){
-		       .first = page->numbers[0],
-		       .last = page->numbers[page->n - 1],
-		       .first_at = s->from_end ? s->count - 1 - at : at,
-		       .last_at = s->from_end ? s->count - 1 - end : end,
+		       .first = mark_of(s, page->numbers[0], at),
+		       .last = mark_of(s, page->numbers[page->n - 1], end),
 		       .read_ms = page->read_ms,
 		       .nth = s->read,
 	       });

@@ -24,13 +24,21 @@
 
 #define LIST_PAGES_MAX 1000000 /* whatever an API counts */
 
+/* A row that was read. */
+struct mark {
+	uint32_t row;
+	int64_t at;    /* its place, from the end that counts, … */
+	int64_t count; /* … of so many */
+};
+
 /* A stretch of the list that was read, with nothing unseen in it then. */
 struct sight {
-	uint32_t first, last;	   /* rows */
-	int64_t first_at, last_at; /* places of the rows, from the end that counts */
-	int64_t read_ms;	   /* mono; of its older part */
-	unsigned nth;		   /* of the pages read, its newer part */
+	struct mark first, last;
+	int64_t read_ms; /* mono; of its older part */
+	unsigned nth;	 /* of the pages read, its newer part */
 };
+
+#define MET_BY_CHANCE 0.5 /* of the rows that come in while a search runs */
 
 enum search_way {
 	SEARCH_RANKS, /* by the rows' places */
@@ -43,6 +51,8 @@ struct search {
 	bool from_end;	    /* places are counted from the list's end */
 	int64_t count;	    /* rows of the list, by the page read last, */
 	int64_t counted_ms; /* … mono; both may be raised between */
+	double wanted;	    /* of what was due when it began, still to be found */
+	bool anywhere;	    /* rows come in anywhere, not at one end; to be set */
 	bool moved;	    /* it was not always the same */
 	int64_t count_read; /* … as that page gave it */
 	unsigned page_read; /* that page */

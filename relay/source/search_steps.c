@@ -189,14 +189,14 @@ static struct stretch stretch_of(const struct search *s, size_t i, bool sight, i
 	int64_t since = s->since_ms;
 
 	if (sight) {
-		t.from = search_page_of(s, b->first_at);
-		t.to = search_page_of(s, b->last_at);
+		t.from = search_page_of(s, b->first.at);
+		t.to = search_page_of(s, b->last.at);
 		since = b->read_ms;
 	} else {
 		if (a)
-			t.from = search_page_of(s, a->last_at) + 1;
+			t.from = search_page_of(s, a->last.at) + 1;
 		if (b)
-			t.to = search_page_of(s, b->first_at) - 1;
+			t.to = search_page_of(s, b->first.at) - 1;
 	}
 	/* What lies beyond the sight at the busy end came after it was read. */
 	if (!sight && s->n && i == (s->from_end ? 0 : s->n))

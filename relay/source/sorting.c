@@ -246,23 +246,36 @@ void sorting_sweep_page(struct sorting *o, const uint32_t *numbers, size_t n)
 	}
 }
 
+static bool take_note(uint64_t *met, uint32_t row)
+{
+	bool first = !(met[row / 64] >> row % 64 & 1);
+
+	met[row / 64] |= UINT64_C(1) << row % 64;
+	return first;
+}
+
 /* What was written down becomes the list. Rows that slid between pages were met twice: the second
- * time does not count. What was not met below count stands at the end. */
+ * time does not count. What was not met stays behind the row that it stood behind. */
 static void take_over(struct sorting *o, uint32_t count)
 {
 	uint64_t *met = xcalloc(count / 64 + 1, sizeof *met);
+	struct places old = o->places;
+	uint32_t behind = NO_ROW;
 
-	places_release(&o->places);
+	o->places = (struct places){0};
 	for (size_t i = 0; i < o->nnext; i++)
-		for (uint32_t k = 0; k < o->next[i].n; k++) {
-			uint32_t row = o->next[i].first + k;
-			if (!(met[row / 64] >> row % 64 & 1))
-				places_append(&o->places, row);
-			met[row / 64] |= UINT64_C(1) << row % 64;
-		}
+		for (uint32_t k = 0; k < o->next[i].n; k++)
+			if (take_note(met, o->next[i].first + k))
+				places_append(&o->places, o->next[i].first + k);
+	for (uint32_t row = places_first(&old); row != NO_ROW; row = places_next(&old, row)) {
+		if (take_note(met, row))
+			places_insert(&o->places, row, behind);
+		behind = row;
+	}
 	for (uint32_t row = 0; row < count; row++)
-		if (!(met[row / 64] >> row % 64 & 1))
+		if (take_note(met, row))
 			places_append(&o->places, row);
+	places_release(&old);
 	o->loose = false;
 	free(met);
 }

@@ -323,6 +323,7 @@ void source_page_done(struct source *s, struct source_page *p, const struct page
 		slot->answer.changes = r->changed + (first_sight ? 0 : r->added);
 		if (!slot->page.unchanged) {
 			slot->answer.n = slot->rows.n;
+			slot->answer.v = slot->rows.v;
 			if (number_rows(slot))
 				remember(s, slot);
 		}

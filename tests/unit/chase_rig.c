@@ -343,6 +343,7 @@ static void answer_page(struct rig *r, const struct plan *plan)
 	m->followed.record.baseline_done = m->followed.record.baseline_done || last;
 	a.changes = t.changed + (first_sight ? 0 : t.added);
 	a.numbers = t.numbers;
+	a.v = t.rows;
 	m->busy = false;
 	assert_int_equal(planner_read(r->planner, plan, &a, r->now), last);
 }

@@ -6,6 +6,7 @@
 
 #include <cmocka.h>
 
+#include "relay/source/chase.h"
 #include "relay/source/forecast.h"
 
 #define HOUR_MS INT64_C(3600000)
@@ -99,7 +100,8 @@ static void test_failures_that_wait_for_others(void **state)
 
 	(void)state;
 	forecast_make(&f, &o, v, 2, 1);
-	assert_int_equal(f.failure_ms, 12000);
+	assert_int_equal(f.failure_ms, 5000 + BATCH_WAIT_MS);
+	assert_int_equal(f.failure_blind_ms, 2 * PEEK_MIN_MS);
 	forecast_make(&f, &o, v + 1, 1, 1);
 	assert_int_equal(f.failure_ms, 5000);
 }

@@ -125,77 +125,77 @@ static void lists_first_then_pages_each_once(void **state)
 	planner_free(NULL);
 }
 
-/* A sweep as its pages; does it count as complete, and which page or pause follows? */
+/* A sweep as its pages; does it count as complete, or which page or pause follows? */
 static void completeness(void **state)
 {
 	static const struct {
 		const char *name;
 		struct page pages[8];
-		bool complete;
+		enum { NOT, COMPLETE, AGAIN } ret; /* AGAIN: it goes on from its first page */
 	} cases[] = {
-		{"one page", {{40, 40, 40, 0, 0}}, true},
-		{"nobody", {{0, 0, 0, 0, 0}}, true},
+		{"one page", {{40, 40, 40, 0, 0}}, COMPLETE},
+		{"nobody", {{0, 0, 0, 0, 0}}, COMPLETE},
 		{"three pages",
 		 {{250, 100, 100, 0, 0}, {250, 100, 100, 0, 0}, {250, 50, 50, 0, 0}},
-		 true},
+		 COMPLETE},
 		{"exactly full",
 		 {{200, 100, 100, 0, 0}, {200, 100, 100, 0, 0}, {200, 0, 0, 0, 0}},
-		 true},
+		 COMPLETE},
 		{"exactly full, and no count with the empty page",
 		 {{200, 100, 100, 0, 0}, {200, 100, 100, 0, 0}, {-1, 0, 0, 0, 0}},
-		 true},
+		 COMPLETE},
 		{"the count is of the page alone",
 		 {{100, 100, 100, 0, 0}, {100, 100, 100, 0, 0}, {50, 50, 50, 0, 0}},
-		 false},
+		 NOT},
 		{"the count lags",
 		 {{100, 100, 100, 0, 0}, {100, 100, 100, 0, 0}, {150, 60, 60, 0, 0}},
-		 true},
+		 COMPLETE},
 		{"the count lags, and a row came twice",
 		 {{100, 100, 100, 0, 0}, {100, 100, 99, 0, 0}, {150, 60, 60, 0, 0}},
-		 false},
+		 NOT},
 		{"a row slid and came twice, none was missed",
 		 {{200, 100, 100, 0, 0}, {201, 100, 99, 0, 0}, {201, 1, 1, 0, 0}},
-		 false},
-		{"it grew behind", {{150, 100, 100, 0, 0}, {151, 51, 51, 0, 0}}, true},
+		 AGAIN},
+		{"it grew behind", {{150, 100, 100, 0, 0}, {151, 51, 51, 0, 0}}, COMPLETE},
 		{"a row was removed, one slid by unseen",
 		 {{200, 100, 100, 0, 0}, {199, 99, 99, 0, 0}},
-		 false},
+		 NOT},
 		{"a row was removed before the last page",
 		 {{300, 100, 100, 0, 0}, {299, 100, 100, 0, 0}, {299, 99, 99, 0, 0}},
-		 false},
-		{"no counts: an unreadable row", {{-1, 100, 99, 1, 0}, {-1, 0, 0, 0, 0}}, false},
+		 NOT},
+		{"no counts: an unreadable row", {{-1, 100, 99, 1, 0}, {-1, 0, 0, 0, 0}}, NOT},
 		{"fewer rows than counted",
 		 {{205, 100, 100, 0, 0}, {205, 100, 100, 0, 0}, {205, 0, 0, 0, 0}},
-		 false},
-		{"an unreadable row", {{101, 100, 99, 1, 0}, {101, 1, 1, 0, 0}}, false},
+		 AGAIN},
+		{"an unreadable row", {{101, 100, 99, 1, 0}, {101, 1, 1, 0, 0}}, NOT},
 		{"take is ignored",
 		 {{90, 30, 30, 0, 0}, {90, 30, 30, 0, 0}, {90, 30, 30, 0, 0}},
-		 true},
-		{"the same page again", {{300, 100, 100, 0, 7}, {300, 100, 0, 0, 7}}, false},
+		 COMPLETE},
+		{"the same page again", {{300, 100, 100, 0, 7}, {300, 100, 0, 0, 7}}, NOT},
 		{"more pages than rows can fill",
 		 {{200, 100, 100, 0, 0}, {200, 1, 1, 0, 0}, {200, 1, 1, 0, 0}, {200, 1, 1, 0, 0}},
-		 false},
+		 AGAIN},
 		{"no counts: a short page, then none",
 		 {{-1, 100, 100, 0, 0}, {-1, 100, 100, 0, 0}, {-1, 7, 7, 0, 0}, {-1, 0, 0, 0, 0}},
-		 true},
+		 COMPLETE},
 		{"no counts: a short page in the middle",
 		 {{-1, 100, 100, 0, 0},
 		  {-1, 97, 97, 0, 0},
 		  {-1, 100, 100, 0, 0},
 		  {-1, 60, 60, 0, 0},
 		  {-1, 0, 0, 0, 0}},
-		 true},
+		 COMPLETE},
 		{"no counts: full pages, then none",
 		 {{-1, 100, 100, 0, 0}, {-1, 100, 100, 0, 0}, {-1, 0, 0, 0, 0}},
-		 true},
-		{"no counts: one page", {{-1, 7, 7, 0, 0}, {-1, 0, 0, 0, 0}}, true},
+		 COMPLETE},
+		{"no counts: one page", {{-1, 7, 7, 0, 0}, {-1, 0, 0, 0, 0}}, COMPLETE},
 		{"no counts: a doubled row",
 		 {{-1, 100, 100, 0, 0}, {-1, 50, 49, 0, 0}, {-1, 0, 0, 0, 0}},
-		 false},
-		{"no counts: page is ignored", {{-1, 80, 80, 0, 7}, {-1, 80, 0, 0, 7}}, false},
+		 NOT},
+		{"no counts: page is ignored", {{-1, 80, 80, 0, 7}, {-1, 80, 0, 0, 7}}, NOT},
 		{"no counts: going in circles",
 		 {{-1, 100, 100, 0, 1}, {-1, 100, 0, 0, 2}, {-1, 100, 0, 0, 1}, {-1, 100, 0, 0, 2}},
-		 false},
+		 NOT},
 	};
 
 	(void)state;
@@ -211,15 +211,16 @@ static void completeness(void **state)
 			complete = read_page(p, &b, page + 1, &cases[i].pages[page], 0);
 			page++;
 		}
-		if (complete != cases[i].complete)
+		if (complete != (cases[i].ret == COMPLETE))
 			fail_msg("%s: %d", cases[i].name, complete);
 		if (page < 8 && cases[i].pages[page].count)
 			fail_msg("%s: ended at page %u", cases[i].name, page);
 		struct plan plan = next(p, 0);
 		if (complete)
 			assert_int_equal(plan.kind, PLAN_NOTHING);
-		else if (plan.page != 1 || !plan.starts || plan.sweep != 2)
-			fail_msg("%s: no new sweep follows", cases[i].name);
+		else if (plan.page != 1 || plan.starts != (cases[i].ret == NOT) ||
+			 plan.sweep != (cases[i].ret == NOT ? 2 : 1))
+			fail_msg("%s: what follows is another one", cases[i].name);
 		unfollow(p, &b);
 		planner_free(p);
 	}
@@ -248,7 +249,7 @@ static void nobody_where_somebody_was(void **state)
 }
 
 static const struct page whole = {40, 40, 40, 0, 0}, torn = {41, 40, 40, 0, 0},
-			 empty = {41, 0, 0, 0, 0};
+			 torn_again = {41, 40, 0, 0, 0}, empty = {41, 0, 0, 0, 0};
 
 static void incomplete_sweeps_are_repeated_but_do_not_spin(void **state)
 {
@@ -261,10 +262,43 @@ static void incomplete_sweeps_are_repeated_but_do_not_spin(void **state)
 	for (int i = 0; i < 3; i++) {
 		assert_false(read_page(p, &b, 1, &torn, 0));
 		assert_false(read_page(p, &b, 2, &empty, 0));
+		assert_false(read_page(p, &b, 1, &torn_again, 0));
+		assert_false(read_page(p, &b, 2, &empty, 0));
 	}
 	assert_int_equal(next(p, 0).kind, PLAN_NOTHING);
 	unfollow(p, &b);
 	planner_free(p);
+}
+
+/* Rows that came into pages already read are looked for from the front on, as long as there are
+ * any. */
+static void what_slid_by_is_met_the_second_time(void **state)
+{
+	static const struct page first = {2500, 100, 100, 0, 0}, slid = {2500, 100, 97, 0, 0},
+				 last = {2500, 0, 0, 0, 0}, found = {2500, 100, 3, 0, 0},
+				 known = {2500, 100, 0, 0, 0};
+
+	(void)state;
+	for (unsigned at = 1; at <= 25; at++) { /* the page where they are */
+		struct planner *p = planner();
+		struct followed b = {0};
+		follow(p, &b, true);
+		list(p, 0);
+		for (unsigned page = 1; page <= 25; page++)
+			assert_false(read_page(p, &b, page, page == 7 ? &slid : &first, 0));
+		assert_false(read_page(p, &b, 26, &last, 0));
+		for (unsigned page = 1; page < at && page <= 20; page++)
+			assert_false(read_page(p, &b, page, &known, 0));
+		if (at <= 20) {
+			assert_true(read_page(p, &b, at, &found, 0));
+			assert_int_equal(next(p, 0).kind, PLAN_NOTHING);
+		} else { /* 20 pages without any: it gives up, and is repeated */
+			struct plan plan = next(p, 0);
+			assert_true(plan.starts && plan.sweep == 2);
+		}
+		unfollow(p, &b);
+		planner_free(p);
+	}
 }
 
 static void quiet_ones_are_seen_ever_more_rarely(void **state)
@@ -834,6 +868,7 @@ int main(void)
 		cmocka_unit_test(completeness),
 		cmocka_unit_test(nobody_where_somebody_was),
 		cmocka_unit_test(incomplete_sweeps_are_repeated_but_do_not_spin),
+		cmocka_unit_test(what_slid_by_is_met_the_second_time),
 		cmocka_unit_test(quiet_ones_are_seen_ever_more_rarely),
 		cmocka_unit_test(movement_sets_the_interval),
 		cmocka_unit_test(broadcasts_take_turns),
