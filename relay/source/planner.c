@@ -10,69 +10,7 @@
 
 #include "relay/base/mem.h"
 
-#define HURRY_MS 60000 /* so long after a counter moved the list is read twice as often */
-
-#define WHOLE_TICKS 4	 /* of poll_every: from one whole list to the next, … */
-#define WHOLE_SHARE 0.05 /* … of the budget at most, while entries move that are not live */
-
 #define SURPRISE_EVERY_MS 3600000 /* of one broadcast */
-
-static struct round *find_round(const struct planner *p, const char *org)
-{
-	for (size_t i = 0; i < p->nrounds; i++)
-		if (strcmp(p->rounds[i].org, org) == 0)
-			return &p->rounds[i];
-	return NULL;
-}
-
-void planner_add_org(struct planner *p, const char *org, int64_t now_mono_ms)
-{
-	struct round *r = find_round(p, org);
-
-	if (r) { /* it was leaving */
-		r->leaves = false;
-		return;
-	}
-	p->rounds = mem_grow(p->rounds, p->nrounds, &p->rounds_cap, sizeof *p->rounds);
-	round_init(&p->rounds[p->nrounds++], org, now_mono_ms);
-}
-
-/* Both its list and its recipients are refused to the key. */
-static bool is_refused(const struct planner *p, const char *org)
-{
-	const struct round *r = find_round(p, org);
-
-	return r && r->list_refused && r->rows_refused;
-}
-
-static void note_refusal(struct planner *p, const char *org)
-{
-	bool refused = is_refused(p, org);
-
-	for (size_t i = 0; i < p->n; i++)
-		if (strcmp(p->v[i]->record.org, org) == 0)
-			p->v[i]->track->refused = refused;
-}
-
-static void end_round(struct planner *p, struct round *r)
-{
-	char *org = r->org;
-
-	if (!r->leaves || r->retry.asked)
-		return;
-	free(r->status);
-	*r = p->rounds[--p->nrounds];
-	note_refusal(p, org);
-	free(org);
-}
-
-void planner_remove_org(struct planner *p, const char *org)
-{
-	struct round *r = find_round(p, org);
-
-	r->leaves = true;
-	end_round(p, r);
-}
 
 /* The planner's filters go beside the configuration's, which wins where both have a name. */
 static uint16_t left_out(const struct strings *filter)
@@ -119,7 +57,7 @@ static void attach(struct planner *p, struct followed *b)
 {
 	p->v = mem_grow(p->v, p->n, &p->cap, sizeof(struct followed *));
 	p->v[p->n++] = b;
-	b->track->refused = is_refused(p, b->record.org);
+	b->track->refused = list_is_refused(p, b->record.org);
 	p->chase_pace.live += b->track->sweep.live;
 }
 
@@ -191,56 +129,6 @@ void planner_recovered(struct planner *p)
 	}
 }
 
-void planner_refused(struct planner *p, const char *org, bool list, bool refused)
-{
-	struct round *r = find_round(p, org);
-	bool *which = !r ? NULL : list ? &r->list_refused : &r->rows_refused;
-
-	if (!which || *which == refused)
-		return;
-	*which = refused;
-	note_refusal(p, org);
-}
-
-/* ---- the list ---- */
-
-/* Of a plan that is not answered yet. */
-static struct round *round_of(const struct planner *p, const struct plan *plan)
-{
-	struct round *r = find_round(p, plan->org);
-
-	assert(r);
-	return r;
-}
-
-/* From the start of a round to the next, so that all rounds keep to their share of the budget. */
-static int64_t round_pause(const struct planner *p, int64_t now_mono_ms)
-{
-	bool hurry = p->moved_ms != INT64_MIN && now_mono_ms - p->moved_ms < HURRY_MS;
-	int64_t pause = hurry ? p->pace.every_ms / 2 : p->pace.every_ms;
-	unsigned pages = 0;
-
-	for (size_t i = 0; i < p->nrounds; i++)
-		pages += p->rounds[i].pages;
-	int64_t least = p->per_ms > 0 ? (int64_t)(pages / (p->per_ms * LIST_SHARE)) : 0;
-	return least > pause ? least : pause;
-}
-
-static struct round_pace pace_of(const struct planner *p, const struct round *r,
-				 int64_t now_mono_ms)
-{
-	struct round_pace pace = {
-		.pause_ms = round_pause(p, now_mono_ms),
-		.least_ms = WHOLE_TICKS * p->pace.every_ms,
-		.most_ms = p->pace.most_ms,
-	};
-	int64_t share = p->per_ms > 0 ? (int64_t)(r->page / (p->per_ms * WHOLE_SHARE)) : 0;
-
-	if (share > pace.least_ms)
-		pace.least_ms = share;
-	return pace;
-}
-
 void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms)
 {
 	struct sweep *s = &b->track->sweep;
@@ -267,7 +155,7 @@ static void heed_surprise(struct planner *p, struct followed *b, int64_t now_mon
 void planner_listed(struct planner *p, struct followed *b, const struct planner_entry *entry,
 		    int64_t now_mono_ms)
 {
-	struct round *r = find_round(p, b->record.org);
+	struct round *r = list_of(p, b->record.org);
 	struct track *t = b->track;
 	struct chase_entry listed = {
 		.counters = entry->counters,
@@ -301,7 +189,7 @@ void planner_saw(struct planner *p, struct followed *b, const struct row *v, siz
 bool planner_is_behind(const struct planner *p, const struct plan *plan)
 {
 	if (plan->kind == PLAN_LIST)
-		return round_is_behind(round_of(p, plan));
+		return list_is_behind(p, plan);
 	if (plan->kind == PLAN_PAGE && !plan->in_turn)
 		return plan->page > 1;
 	return plan->kind == PLAN_PAGE && sweep_is_behind(&plan->broadcast->track->sweep);
@@ -311,7 +199,7 @@ bool planner_completes(const struct planner *p, const struct plan *plan,
 		       const struct plan_answer *a)
 {
 	if (plan->kind == PLAN_LIST)
-		return round_completes(round_of(p, plan), a);
+		return list_completes(p, plan, a);
 	return plan->in_turn && sweep_completes(&plan->broadcast->track->sweep, a);
 }
 
@@ -382,27 +270,12 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	return complete;
 }
 
-/* Was a broadcast of the round's status not listed? It has another one now. */
-static bool lost_one(const struct planner *p, const struct round *r)
-{
-	for (size_t i = 0; i < p->n; i++)
-		if (planner_lists(r, p->v[i]) && p->v[i]->listed_ms < r->started_ms)
-			return true;
-	return false;
-}
-
 bool planner_read(struct planner *p, const struct plan *plan, const struct plan_answer *a,
 		  int64_t now_mono_ms)
 {
-	if (plan->kind != PLAN_LIST)
-		return read_page(p, plan, a, now_mono_ms);
-	struct round *r = round_of(p, plan);
-	struct round_pace pace = pace_of(p, r, now_mono_ms);
-	bool complete = round_read(r, a, &pace);
-	if (r->page == 1 && r->status && lost_one(p, r))
-		r->whole_ms = INT64_MIN;
-	end_round(p, r);
-	return complete;
+	if (plan->kind == PLAN_LIST)
+		return list_read(p, plan, a, now_mono_ms);
+	return read_page(p, plan, a, now_mono_ms);
 }
 
 static void fail_page(struct planner *p, const struct plan *plan, double random,
@@ -425,25 +298,19 @@ static void fail_page(struct planner *p, const struct plan *plan, double random,
 
 void planner_failed(struct planner *p, const struct plan *plan, double random, int64_t now_mono_ms)
 {
-	if (plan->kind != PLAN_LIST) {
+	if (plan->kind == PLAN_LIST)
+		list_failed(p, plan, random, now_mono_ms);
+	else
 		fail_page(p, plan, random, now_mono_ms);
-		return;
-	}
-	struct round *r = round_of(p, plan);
-	struct round_pace pace = pace_of(p, r, now_mono_ms);
-	round_failed(r, random, &pace, now_mono_ms);
-	end_round(p, r);
 }
 
 void planner_unasked(struct planner *p, const struct plan *plan)
 {
-	if (plan->kind != PLAN_LIST) {
-		plan->broadcast->track->retry.asked = false;
-		if (plan->in_turn)
-			plan->broadcast->track->sweep.retry.asked = false;
+	if (plan->kind == PLAN_LIST) {
+		list_unasked(p, plan);
 		return;
 	}
-	struct round *r = round_of(p, plan);
-	r->retry.asked = false;
-	end_round(p, r);
+	plan->broadcast->track->retry.asked = false;
+	if (plan->in_turn)
+		plan->broadcast->track->sweep.retry.asked = false;
 }

@@ -4,12 +4,6 @@
  */
 #include "relay/source/planner_parts.h"
 
-#include <stdlib.h>
-#include <string.h>
-
-#include "relay/base/mem.h"
-
-#define LIVE_WORDS    3	   /* statuses of live broadcasts: of more, the whole list is read */
 #define QUIET_EVERY   4	   /* of so many pages one goes to quiet broadcasts, if others compete */
 #define FIRST_SHARE   0.25 /* of requests that compete: first sweeps, … */
 #define FIRST_CYCLED  0.75 /* … which go round as cycles would */
@@ -23,18 +17,6 @@ struct choice {
 	struct followed *b;
 	struct offer offer; /* page 0: the sweep's next page */
 };
-
-static struct round *due_round(const struct planner *p, int64_t now_mono_ms)
-{
-	struct round *best = NULL;
-
-	for (size_t i = 0; i < p->nrounds; i++) {
-		struct round *r = &p->rounds[i];
-		if (round_ready(r, now_mono_ms) && (!best || r->due_ms < best->due_ms))
-			best = r;
-	}
-	return best;
-}
 
 /* Nothing of it is under way, and it may be asked for. */
 static bool is_free(const struct followed *b)
@@ -238,59 +220,6 @@ static int64_t next_moment(const struct planner *p)
 	return next;
 }
 
-bool planner_lists(const struct round *r, const struct followed *b)
-{
-	const char *status = b->record.status ? b->record.status : "";
-
-	if (strcmp(b->record.org, r->org) != 0)
-		return false;
-	return !r->status || (b->track->sweep.live && strcmp(status, r->status) == 0);
-}
-
-static size_t add_word(const char **words, size_t n, const char *word)
-{
-	for (size_t i = 0; i < n; i++)
-		if (strcmp(words[i], word) == 0)
-			return n;
-	if (n < LIVE_WORDS)
-		words[n] = word;
-	return n + 1;
-}
-
-/* Which broadcasts does the round list? Others than those being sent may be live, too: what the
- * API calls them is known from those that were listed. */
-static void choose_status(const struct planner *p, struct round *r, int64_t now)
-{
-	const char *words[LIVE_WORDS];
-	size_t n = add_word(words, 0, "SENDING");
-
-	free(r->status);
-	r->status = NULL;
-	r->words = 1;
-	if (r->whole_pages < 2 || now >= r->whole_ms || now < r->live_ms)
-		return;
-	for (size_t i = 0; i < p->n; i++) {
-		const struct followed *b = p->v[i];
-		if (b->track->sweep.live && b->record.status && strcmp(b->record.org, r->org) == 0)
-			n = add_word(words, n, b->record.status);
-	}
-	if (n > LIVE_WORDS)
-		return;
-	r->words = (unsigned)n;
-	r->status = xstrdup(words[r->word++ % n]);
-}
-
-static void plan_list(struct planner *p, struct round *r, int64_t now, struct plan *ret)
-{
-	if (r->page == 1) {
-		choose_status(p, r, now);
-		for (size_t i = 0; i < p->n; i++)
-			if (planner_lists(r, p->v[i]))
-				counts_ask(&p->v[i]->track->chase.counts, planes_of(p->v[i]));
-	}
-	round_plan(r, ret, now);
-}
-
 static void plan_page(const struct choice *c, int64_t now, struct plan *ret)
 {
 	struct track *t = c->b->track;
@@ -316,9 +245,9 @@ static void plan_page(const struct choice *c, int64_t now, struct plan *ret)
 
 void planner_next(struct planner *p, int64_t now_mono_ms, struct plan *ret)
 {
-	struct round *round = due_round(p, now_mono_ms);
+	struct round *round = list_due(p, now_mono_ms);
 	if (round) {
-		plan_list(p, round, now_mono_ms, ret);
+		list_plan(p, round, now_mono_ms, ret);
 		return;
 	}
 	struct choice choice = choose(p, now_mono_ms);

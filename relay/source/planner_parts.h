@@ -1,7 +1,7 @@
 /*
- * The planner's parts: rounds over the broadcast list (planner_rounds.c), sweeps over a broadcast's
- * recipients (planner_sweeps.c), the choice between them and what chase.h offers
- * (planner_choice.c); planner.c takes in what comes of it.
+ * The planner's parts: the organizations' broadcast lists (planner_list.c), each read in rounds
+ * (planner_rounds.c), sweeps over a broadcast's recipients (planner_sweeps.c), the choice between
+ * them and what chase.h offers (planner_choice.c); planner.c takes in what comes of it.
  */
 #ifndef RELAY_PLANNER_PARTS_H
 #define RELAY_PLANNER_PARTS_H
@@ -135,8 +135,17 @@ struct planner {
 	uint16_t left_out; /* bit per ask: source.filter shows no row with its flag */
 };
 
-/* Is a broadcast among those that the round lists? */
-bool planner_lists(const struct round *r, const struct followed *b);
+/* planner_list.c */
+struct round *list_of(const struct planner *p, const char *org); /* NULL: it is none of ours */
+bool list_is_refused(const struct planner *p, const char *org);
+struct round *list_due(const struct planner *p, int64_t now_mono_ms); /* NULL: none is */
+void list_plan(struct planner *p, struct round *r, int64_t now_mono_ms, struct plan *ret);
+bool list_is_behind(const struct planner *p, const struct plan *plan);
+bool list_completes(const struct planner *p, const struct plan *plan, const struct plan_answer *a);
+bool list_read(struct planner *p, const struct plan *plan, const struct plan_answer *a,
+	       int64_t now_mono_ms);
+void list_failed(struct planner *p, const struct plan *plan, double random, int64_t now_mono_ms);
+void list_unasked(struct planner *p, const struct plan *plan);
 
 static inline const struct planes *planes_of(const struct followed *b)
 {
