@@ -229,12 +229,14 @@ static void go_round(struct chase *c, const struct offer *o, double rose, const 
 
 	if (o->page == 1) {
 		if (cycle->part > 0) {
-			cycle->took_ms = read_ms - cycle->began_ms;
+			cycle->before_ms = cycle->began_ms;
+			cycle->took_ms = cycle->read_ms - cycle->began_ms + 1;
 			learn_trust(trust, cycle->expected, cycle->rose, 0.3f);
 		}
 		cycle->began_ms = read_ms;
 		cycle->expected = cycle->rose = 0;
 	}
+	cycle->read_ms = read_ms;
 	cycle->part = o->page < pages ? o->page / pages : 1;
 	cycle->expected += o->finds / *trust;
 	cycle->rose += rose;

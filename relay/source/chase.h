@@ -56,9 +56,10 @@ struct chase {
 	int64_t batched_ms[ASKS];      /* mono, when as many as were due had been found together */
 	int64_t pause_until_ms[ASKS];  /* INT64_MAX: of what is left out */
 	struct cycle {
-		double part;	  /* of the list, that this round has read; 0: it has not begun */
-		int64_t began_ms; /* mono, at the first page, */
-		int64_t took_ms;  /* … and how long the last one took; 0: there was none */
+		double part; /* of the list, that this round has read; 0: it has not begun */
+		int64_t began_ms, read_ms; /* mono, its first page and the last one so far */
+		int64_t before_ms;	   /* when the round before began, … */
+		int64_t took_ms;	   /* … and how long it took; 0: there was none */
 		double expected, rose; /* changes of the round so far: before trust, and found */
 	} cycles[ASKS];
 	float shared[ASKS][ASKS]; /* of the rows with the first flag, those that have the second */

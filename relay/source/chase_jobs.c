@@ -13,7 +13,7 @@
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
 #define DENSE_ENOUGH	0.8   /* requests of a search, for each page: a cycle does better */
 #define CYCLED_PAGES                                                                               \
-	30.0 /* a list of so many pages waits until each has one; longer ones longer               \
+	10.0 /* a list of so many pages waits until each has one, longer ones longer               \
 	      */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */

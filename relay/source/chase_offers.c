@@ -37,17 +37,40 @@ static void work_out_shared(struct chase *c, const struct planes *held, int64_t 
 	}
 }
 
-/* How many changes of a flag the pages of a list show. */
-static double seen_in(const struct chase *c, unsigned ask, unsigned list, const struct planes *held)
+/* Rows that came into a list since they were counted, if no other list tells. */
+static double came_since(const struct chase *c, unsigned ask, int64_t now)
 {
-	double due = (double)chase_due(c, ask, held), own = (double)chase_due(c, list, held);
+	const struct count *n = &c->counts.v[ask];
+
+	if (n->listed >= 0 || n->paged < 0 || !c->live || n->paged_ms > now)
+		return 0;
+	return n->per_ms * (double)(now - n->paged_ms);
+}
+
+static double likely_due(const struct chase *c, unsigned ask, const struct planes *held,
+			 int64_t now)
+{
+	return (double)chase_due(c, ask, held) + came_since(c, ask, now);
+}
+
+static double likely_rows(const struct chase *c, unsigned ask, const struct planes *held,
+			  int64_t now)
+{
+	return (double)counts_total(&c->counts, ask, held) + came_since(c, ask, now);
+}
+
+/* How many changes of a flag the pages of a list show. */
+static double seen_in(const struct chase *c, unsigned ask, unsigned list, const struct planes *held,
+		      int64_t now)
+{
+	double due = likely_due(c, ask, held, now), own = likely_due(c, list, held, now);
 
 	if (due <= 0 || (ask_is_failure(ask) && ask != list))
 		return 0;
 	due *= c->shared[ask][list];
 	/* A row of a rarer flag (opened) that was not seen with a commoner one (sent) is new there.
 	 */
-	if (counts_total(&c->counts, list, held) < counts_total(&c->counts, ask, held) && due > own)
+	if (likely_rows(c, list, held, now) < likely_rows(c, ask, held, now) && due > own)
 		return own > 0 ? own : 0;
 	return due;
 }
@@ -55,11 +78,11 @@ static double seen_in(const struct chase *c, unsigned ask, unsigned list, const 
 /* When the next page of a cycle was read last. */
 static int64_t cycled_ms(const struct cycle *cycle)
 {
-	double part = cycle->part < 1 ? cycle->part : 0;
-
+	if (cycle->part >= 1) /* the first one */
+		return cycle->began_ms;
 	if (cycle->took_ms == 0)
 		return INT64_MIN;
-	return cycle->began_ms - (int64_t)((double)cycle->took_ms * (1 - part));
+	return cycle->before_ms + (int64_t)((double)cycle->took_ms * cycle->part);
 }
 
 /* A list that grows takes what was read of it along. */
@@ -80,7 +103,7 @@ static struct offer round_through(struct chase *c, unsigned list, const struct p
 	double finds = 0, waits = 0;
 
 	for (unsigned ask = 0; ask < ASKS && pages; ask++) {
-		double seen = seen_in(c, ask, list, held) / pages;
+		double seen = seen_in(c, ask, list, held, now) / pages;
 		finds += seen;
 		waits += seen * (double)counts_waited_ms(&c->counts, ask, held, now);
 	}
@@ -146,7 +169,7 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 		for (unsigned list = 0; list < ASKS; list++)
 			if (!(done >> list & 1) &&
 			    (most == ASKS ||
-			     chase_pages(c, list, held) >= chase_pages(c, most, held)))
+			     likely_rows(c, list, held, now) >= likely_rows(c, most, held, now)))
 				most = list;
 		done |= 1u << most;
 		struct offer o = round_through(c, most, held, now);
@@ -176,6 +199,23 @@ static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chas
 	return c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] : PEEK_OTHER_MS;
 }
 
+/* What a peek should bring, by how fast the count rose lately, or else since the broadcast is
+ * followed; never looked at, it may be anything. */
+static double peek_finds(const struct chase *c, unsigned ask, int64_t now)
+{
+	const struct count *n = &c->counts.v[ask];
+	double per_ms = n->per_ms;
+
+	if (chase_has_hints(c) || ask_is_failure(ask) || !c->live)
+		return 1;
+	if (c->asked_ms[ask] == INT64_MIN)
+		return c->take / 2.0;
+	if (per_ms <= 0 && n->paged > 0 && n->paged_ms > c->since_ms)
+		per_ms = (double)n->paged / (double)(n->paged_ms - c->since_ms);
+	double rose = per_ms * (double)(now - c->asked_ms[ask]);
+	return 1 + (rose < c->take ? rose : c->take);
+}
+
 static void offer_peek(struct chase *c, const struct planes *held, const struct chase_pace *pace,
 		       int64_t now)
 {
@@ -195,8 +235,8 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 			chase_later(c, at);
 			continue;
 		}
-		struct offer o = {FOR_PEEK, ask, prior_best(&c->priors[ask], pages ? pages : 1), 1,
-				  at};
+		struct offer o = {FOR_PEEK, ask, prior_best(&c->priors[ask], pages ? pages : 1),
+				  peek_finds(c, ask, now), at};
 		if (chase_has_hints(c) || !ask_is_failure(ask))
 			chase_take_better(c, &o, now);
 		else if (!c->failure.page)

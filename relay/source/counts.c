@@ -228,9 +228,11 @@ void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct pl
 		  int64_t asked_mono_ms, int64_t now_mono_ms)
 {
 	struct count *n = &c->v[ask];
+	bool none_due = n->due_since_ms == INT64_MAX, alone = n->listed < 0 && n->paged >= 0;
+	int64_t before_ms = n->paged_ms;
 
 	if (count >= 0) {
-		if (n->listed < 0 && n->paged >= 0)
+		if (alone)
 			note_rise(n, count - n->paged, asked_mono_ms - n->paged_ms);
 		n->paged = count;
 		n->paged_ms = asked_mono_ms;
@@ -242,6 +244,9 @@ void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct pl
 			n->listed_offset += beyond;
 	}
 	note_due(c, held, now_mono_ms);
+	/* No list would have told of it before: it came at some time since the last look. */
+	if (alone && none_due && n->due_since_ms != INT64_MAX && before_ms < asked_mono_ms)
+		n->due_since_ms = before_ms + (asked_mono_ms - before_ms) / 2;
 }
 
 void counts_settle(struct counts *c, unsigned ask, const struct planes *held, int64_t now_mono_ms)
