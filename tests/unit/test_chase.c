@@ -115,6 +115,34 @@ static void crowds_are_read_at_the_newest_end(void **state)
 	}
 }
 
+/* Where no counter tells, the newest rows are read as often as failures would be peeked at, and
+ * nothing slides by them; of its filters the list is asked once in a while. */
+static void without_counters_the_newest_rows_are_looked_at(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 20; seed++) {
+		struct mood mood = {BY_UPDATED, ABSENT, false};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 4000);
+		chase_rig_settle(&r);
+		m->per_s = 2 + 2 * seed;
+		chase_rig_run(&r, MINUTE); /* the order shows */
+		m->per_s = 0;
+		chase_rig_run(&r, 5 * MINUTE);
+		uint32_t sweeps = r.asked[FOR_SWEEP], peeks = r.asked[FOR_PEEK];
+		m->per_s = 2 + 2 * seed;
+		chase_rig_run(&r, 5 * MINUTE);
+		m->per_s = 0;
+		chase_rig_run(&r, MINUTE / 4);
+		if (chase_rig_differing(m))
+			fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+		assert_int_equal(r.asked[FOR_SWEEP], sweeps);
+		assert_in_range(r.asked[FOR_PEEK] - peeks, 1, 5 * MINUTE / RIG_MOST + 2);
+		chase_rig_close(&r);
+	}
+}
+
 /* What changed before the order was known is left to the first sweep; then nothing is left. */
 static void what_was_left_is_forgotten_once_found(void **state)
 {
@@ -245,6 +273,7 @@ int main(void)
 		cmocka_unit_test(in_every_mood_all_is_found),
 		cmocka_unit_test(exact_counters_need_no_sweep),
 		cmocka_unit_test(crowds_are_read_at_the_newest_end),
+		cmocka_unit_test(without_counters_the_newest_rows_are_looked_at),
 		cmocka_unit_test(what_was_left_is_forgotten_once_found),
 		cmocka_unit_test(nothing_due_asks_for_the_list_only),
 		cmocka_unit_test(what_cannot_be_had_is_given_up),

@@ -101,6 +101,33 @@ static void due_by_list(void **state)
 	planes_release(&w.held);
 }
 
+/* Without a list, what a page counts came at some time since the one before. */
+static void since_when(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w);
+	list(&w, -1);
+	page(&w, 0);
+	int64_t first_ms = w.now_ms;
+	w.now_ms += 99000;
+	page(&w, 7);
+	assert_int_equal(due(&w), 7);
+	assert_int_equal(w.counts.v[ASK_SENT].due_since_ms, first_ms + 50000);
+	page(&w, 9); /* it does not begin anew */
+	assert_int_equal(w.counts.v[ASK_SENT].due_since_ms, first_ms + 50000);
+	planes_release(&w.held);
+
+	world_open(&w);
+	list(&w, 0);
+	page(&w, 0);
+	w.now_ms += 99000;
+	page(&w, 7); /* the list would have told of it */
+	assert_int_equal(w.counts.v[ASK_SENT].due_since_ms, w.now_ms);
+	planes_release(&w.held);
+}
+
 /* A page outranks an older list, a newer list the page. */
 static void due_by_page(void **state)
 {
@@ -280,10 +307,11 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(names),       cmocka_unit_test(due_by_list),
-		cmocka_unit_test(due_by_page), cmocka_unit_test(no_counters),
-		cmocka_unit_test(settled),     cmocka_unit_test(fell),
-		cmocka_unit_test(lag),	       cmocka_unit_test(waited),
-		cmocka_unit_test(known_until), cmocka_unit_test(swept),
+		cmocka_unit_test(since_when),  cmocka_unit_test(due_by_page),
+		cmocka_unit_test(no_counters), cmocka_unit_test(settled),
+		cmocka_unit_test(fell),	       cmocka_unit_test(lag),
+		cmocka_unit_test(waited),      cmocka_unit_test(known_until),
+		cmocka_unit_test(swept),
 	};
 
 	return cmocka_run_group_tests_name("counts", tests, NULL, NULL);
