@@ -27,9 +27,9 @@
  * lower one: when no row came twice), the count never fell while it ran, no row was unreadable,
  * and it saw any row of those held, unless the list counts none. Where rows are missing at its end
  * it goes on from page 1 until they are met, or 20 pages in a row show none. An incomplete one is
- * repeated. Guards: at most count / rows-a-page + 2 pages (100,000 where no count is given), a page
- * equal to the one before ends the sweep, and a page that fails again and again is passed over, as
- * is one of the list.
+ * repeated. Guards: at most count / rows-a-page + 2 pages (100,000 where no count is given), pages
+ * equal to the one before end the sweep (three in a row where there is a count), and a page that
+ * fails again and again is passed over, as is one of the list.
  */
 #ifndef RELAY_PLANNER_H
 #define RELAY_PLANNER_H

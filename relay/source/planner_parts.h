@@ -80,6 +80,7 @@ struct sweep {
 	int64_t count;
 	uint64_t hash;	      /* of the last page */
 	unsigned barren;      /* pages in a row without a fresh row */
+	unsigned repeated;    /* pages in a row that are equal to the one before */
 	unsigned incomplete;  /* sweeps in a row */
 	bool confirms;	      /* it follows one in which rows were missing */
 	uint32_t last;	      /* the row read last */

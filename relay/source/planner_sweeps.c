@@ -60,7 +60,7 @@ static void begin(struct sweep *s, const struct followed *b, int64_t now_mono_ms
 	s->rows = resumes ? (size_t)(s->first - 1) * TAKE : 0;
 	s->seen = resumes ? held_live(b->held) : 0;
 	s->skipped = s->doubled = s->changes = s->largest = 0;
-	s->barren = 0;
+	s->barren = s->repeated = 0;
 	s->count = -1;
 	s->hash = 0;
 	s->last = NO_ROW;
@@ -102,9 +102,12 @@ void sweep_plan(struct sweep *s, const struct followed *b, struct plan *ret, int
 	};
 }
 
+/* Where the count says that there is more, rows may have slid by just a page since the last one. */
 static bool repeats(const struct sweep *s, const struct plan_answer *a)
 {
-	return s->page > s->first && a->rows > 0 && a->hash == s->hash;
+	bool same = s->page > s->first && a->rows > 0 && a->hash == s->hash;
+
+	return same && (a->count < 0 || s->repeated + 1 >= BARREN_MAX);
 }
 
 static size_t largest_page(const struct sweep *s, const struct plan_answer *a)
@@ -215,7 +218,7 @@ static bool goes_again(struct sweep *s, const struct plan_answer *a, bool repeat
 		return false;
 	s->again = true;
 	s->page = 1;
-	s->rows = s->barren = 0;
+	s->rows = s->barren = s->repeated = 0;
 	s->hash = 0;
 	return true;
 }
@@ -236,6 +239,7 @@ bool sweep_read(struct sweep *s, const struct plan_answer *a, const struct pace 
 	s->barren = a->fresh ? 0 : s->barren + 1;
 	s->spoiled = s->spoiled || count_of(s, a) < s->count;
 	s->count = count_of(s, a);
+	s->repeated = a->rows > 0 && a->hash == s->hash ? s->repeated + 1 : 0;
 	s->hash = a->hash;
 	end = end || (s->again && s->barren >= AGAIN_MAX);
 	if (end && !complete && goes_again(s, a, repeated))
