@@ -1,4 +1,4 @@
-/* places — blocks of rows. Invariant: no block is empty, home[row] is the block that has it, and
+/* places — blocks of rows. Invariant: no block is empty, home_of(row) is the block that has it, and
  * order[blocks[id]->nth] is id. */
 #include "relay/source/places.h"
 
@@ -9,6 +9,7 @@
 
 #define BLOCK	    256
 #define NOT_COUNTED UINT16_MAX
+#define LOW_IDS	    (UINT32_C(1) << 16) /* one more than home alone can name */
 
 struct block {
 	uint32_t id, nth; /* nth: its place in the order */
@@ -25,12 +26,25 @@ void places_release(struct places *p)
 	free(p->blocks);
 	free(p->order);
 	free(p->home);
+	free(p->home_high);
 	*p = (struct places){0};
+}
+
+static uint32_t home_of(const struct places *p, uint32_t row)
+{
+	return p->home_high ? (uint32_t)p->home_high[row] << 16 | p->home[row] : p->home[row];
+}
+
+static void set_home(struct places *p, uint32_t row, uint32_t id)
+{
+	p->home[row] = id & (LOW_IDS - 1);
+	if (p->home_high)
+		p->home_high[row] = (uint16_t)(id >> 16);
 }
 
 static struct block *block_of(const struct places *p, uint32_t row)
 {
-	return p->blocks[p->home[row]];
+	return p->blocks[home_of(p, row)];
 }
 
 static struct block *block_at(const struct places *p, uint32_t nth)
@@ -78,6 +92,8 @@ static struct block *add_block(struct places *p, uint32_t nth)
 				p->counted[flag] =
 					xrealloc(p->counted[flag], p->cap, sizeof(uint16_t));
 	}
+	if (p->n == LOW_IDS && !p->home_high)
+		p->home_high = xcalloc(p->room, sizeof *p->home_high);
 	struct block *b = xmalloc(sizeof *b);
 	b->id = p->n;
 	b->n = 0;
@@ -97,7 +113,7 @@ static void remove_block(struct places *p, struct block *b)
 	uint32_t nth = b->nth;
 
 	for (uint32_t i = 0; i < last->n; i++)
-		p->home[last->rows[i]] = b->id;
+		set_home(p, last->rows[i], b->id);
 	p->order[last->nth] = b->id;
 	p->blocks[b->id] = last;
 	last->id = b->id;
@@ -117,7 +133,7 @@ static struct block *split(struct places *p, struct block *b)
 	b->n -= rest->n;
 	memcpy(rest->rows, b->rows + b->n, rest->n * sizeof *rest->rows);
 	for (uint32_t i = 0; i < rest->n; i++)
-		p->home[rest->rows[i]] = rest->id;
+		set_home(p, rest->rows[i], rest->id);
 	forget_count(p, b);
 	return rest;
 }
@@ -131,6 +147,8 @@ static void make_home(struct places *p, uint32_t row)
 	while (room <= row)
 		room += room / 8 + 64;
 	p->home = xrealloc(p->home, room, sizeof *p->home);
+	if (p->home_high)
+		p->home_high = xrealloc(p->home_high, room, sizeof *p->home_high);
 	p->room = room;
 }
 
@@ -149,7 +167,7 @@ static void put(struct places *p, struct block *b, uint32_t at, uint32_t row)
 	memmove(b->rows + at + 1, b->rows + at, (b->n - at) * sizeof *b->rows);
 	b->rows[at] = row;
 	b->n++;
-	p->home[row] = b->id;
+	set_home(p, row, b->id);
 	forget_count(p, b);
 	p->rows++;
 }

@@ -4,7 +4,8 @@
  * Rows lie in blocks of at most 256, blocks in the order of the list, and each row knows its block:
  * so a row is put anywhere, moved, or compared with another for the cost of a block. How many rows
  * of a block have a flag is counted when it is first asked for, and again after they were touched;
- * so the rank of a row among those with a flag is a sum over blocks. 8 to 12 bytes a row.
+ * so the rank of a row among those with a flag is a sum over blocks. 6 to 10 bytes a row; where ids
+ * of blocks pass 65,535, with 8 million rows at the earliest, 2 more.
  */
 #ifndef RELAY_PLACES_H
 #define RELAY_PLACES_H
@@ -18,7 +19,8 @@ struct block;
 struct places {
 	struct block **blocks;	  /* by id */
 	uint32_t *order;	  /* ids, in list order */
-	uint32_t *home;		  /* by row: the id of its block */
+	uint16_t *home;		  /* by row: the id of its block, */
+	uint16_t *home_high;	  /* … above 16 bits; NULL: no id is so high */
 	uint16_t *counted[FLAGS]; /* by id: rows that have the flag; NULL: of none was it asked */
 	uint64_t asked;		  /* the flags of which it was */
 	uint32_t n, cap, room;	  /* blocks; room: rows in home */

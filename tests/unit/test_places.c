@@ -210,6 +210,41 @@ static void bisects(void **state)
 	list_free(l);
 }
 
+/* Blocks past the 65,536th: in ids, and in what moves to and from them. */
+static void names_more_blocks_than_16_bits(void **state)
+{
+	enum { FULL = 256, FROM = 65530 * FULL, MANY = 65600 * FULL };
+	struct places p = {0};
+
+	(void)state;
+	for (uint32_t row = 0; row < MANY; row++)
+		places_append(&p, row);
+	for (uint32_t row = FROM; row + 1 < MANY; row++) {
+		assert_int_equal(places_next(&p, row), row + 1);
+		assert_int_equal(places_prev(&p, row + 1), row);
+		assert_true(places_is_before(&p, row - FROM, row));
+		assert_true(places_is_before(&p, row, row + 1));
+	}
+	places_move(&p, 5, MANY - 2);
+	places_move(&p, MANY - 1, 3);
+	assert_int_equal(places_last(&p), 5);
+	assert_int_equal(places_next(&p, 3), MANY - 1);
+	assert_int_equal(places_next(&p, MANY - 1), 4);
+	for (uint32_t row = 0; row < FULL; row++) /* the last id goes to another block */
+		if (row != 5)
+			places_move(&p, row, 5);
+	places_move(&p, MANY - 1, 5);
+	assert_int_equal(places_first(&p), FULL);
+	assert_int_equal(places_prev(&p, MANY - 2), MANY - 3);
+	assert_int_equal(places_next(&p, MANY - 2), 5);
+	assert_int_equal(places_next(&p, 5), MANY - 1);
+	assert_int_equal(places_next(&p, MANY - 1), FULL - 1);
+	assert_int_equal(places_last(&p), 0);
+	places_insert(&p, MANY, FROM);
+	assert_int_equal(places_next(&p, MANY), FROM + 1);
+	places_release(&p);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +252,7 @@ int main(void)
 		cmocka_unit_test(all_rows_move_away),
 		cmocka_unit_test(ranks_notice_what_was_not_told),
 		cmocka_unit_test(bisects),
+		cmocka_unit_test(names_more_blocks_than_16_bits),
 	};
 
 	return cmocka_run_group_tests_name("places", tests, NULL, NULL);
