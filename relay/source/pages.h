@@ -4,7 +4,8 @@
  *
  * The same bytes alone prove nothing: a row may have been seen elsewhere in another state since.
  * So a digest of what is held of its rows is kept too, and a page counts as known only while that
- * still holds. 4 bytes a row and 56 a page.
+ * still holds. Rows of a page mostly have numbers one behind another, and are kept as runs of such:
+ * some 90 bytes a page, and 4 a row where they have not.
  */
 #ifndef RELAY_PAGES_H
 #define RELAY_PAGES_H
@@ -13,24 +14,28 @@
 
 struct page_memo {
 	struct hash128 hash; /* of the bytes */
-	uint64_t digest;     /* of what is held of the rows */
-	uint32_t *numbers;   /* owned; NULL: nothing is remembered */
+	uint32_t *numbers;   /* of its rows; borrowed */
 	uint32_t n;
 	uint32_t rows; /* on the page, doubled and unreadable ones included */
 	uint16_t skipped;
 	uint16_t told; /* bit n: rows skipped for reason n were told of */
 };
 
+struct page_kept;
+
 struct pages {
-	struct page_memo *v; /* page n at n - 1 */
+	struct page_kept *v; /* page n at n - 1 */
 	size_t n;
 	size_t known; /* of them remembered */
 	size_t bytes;
+	uint32_t *numbers; /* of the page looked at last */
+	size_t room;
 };
 
-/* What is remembered of a page (1 …) if its bytes and rows are still the same; else NULL. */
-const struct page_memo *pages_same(const struct pages *p, struct held *held, unsigned page,
-				   struct hash128 hash);
+/* Is a page (1 …) remembered, and are its bytes and rows still the same? Then *ret is what was
+ * kept; its numbers are valid until the next call. */
+bool pages_same(struct pages *p, struct held *held, unsigned page, struct hash128 hash,
+		struct page_memo *ret);
 /* Remembers; copies memo and its numbers, works out the digest. */
 void pages_keep(struct pages *p, struct held *held, unsigned page, const struct page_memo *memo);
 uint16_t pages_told(const struct pages *p, unsigned page);

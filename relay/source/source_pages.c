@@ -214,10 +214,10 @@ void source_take_page(struct ask *a, const struct answer *answer)
 		return;
 	}
 	struct slot *slot = open_slot(a, answer);
-	const struct page_memo *memo = NULL;
-	if (is_remembered(slot))
-		memo = pages_same(&w->pages, w->followed.held, slot->plan.page, slot->hash);
-	if (!memo && read_rows(s, slot, answer, &err) < 0) {
+	struct page_memo memo;
+	bool same = is_remembered(slot) &&
+		    pages_same(&w->pages, w->followed.held, slot->plan.page, slot->hash, &memo);
+	if (!same && read_rows(s, slot, answer, &err) < 0) {
 		put_slot(s, slot);
 		err_wrap(&err, "page %u", a->plan.page);
 		source_fail(a, err.msg, answer->status);
@@ -226,9 +226,9 @@ void source_take_page(struct ask *a, const struct answer *answer)
 	source_worked(s);
 	w->missing = 0;
 	s->stats.pages++;
-	if (memo) {
+	if (same) {
 		s->stats.unchanged_pages++;
-		recognize(slot, memo);
+		recognize(slot, &memo);
 	} else {
 		s->stats.rows += slot->rows.n;
 		look_up_rows(slot);

@@ -17,7 +17,7 @@
 #include "relay/source/tokens.h"
 
 #define UNDER_WAY_MAX  8      /* requests and pages: 430 a minute at a latency of 1 s */
-#define PAGES_KEPT_MAX 100000 /* of all broadcasts: 10 million rows, 46 MB */
+#define PAGES_KEPT_MAX 100000 /* of all broadcasts: 10 million rows, 9 to 46 MB */
 
 /* A followed broadcast. */
 struct watch {
