@@ -254,29 +254,58 @@ static bool take_note(uint64_t *met, uint32_t row)
 	return first;
 }
 
-/* What was written down becomes the list. Rows that slid between pages were met twice: the second
- * time does not count. What was not met stays behind the row that it stood behind. */
-static void take_over(struct sorting *o, uint32_t count)
+/* Rows that no page of a sweep showed, and what each stood behind. */
+struct unmet {
+	struct unmet_row {
+		uint32_t row, behind;
+	} * v;
+	size_t n, cap;
+};
+
+static struct unmet find_unmet(const struct places *p, uint64_t *met)
 {
-	uint64_t *met = xcalloc(count / 64 + 1, sizeof *met);
-	struct places old = o->places;
+	struct unmet found = {0};
 	uint32_t behind = NO_ROW;
 
-	o->places = (struct places){0};
-	for (size_t i = 0; i < o->nnext; i++)
-		for (uint32_t k = 0; k < o->next[i].n; k++)
-			if (take_note(met, o->next[i].first + k))
-				places_append(&o->places, o->next[i].first + k);
-	for (uint32_t row = places_first(&old); row != NO_ROW; row = places_next(&old, row)) {
-		if (take_note(met, row))
-			places_insert(&o->places, row, behind);
+	for (uint32_t row = places_first(p); row != NO_ROW; row = places_next(p, row)) {
+		if (take_note(met, row)) {
+			found.v = mem_grow(found.v, found.n, &found.cap, sizeof *found.v);
+			found.v[found.n++] = (struct unmet_row){row, behind};
+		}
 		behind = row;
 	}
+	return found;
+}
+
+static void append_runs(const struct sorting *o, struct places *p, uint64_t *met)
+{
+	for (size_t i = 0; i < o->nnext; i++)
+		for (uint32_t k = 0; k < o->next[i].n; k++)
+			if (take_note(met, o->next[i].first + k) && p)
+				places_append(p, o->next[i].first + k);
+}
+
+/* What was written down becomes the list. Rows that slid between pages were met twice: the second
+ * time does not count. What was not met stays behind the row that it stood behind. The old list is
+ * gone before the new one is made, so that this takes its memory and leaves no holes. */
+static void take_over(struct sorting *o, uint32_t count)
+{
+	size_t bytes = (count / 64 + 1) * sizeof(uint64_t);
+	uint64_t *met = xcalloc(1, bytes);
+
+	append_runs(o, NULL, met);
+	struct unmet unmet = find_unmet(&o->places, met);
+	places_release(&o->places);
+	memset(met, 0, bytes);
+	append_runs(o, &o->places, met);
+	for (size_t i = 0; i < unmet.n; i++)
+		if (take_note(met, unmet.v[i].row))
+			places_insert(&o->places, unmet.v[i].row, unmet.v[i].behind);
 	for (uint32_t row = 0; row < count; row++)
 		if (take_note(met, row))
 			places_append(&o->places, row);
-	places_release(&old);
 	o->loose = false;
+	free(unmet.v);
 	free(met);
 }
 
