@@ -2,12 +2,20 @@
  * overflow here, so no caller multiplies. */
 #include "relay/base/mem.h"
 
+#include <malloc.h>
 #include <stdarg.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
+
+/* By itself the C library raises the first to the largest array that was ever freed, 32 MB at most,
+ * and the second to twice that: then the arrays of a million rows, which grow by copies, lie in the
+ * heap and leave holes there. Pages of the API are smaller: mapped anew for each, they would cost a
+ * third more CPU. */
+#define LARGE	 (1024 * 1024)
+#define KEPT_TOP (1024 * 1024)
 
 static _Noreturn void give_up(void)
 {
@@ -89,4 +97,10 @@ void *mem_grow(void *v, size_t n, size_t *cap, size_t size)
 	v = xrealloc(v, more, size);
 	*cap = more;
 	return v;
+}
+
+void mem_return_large(void)
+{
+	mallopt(M_MMAP_THRESHOLD, LARGE);
+	mallopt(M_TRIM_THRESHOLD, KEPT_TOP);
 }

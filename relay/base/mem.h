@@ -23,4 +23,7 @@ char *xasprintf(const char *fmt, ...) __attribute__((format(printf, 1, 2), retur
  */
 void *mem_grow(void *v, size_t n, size_t *cap, size_t size) __attribute__((returns_nonnull));
 
+/* Once, before there are threads: what is large goes back to the system when it is freed. */
+void mem_return_large(void);
+
 #endif

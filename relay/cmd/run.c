@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "relay/base/log.h"
+#include "relay/base/mem.h"
 #include "relay/base/random.h"
 #include "relay/cmd/cmd.h"
 #include "relay/relay.h"
@@ -68,6 +69,7 @@ static int run(const struct command *self, const struct args *a)
 	if (name && !log_level_parse(name, &level))
 		return cmd_usage(self, "--log-level is debug, info, warn or error, not \"%s\"",
 				 name);
+	mem_return_large();
 	struct settings *s = cmd_settings(a);
 	if (!s)
 		return EXIT_BAD_CONFIG;

@@ -7,6 +7,7 @@
 #include <string.h>
 #include <cmocka.h>
 
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <sys/resource.h>
@@ -169,12 +170,34 @@ static void grows_by_doubling(void **state)
 	free(list.v);
 }
 
+static size_t mapped(void)
+{
+	return mallinfo2().hblkhd;
+}
+
+/* By itself malloc keeps in the heap what is not larger than the largest that was freed. */
+static void large_is_returned(void **state)
+{
+	size_t before = mapped();
+
+	(void)state;
+	mem_return_large();
+	void *largest = xmalloc(16 << 20);
+	if (mapped() == before)
+		skip(); /* a sanitizer's allocator counts elsewhere */
+	free(largest);
+	void *large = xmalloc(2 << 20);
+	assert_true(mapped() > before);
+	free(large);
+	assert_int_equal(mapped(), before);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(aborts_with_one_line), cmocka_unit_test(nothing_is_something),
 		cmocka_unit_test(zeroes_and_keeps),	cmocka_unit_test(copies_strings),
-		cmocka_unit_test(grows_by_doubling),
+		cmocka_unit_test(grows_by_doubling),	cmocka_unit_test(large_is_returned),
 	};
 
 	return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
