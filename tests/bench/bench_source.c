@@ -16,6 +16,7 @@
 #include "tests/suite/store_fixture.h"
 
 #define RECIPIENTS 100000
+#define MILLION	   1000000
 #define ROUNDS	   5
 #define BASE_URL   "http://127.0.0.1:1"
 #define CALLS	   8
@@ -295,11 +296,11 @@ static void beside_script(size_t rounds, unsigned step_ms, const char *cpu, cons
 
 static void as_processes(void)
 {
-	double small = processes_rss_kb(RECIPIENTS / 10), large = processes_rss_kb(RECIPIENTS);
-	double row = (large - small) * 1024 / (RECIPIENTS * 0.9);
-	bench_row("bytes a row, by RSS of 100,000 and of 10,000 rows", row, "B", BENCH_NONE, NULL,
-		  BAR_ROW_BYTES, false);
-	bench_row("base: RSS without rows", (small * 1024 - row * RECIPIENTS / 10) / 1e6, "MB",
+	double small = processes_rss_kb(RECIPIENTS), large = processes_rss_kb(MILLION);
+	double row = (large - small) * 1024 / (MILLION - RECIPIENTS);
+	bench_row("bytes a row, by RSS of 1,000,000 and of 100,000 rows", row, "B", BENCH_NONE,
+		  NULL, BAR_ROW_BYTES, false);
+	bench_row("base: RSS without rows", (small * 1024 - row * RECIPIENTS) / 1e6, "MB",
 		  BENCH_NONE, NULL, BAR_BASE_MB, false);
 	beside_script(ROUNDS, 500, "two sweeps of 100,000 rows, few changes: CPU",
 		      "the same: most memory");
