@@ -1,6 +1,7 @@
 /*
  * bench_source — what taking recipients in costs: in process beside a bare cJSON parse of the same
- * pages, and as real processes beside a careful Node script that polls the same simulator.
+ * pages, and as real processes beside a careful Node script that polls the same simulator. And what
+ * a start with a full journal costs beside a SELECT.
  */
 #include <limits.h>
 #include <stdio.h>
@@ -13,6 +14,7 @@
 #include "tests/bench/bench.h"
 #include "tests/bench/api_pages.h"
 #include "tests/bench/processes.h"
+#include "tests/bench/restart.h"
 #include "tests/suite/store_fixture.h"
 
 #define RECIPIENTS 100000
@@ -28,6 +30,8 @@
 #define BAR_BASE_MB   20
 /* A longer one would show in every delivery's latency. Wall time: a busy machine adds to it. */
 #define BAR_LOOP_MS 5
+/* A start reads all rows once, and has them when it has read them. */
+#define BAR_RESTART 3
 /* What a program in C owes its user beside a script. */
 #define BAR_NODE 0.25
 
@@ -308,10 +312,25 @@ static void as_processes(void)
 		      "the same: most memory");
 }
 
+static void as_restart(void)
+{
+	static const char peer[] = "time of a bare SELECT of the same columns";
+	struct restart *r = restart_make(MILLION);
+	restart_select(r); /* the file is in the system's memory for both */
+	struct bench_pair pair = bench_pairs(ROUNDS, restart_rows, restart_select, r);
+	bench_row("a restart with 1,000,000 rows: they are held again", pair.ours, "s", pair.ratio,
+		  peer, BAR_RESTART, false);
+	pair = bench_pairs(ROUNDS, restart_whole, restart_select, r);
+	bench_row("the same: the whole start, its journal checked", pair.ours, "s", pair.ratio,
+		  peer, BENCH_NONE, false);
+	restart_release(r);
+}
+
 int main(void)
 {
 	log_set_level(LOG_ERROR);
 	as_processes(); /* first: a child's peak begins with what its parent held */
+	as_restart();
 	in_process();
 	return bench_write("source");
 }
