@@ -11,7 +11,7 @@
 #define LOST_PAUSE_MS	5000  /* … or whose search went astray */
 #define RIPENS_MS	10000 /* most of what becomes of a message does so within this time */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
-#define DENSE_ENOUGH	0.8   /* requests of a search, for each page: a cycle does better */
+#define DENSE_ENOUGH	1.2   /* requests of a search, for each page: a cycle does better */
 #define CYCLED_PAGES                                                                               \
 	10.0 /* a list of so many pages waits until each has one, longer ones longer               \
 	      */
@@ -97,6 +97,7 @@ static bool step_of(struct chase *c, unsigned ask, const struct planes *held, st
 			c->active |= (uint16_t)(1u << ask);
 		}
 		job->anywhere = chase_is_cycled(c);
+		job->moving = sorting_of(&c->order) == SORT_UPDATED;
 		job->per_ms = c->counts.v[ask].per_ms;
 		job->ripens_ms = ask_is_failure(ask) ? 0 : RIPENS_MS;
 		/* The list may have counted more since the job's last page was read. */

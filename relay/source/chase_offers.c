@@ -200,18 +200,20 @@ static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chas
 }
 
 /* What a peek should bring, by how fast the count rose lately, or else since the broadcast is
- * followed; never looked at, it may be anything. */
-static double peek_finds(const struct chase *c, unsigned ask, int64_t now)
+ * followed (by Laplace's rule of succession: what was not met yet may come); never looked at, it
+ * may be anything. */
+static double peek_finds(const struct chase *c, unsigned ask, const struct planes *held,
+			 int64_t now)
 {
-	const struct count *n = &c->counts.v[ask];
-	double per_ms = n->per_ms;
+	double per_ms = c->counts.v[ask].per_ms;
 
 	if (chase_has_hints(c) || ask_is_failure(ask) || !c->live)
 		return 1;
 	if (c->asked_ms[ask] == INT64_MIN)
 		return c->take / 2.0;
-	if (per_ms <= 0 && n->paged > 0 && n->paged_ms > c->since_ms)
-		per_ms = (double)n->paged / (double)(n->paged_ms - c->since_ms);
+	if (per_ms <= 0 && c->asked_ms[ask] > c->since_ms)
+		per_ms = ((double)planes_total(held, ask_flag(ask)) + 1) /
+			 (double)(c->asked_ms[ask] - c->since_ms);
 	double rose = per_ms * (double)(now - c->asked_ms[ask]);
 	return 1 + (rose < c->take ? rose : c->take);
 }
@@ -236,7 +238,7 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 			continue;
 		}
 		struct offer o = {FOR_PEEK, ask, prior_best(&c->priors[ask], pages ? pages : 1),
-				  peek_finds(c, ask, now), at};
+				  peek_finds(c, ask, held, now), at};
 		if (chase_has_hints(c) || !ask_is_failure(ask))
 			chase_take_better(c, &o, now);
 		else if (!c->failure.page)

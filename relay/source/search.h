@@ -52,7 +52,8 @@ struct search {
 	int64_t count;	    /* rows of the list, by the page read last, */
 	int64_t counted_ms; /* … mono; both may be raised between */
 	double wanted;	    /* of what was due when it began, still to be found */
-	bool anywhere;	    /* rows come in anywhere, not at one end; to be set */
+	bool moving;	    /* what changes comes to the busy end; to be set, as is … */
+	bool anywhere;	    /* … that rows come in anywhere, not at one end */
 	bool moved;	    /* it was not always the same */
 	int64_t count_read; /* … as that page gave it */
 	unsigned page_read; /* that page */

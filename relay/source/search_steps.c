@@ -209,6 +209,16 @@ static struct stretch stretch_of(const struct search *s, size_t i, bool sight, i
 	return t;
 }
 
+/* INT64_MIN: never. */
+static int64_t read_at(const struct search *s, unsigned page)
+{
+	for (size_t i = 0; i < s->n; i++)
+		if (search_page_of(s, s->v[i].first.at) <= page &&
+		    page <= search_page_of(s, s->v[i].last.at))
+			return s->v[i].read_ms;
+	return INT64_MIN;
+}
+
 /* What is unseen lies where changes come, the more the longer a page was not read. */
 static enum search_state next_by_page(const struct search *s, const struct prior *p, int64_t unseen,
 				      int64_t now_mono_ms, struct search_step *ret)
@@ -217,6 +227,13 @@ static enum search_state next_by_page(const struct search *s, const struct prior
 	double all = 0, best = 0;
 
 	*ret = (struct search_step){.since_ms = now_mono_ms};
+	int64_t busy_ms = read_at(s, prior_best(p, pages));
+	if (s->moving && busy_ms < s->counted_ms) {
+		*ret = (struct search_step){prior_best(p, pages),
+					    unseen < s->take ? (double)unseen : s->take,
+					    busy_ms > s->since_ms ? busy_ms : s->since_ms};
+		return SEARCH_GOES_ON;
+	}
 	for (size_t i = 0; i < 2 * s->n + 1; i++) {
 		struct stretch t = stretch_of(s, i / 2, i % 2, now_mono_ms);
 		if (t.from > t.to)

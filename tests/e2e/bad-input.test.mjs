@@ -32,7 +32,8 @@ for (const [name, faults, log] of TABLE)
     const place = new Place(t);
     const sim = await place.sim(['--recipients', '250', '--ramp', '20s', '--speed', '20', '--rate-limit', '0',
       ...faults.flatMap((f) => ['--fault', f])]);
-    place.config(sourceConfig(sim) + `
+    // What nothing counts (bounced) may show in the next full sweep only.
+    place.config(sourceConfig(sim, '\n  full_sweep_every: 2s') + `
 journal: { sqlite: { path: relay.db } }
 destinations: { file: { stdout: { path: events.ndjson } } }
 rules: [{ name: all, to: [file] }]
