@@ -12,9 +12,7 @@
 #define RIPENS_MS	10000 /* most of what becomes of a message does so within this time */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
 #define DENSE_ENOUGH	1.2   /* requests of a search, for each page: a cycle does better */
-#define CYCLED_PAGES                                                                               \
-	10.0 /* a list of so many pages waits until each has one, longer ones longer               \
-	      */
+#define CYCLED_PAGES	10.0  /* in a list of so many each has one; in others more or fewer */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
 static enum search_way way_of(const struct chase *c)

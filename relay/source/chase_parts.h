@@ -7,10 +7,8 @@
 
 #include "relay/source/chase.h"
 
-#define PEEK_OTHER_MS 15000 /* between peeks at flags that are no failure, when they move */
-#define CYCLED_WAIT_MS                                                                             \
-	300000 /* complaints and the like wait so long where cycles show them, too                 \
-		*/
+#define PEEK_OTHER_MS  15000  /* between peeks at flags that are no failure, when they move */
+#define CYCLED_WAIT_MS 300000 /* complaints and the like, where cycles show them, too */
 
 /* chase.c */
 bool chase_has_hints(const struct chase *c); /* the list's counters are there and right */
