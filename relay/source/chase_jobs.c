@@ -200,6 +200,16 @@ static bool is_dense(const struct chase *c, unsigned ask, const struct planes *h
 	return due * each > DENSE_ENOUGH * pages;
 }
 
+bool chase_needs_cycles(const struct chase *c, const struct planes *held)
+{
+	if (way_of(c) != SEARCH_RANKS)
+		return true;
+	for (unsigned ask = 0; ask < ASKS; ask++)
+		if (!ask_is_failure(ask) && is_dense(c, ask, held))
+			return true;
+	return false;
+}
+
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
 			int64_t now)
 {

@@ -244,8 +244,10 @@ void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct pl
 			n->listed_offset += beyond;
 	}
 	note_due(c, held, now_mono_ms);
-	/* No list would have told of it before: it came at some time since the last look. */
-	if (alone && none_due && n->due_since_ms != INT64_MAX && before_ms < asked_mono_ms)
+	/* No list would have told of it before: it came at some time since the last look. Failures
+	 * go first anyway. */
+	if (alone && none_due && !ask_is_failure(ask) && n->due_since_ms != INT64_MAX &&
+	    before_ms < asked_mono_ms)
 		n->due_since_ms = before_ms + (asked_mono_ms - before_ms) / 2;
 }
 
