@@ -77,7 +77,8 @@ static void recognize(struct slot *slot, const struct page_memo *memo)
 	slot->answer.skipped = memo->skipped;
 	slot->rows.n = 0;
 	reserve(slot, memo->n);
-	memcpy(slot->page.numbers, memo->numbers, memo->n * sizeof *memo->numbers);
+	if (memo->n > 0)
+		memcpy(slot->page.numbers, memo->numbers, memo->n * sizeof *memo->numbers);
 	slot->answer.n = memo->n;
 	for (uint32_t i = 0; i < memo->n; i++)
 		stamp(slot, memo->numbers[i]);
