@@ -12,6 +12,7 @@
 #define RIPENS_MS	10000 /* most of what becomes of a message does so within this time */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
 #define DENSE_ENOUGH	1.2   /* requests of a search, for each page: a cycle does better */
+#define SEARCH_TRUST	0.5f  /* at least, where a cycle would do instead: finds come late */
 #define CYCLED_PAGES	10.0  /* in a list of so many each has one; in others more or fewer */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
@@ -200,16 +201,6 @@ static bool is_dense(const struct chase *c, unsigned ask, const struct planes *h
 	return due * each > DENSE_ENOUGH * pages;
 }
 
-bool chase_needs_cycles(const struct chase *c, const struct planes *held)
-{
-	if (way_of(c) != SEARCH_RANKS)
-		return true;
-	for (unsigned ask = 0; ask < ASKS; ask++)
-		if (!ask_is_failure(ask) && is_dense(c, ask, held))
-			return true;
-	return false;
-}
-
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
 			int64_t now)
 {
@@ -225,7 +216,10 @@ void chase_offer_search(struct chase *c, const struct planes *held, struct ranks
 			continue;
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
-		double finds = step.finds * c->gain[ask] * *chase_trust(c, FOR_SEARCH, ask);
+		float trust = *chase_trust(c, FOR_SEARCH, ask);
+		if (chase_is_cycled(c) && trust < SEARCH_TRUST)
+			trust = SEARCH_TRUST;
+		double finds = step.finds * c->gain[ask] * trust;
 		struct offer o = {FOR_SEARCH, ask, step.page, finds, step.since_ms};
 		chase_take_better(c, &o, now);
 	}

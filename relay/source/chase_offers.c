@@ -279,8 +279,7 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 		chase_offer_newest(c, held, pace, now_mono_ms);
 	else if (kind != SORT_NONE)
 		chase_offer_search(c, held, ranks, now_mono_ms);
-	bool cycled = kind == SORT_UPDATED ? c->newest.missed >= MISSED_MAX : kind != SORT_CREATED;
-	if (cycled && chase_needs_cycles(c, held))
+	if (kind == SORT_UPDATED ? c->newest.missed >= MISSED_MAX : kind != SORT_CREATED)
 		offer_cycle(c, held, now_mono_ms);
 	offer_peek(c, held, pace, now_mono_ms);
 }

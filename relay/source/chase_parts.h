@@ -39,8 +39,6 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 			  int64_t now_mono_ms);
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
 			int64_t now_mono_ms);
-/* Is there more due than searches bring sooner? */
-bool chase_needs_cycles(const struct chase *c, const struct planes *held);
 /* A row that seems to have lost a flag is looked at where it stands in the whole list. */
 bool chase_offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
 			 int64_t now_mono_ms);
