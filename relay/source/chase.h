@@ -9,7 +9,7 @@
  *   failures  at once, by their own filters
  *   newest    rows sorted by updated_at: from that end, until a page shows what was known
  *   search    rows that keep their places: where the counts say that something is missing
- *   cycle     else, or when so much is due that it pays: the list with most changes a page, in turn
+ *   cycle     else, or when so much is due that it pays: a list to its end, and round again
  *   peek      where the list's counters are missing or lag: a page, for its own count
  */
 #ifndef RELAY_CHASE_H
