@@ -5,13 +5,15 @@
 
 #include <math.h>
 
-#define SHARED_EVERY_MS 60000
-#define OVERLAP		0.5f /* of a list's rows are in another one */
-#define MOST		0.8  /* of the changes of a list are in another one, too, … */
-#define SHORTER		1.25 /* … which shows so many times as many on each page */
-#define MUCH_MORE	3    /* times the changes on each page: the rest can wait */
-#define MISSED_MAX	3    /* runs at the newest rows that missed something: it is cycled, too */
-#define OFFER_KEPT_MS	1000 /* an offer ages; then it is made anew */
+#define SHARED_EVERY_MS	 60000
+#define OVERLAP		 0.5f /* of a list's rows are in another one */
+#define MOST		 0.8  /* of the changes of a list are in another one, too, … */
+#define SHORTER		 1.25 /* … which shows so many times as many on each page, … */
+#define SHORTER_THAN_ALL 1.05 /* … or so many: what all rows show beside is in other lists, too */
+#define MUCH_MORE	 3    /* times the changes on each page: the rest can wait */
+#define FEW_PAGES	 20 /* in a list of so many times as many pages a round through it is lost */
+#define MISSED_MAX	 3  /* runs at the newest rows that missed something: it is cycled, too */
+#define OFFER_KEPT_MS	 1000 /* an offer ages; then it is made anew */
 
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
 {
@@ -27,7 +29,9 @@ static void work_out_shared(struct chase *c, const struct planes *held, int64_t 
 	for (unsigned a = 0; a < ASKS; a++) {
 		uint32_t n = planes_total(held, ask_flag(a));
 		for (unsigned b = 0; b < ASKS; b++) {
-			float likely = a == b || b == ASK_ALL ? 1 : b == ASK_SENT ? 0.8f : 0;
+			float likely = a == b || b == ASK_ALL		   ? 1
+				       : b == ASK_SENT && a != ASK_SKIPPED ? 0.8f
+									   : 0;
 			if (a != b && b != ASK_ALL && a != ASK_ALL)
 				likely = ((float)planes_both(held, ask_flag(a), ask_flag(b)) +
 					  5 * likely) /
@@ -129,32 +133,45 @@ static bool is_under_way(const struct cycle *cycle)
 
 /* Of two lists with the same rows, one with more of them and one with fewer: is the latter read?
  * One that shows most of what the other does is shorter, and no more; else it has to be worth a
- * delay. */
+ * delay of the rest, which is worth more the longer it waits. */
 static bool is_better(const struct chase *c, const struct offer *fewer, const struct offer *more,
-		      const struct planes *held)
+		      const struct planes *held, int64_t now)
 {
 	if (is_under_way(&c->cycles[more->ask]))
 		return false;
+	if (is_under_way(&c->cycles[fewer->ask]))
+		return true;
 	double all = more->finds * chase_pages(c, more->ask, held);
-	bool most = fewer->finds * chase_pages(c, fewer->ask, held) >= MOST * all;
-	return is_under_way(&c->cycles[fewer->ask]) ||
-	       fewer->finds >= (most ? SHORTER : MUCH_MORE) * more->finds;
+	if (fewer->finds * chase_pages(c, fewer->ask, held) >= MOST * all)
+		return fewer->finds >=
+		       (more->ask == ASK_ALL ? SHORTER_THAN_ALL : SHORTER) * more->finds;
+	return offer_worth(fewer, now) >= MUCH_MORE * offer_worth(more, now);
 }
 
 /* Rounds through lists that have the same rows would take each other's finds away: one of them
  * goes on to its end, then the next is chosen. Adds one to those chosen, which have more rows. */
 static size_t choose_round(const struct chase *c, struct offer *chosen, size_t n,
-			   const struct offer *o, const struct planes *held)
+			   const struct offer *o, const struct planes *held, int64_t now)
 {
 	for (size_t i = 0; i < n; i++) {
 		if (!overlap(c, o->ask, chosen[i].ask))
 			continue;
-		if (is_better(c, o, &chosen[i], held))
+		if (is_better(c, o, &chosen[i], held, now))
 			chosen[i] = *o;
 		return n;
 	}
 	chosen[n] = *o;
 	return n + 1;
+}
+
+/* Rows of another list, as those skipped are beside those sent, would wait until as much of them is
+ * due on a page. If they are on few pages they go in turn. */
+static void goes_in_turn(const struct chase *c, struct offer *o, const struct offer *largest,
+			 const struct planes *held)
+{
+	if (chase_pages(c, o->ask, held) * FEW_PAGES <= chase_pages(c, largest->ask, held) &&
+	    o->finds < largest->finds)
+		o->finds = largest->finds;
 }
 
 static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
@@ -174,10 +191,12 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 		done |= 1u << most;
 		struct offer o = round_through(c, most, held, now);
 		if (o.page)
-			n = choose_round(c, chosen, n, &o, held);
+			n = choose_round(c, chosen, n, &o, held, now);
 	}
-	for (size_t i = 0; i < n; i++)
+	for (size_t i = 0; i < n; i++) {
+		goes_in_turn(c, &chosen[i], &chosen[0], held);
 		chase_take_better(c, &chosen[i], now);
+	}
 }
 
 /* From one look at a filter's own count to the next. */

@@ -5,6 +5,7 @@
 #include "relay/source/search_parts.h"
 
 #include <math.h>
+#include <stdlib.h>
 
 #define LIKELY	   0.35 /* finds a page: more are read one by one, not bisected */
 #define PATIENCE   3.0	/* times what one find should cost, … */
@@ -135,7 +136,7 @@ static struct search_step step_into(const struct view *v, struct gap *g)
 	double likely = unseen * (at_from > at_to ? at_from : at_to) / here;
 	struct search_step step = {.page = at_from >= at_to ? g->from : g->to,
 				   .finds = likely,
-				   .since_ms = g->busy ? came_since(s, g->unseen, v->now)
+				   .since_ms = g->busy ? came_since(s, llabs(g->unseen), v->now)
 						       : g->since_ms + (v->now - g->since_ms) / 2};
 
 	if (likely > s->take)

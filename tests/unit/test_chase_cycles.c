@@ -16,6 +16,10 @@
 #define ROWS   4000
 #define TAKE_1 100
 
+struct rows {
+	uint32_t sent, delivered, opened, skipped;
+};
+
 /* A broadcast whose rows stand in no order we know. */
 struct world {
 	struct chase chase;
@@ -26,17 +30,18 @@ struct world {
 
 static const struct chase_pace pace = {5000, 300000, 1};
 
-/* The first so many rows have been seen as sent, delivered and opened. */
-static void world_open(struct world *w, uint32_t sent, uint32_t delivered, uint32_t opened)
+/* The first so many rows have been seen as sent, delivered and opened, the last as skipped. */
+static void world_open(struct world *w, struct rows seen)
 {
 	*w = (struct world){.held = held_new(), .now_ms = 1000};
 	chase_init(&w->chase, 0);
 	sorting_sweep_begins(&w->chase.order);
 	for (uint32_t i = 0; i < ROWS; i++) {
 		struct held_row row = {.key = {i + 1, i + 1}};
-		row.states = (uint64_t)(i < sent) << ASK_SENT |
-			     (uint64_t)(i < delivered) << ASK_DELIVERED |
-			     (uint64_t)(i < opened) << ASK_OPENED;
+		row.states = (uint64_t)(i < seen.sent) << ASK_SENT |
+			     (uint64_t)(i < seen.delivered) << ASK_DELIVERED |
+			     (uint64_t)(i < seen.opened) << ASK_OPENED |
+			     (uint64_t)(i >= ROWS - seen.skipped) << ASK_SKIPPED;
 		held_add(w->held, &row);
 		sorting_sweep_page(&w->chase.order, &i, 1);
 	}
@@ -50,15 +55,15 @@ static void world_close(struct world *w)
 	held_free(w->held);
 }
 
-static void list(struct world *w, int sent, int delivered, int opened)
+static void list(struct world *w, struct rows counted)
 {
 	char text[160];
 	struct chase_entry e = {text, true, w->now_ms, w->now_ms};
 
 	snprintf(text, sizeof text,
-		 "{\"recipients_count\":%d,\"sent_count\":%d,\"delivered_count\":%d,"
-		 "\"opened_count\":%d}",
-		 ROWS, sent, delivered, opened);
+		 "{\"recipients_count\":%d,\"sent_count\":%u,\"delivered_count\":%u,"
+		 "\"opened_count\":%u,\"skipped_count\":%u}",
+		 ROWS, counted.sent, counted.delivered, counted.opened, counted.skipped);
 	counts_ask(&w->chase.counts, held_planes(w->held));
 	w->now_ms += 30000;
 	chase_listed(&w->chase, &e, held_planes(w->held), w->now_ms);
@@ -75,8 +80,10 @@ static struct offer read_next(struct world *w)
 	struct offer o = w->chase.offer;
 	assert_int_equal(o.purpose, FOR_CYCLE);
 	chase_plan(&w->chase, &o, planes, w->now_ms);
+	uint32_t total = planes_total(planes, ask_flag(o.ask)),
+		 first = o.ask == ASK_SKIPPED ? ROWS - total : 0;
 	for (uint32_t row = (o.page - 1) * TAKE_1; n < TAKE_1; n++, row++)
-		numbers[n] = row < planes_total(planes, ask_flag(o.ask)) ? row : NO_ROW;
+		numbers[n] = row < total ? first + row : NO_ROW;
 	w->now_ms += 1000;
 	chase_read(&w->chase, &o,
 		   &(struct chase_page){.numbers = numbers,
@@ -95,8 +102,8 @@ static void a_round_goes_on_to_its_end(void **state)
 	struct world w;
 
 	(void)state;
-	world_open(&w, 1200, 1100, 500);
-	list(&w, 2000, 1900, 700);
+	world_open(&w, (struct rows){1200, 1100, 500, 0});
+	list(&w, (struct rows){2000, 1900, 700, 0});
 	for (unsigned round = 0; round < 2; round++)
 		for (unsigned page = 1; page <= 20; page++) {
 			struct offer o = read_next(&w);
@@ -113,11 +120,12 @@ static void a_list_grows_under_a_round(void **state)
 	struct world w;
 
 	(void)state;
-	world_open(&w, 600, 500, 300);
-	list(&w, 1200, 1100, 500);
+	world_open(&w, (struct rows){600, 500, 300, 0});
+	list(&w, (struct rows){1200, 1100, 500, 0});
 	for (unsigned page = 1; page <= 6; page++)
 		assert_int_equal(read_next(&w).page, page);
-	list(&w, 2400, 2200, 500); /* as many came before what was read as behind it */
+	list(&w, (struct rows){2400, 2200, 500,
+			       0}); /* as many came before what was read as behind it */
 	assert_int_equal(read_next(&w).page, 13);
 	world_close(&w);
 }
@@ -128,9 +136,43 @@ static void a_shorter_list_shows_the_same(void **state)
 	struct world w;
 
 	(void)state;
-	world_open(&w, 3000, 3000, 1000);
-	list(&w, 3000, 3000, 1600);
+	world_open(&w, (struct rows){3000, 3000, 1000, 0});
+	list(&w, (struct rows){3000, 3000, 1600, 0});
 	assert_int_equal(read_next(&w).ask, ASK_OPENED);
+	world_close(&w);
+}
+
+/* Changes that wait in the longer list outweigh more that come to the shorter one. */
+static void what_waits_long_goes_first(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, (struct rows){3000, 2990, 480, 0});
+	list(&w, (struct rows){3000, 2990, 520, 0});
+	assert_int_equal(read_next(&w).ask, ASK_OPENED);
+	world_close(&w);
+
+	world_open(&w, (struct rows){3000, 2990, 480, 0});
+	list(&w, (struct rows){3030, 2990, 480, 0});
+	w.now_ms += 3600000;
+	list(&w, (struct rows){3030, 2990, 520, 0});
+	assert_int_equal(read_next(&w).ask, ASK_SENT);
+	world_close(&w);
+}
+
+/* A page of other rows shows fewer changes; it is read when they have waited as long. */
+static void a_small_list_of_other_rows_goes_in_turn(void **state)
+{
+	struct world w;
+
+	(void)state;
+	world_open(&w, (struct rows){2000, 1900, 0, 10});
+	list(&w, (struct rows){2000, 1900, 0, 20});
+	w.now_ms += 30000;
+	list(&w, (struct rows){2600, 2500, 0, 20});
+	assert_int_equal(read_next(&w).ask, ASK_SKIPPED);
+	assert_int_equal(read_next(&w).ask, ASK_SENT);
 	world_close(&w);
 }
 
@@ -140,6 +182,8 @@ int main(void)
 		cmocka_unit_test(a_round_goes_on_to_its_end),
 		cmocka_unit_test(a_list_grows_under_a_round),
 		cmocka_unit_test(a_shorter_list_shows_the_same),
+		cmocka_unit_test(what_waits_long_goes_first),
+		cmocka_unit_test(a_small_list_of_other_rows_goes_in_turn),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
