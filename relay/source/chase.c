@@ -8,9 +8,10 @@
 
 #include "relay/source/client.h"
 
-#define PAUSE_MS       30000   /* of a filter that cannot be read, */
-#define OTHERS_MIN     4       /* rows of a page, before it says that a filter is not obeyed */
-#define OLD_PAGES      5       /* of a filter at first sight: more are left to the first sweep */
+#define PAUSE_MS       30000 /* of a filter that cannot be read, */
+#define OTHERS_MIN     4     /* rows of a page, before it says that a filter is not obeyed */
+#define OLD_PAGES      5     /* of a filter at first sight: more are left to the first sweep */
+#define JUDGED	       20 /* changes expected of searches, before they are judged by those found */
 #define TRUST_REGAINED 0.002f  /* with each list */
 #define IGNORED_MS     3600000 /* filters that are not obeyed, before they are tried again */
 
@@ -242,6 +243,20 @@ static void go_round(struct chase *c, const struct offer *o, double rose, const 
 	cycle->rose += rose;
 }
 
+/* The first pages of a search show little: they tell where the rest is. */
+static void judge_search(struct chase *c, const struct offer *o, double rose)
+{
+	struct tried *tried = &c->tried[o->ask];
+	float *trust = chase_trust(c, o->purpose, o->ask);
+
+	tried->expected += o->finds / *trust;
+	tried->rose += rose;
+	if (tried->expected < JUDGED)
+		return;
+	learn_trust(trust, tried->expected, tried->rose, 0.5f);
+	*tried = (struct tried){0};
+}
+
 static void learn_finds(struct chase *c, const struct offer *o, double found, double changes,
 			const struct planes *held)
 {
@@ -278,11 +293,8 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	if (found < 0)
 		found = 0;
 	learn_finds(c, o, found, o->ask == ASK_ALL ? (double)page->changes : rose, held);
-	if (o->purpose == FOR_SEARCH || o->purpose == FOR_FAILURES) {
-		float *trust = chase_trust(c, o->purpose, o->ask);
-		learn_trust(trust, o->finds / *trust, o->purpose == FOR_SEARCH ? rose : found,
-			    0.1f);
-	}
+	if (o->purpose == FOR_SEARCH || o->purpose == FOR_FAILURES)
+		judge_search(c, o, o->purpose == FOR_SEARCH ? rose : found);
 	if (chase_runs(c, o->ask)) {
 		struct search *job = &c->jobs[o->ask];
 		if (o->ask != ASK_ALL && counts_due(&c->counts, o->ask, held) < 0)

@@ -67,7 +67,10 @@ struct chase {
 	float gain[ASKS];	  /* flags that rose, of any kind, for each one looked for */
 	float trust[2][ASKS];	  /* changes found for each one expected: by search or failures, by
 				     cycle */
-	int64_t asked_ms[ASKS];	  /* mono, any page of it; INT64_MIN: never */
+	struct tried {
+		double expected, rose; /* changes of searches since they were judged */
+	} tried[ASKS];
+	int64_t asked_ms[ASKS];	     /* mono, any page of it; INT64_MIN: never */
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	struct newest {
 		unsigned page;	       /* the next page of a run; 0: none is under way */

@@ -11,8 +11,8 @@
 #define LOST_PAUSE_MS	5000  /* … or whose search went astray */
 #define RIPENS_MS	10000 /* most of what becomes of a message does so within this time */
 #define LIKELY_ENOUGH	0.35  /* finds a page: less is searched, not read */
-#define DENSE_ENOUGH	1.2   /* requests of a search, for each page: a cycle does better */
-#define SEARCH_TRUST	0.5f  /* at least, where a cycle would do instead: finds come late */
+#define FEW		0.5   /* due for each page: of more a cycle finds as many */
+#define SEARCH_TRUST	0.25  /* at least: below, a cycle does better */
 #define CYCLED_PAGES	10.0  /* in a list of so many each has one; in others more or fewer */
 
 /* Until a sweep has met all rows, their places are known only where their dates tell. */
@@ -192,34 +192,31 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 	}
 }
 
-/* Would all pages be read before all that is due was found one by one? */
-static bool is_dense(const struct chase *c, unsigned ask, const struct planes *held)
+bool chase_is_searched(const struct chase *c, unsigned ask, const struct planes *held, int64_t now)
 {
-	double pages = chase_pages(c, ask, held), due = (double)llabs(chase_due(c, ask, held));
-	double each = pages > due && due > 0 ? log2(pages / due) + 1.5 : 1.5;
-
-	return due * each > DENSE_ENOUGH * pages;
+	if (ask_is_failure(ask) || way_of(c) != SEARCH_RANKS)
+		return false;
+	if (!chase_is_cycled(c) && (ask == ASK_ALL || ask == ASK_SENT || ask == ASK_SKIPPED))
+		return true;		   /* rows come in where messages are being sent */
+	double part = c->cycles[ask].part; /* most of it is in what a round has still to read */
+	double pages = chase_pages(c, ask, held) * (part < 1 ? 1 - part : 1);
+	return (double)llabs(chase_due(c, ask, held)) <= FEW * pages &&
+	       c->trust[0][ask] >= SEARCH_TRUST && !(c->lost >> ask & 1) &&
+	       c->pause_until_ms[ask] <= now;
 }
 
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
 			int64_t now)
 {
-	if (way_of(c) != SEARCH_RANKS) /* cycles do better */
-		return;
 	for (unsigned ask = 0; ask < ASKS; ask++) {
 		struct search_step step;
-		if (ask_is_failure(ask) || !is_open(c, ask, now))
+		if (!is_open(c, ask, now) || !chase_is_searched(c, ask, held, now))
 			continue;
 		if (ask == ASK_ALL && chase_due(c, ask, held) < 0)
 			continue;
-		if (chase_is_cycled(c) && is_dense(c, ask, held))
-			continue;
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
-		float trust = *chase_trust(c, FOR_SEARCH, ask);
-		if (chase_is_cycled(c) && trust < SEARCH_TRUST)
-			trust = SEARCH_TRUST;
-		double finds = step.finds * c->gain[ask] * trust;
+		double finds = step.finds * c->gain[ask] * *chase_trust(c, FOR_SEARCH, ask);
 		struct offer o = {FOR_SEARCH, ask, step.page, finds, step.since_ms};
 		chase_take_better(c, &o, now);
 	}

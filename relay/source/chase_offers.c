@@ -10,9 +10,10 @@
 #define MOST		 0.8  /* of the changes of a list are in another one, too, … */
 #define SHORTER		 1.25 /* … which shows so many times as many on each page, … */
 #define SHORTER_THAN_ALL 1.05 /* … or so many: what all rows show beside is in other lists, too */
-#define MUCH_MORE	 3    /* times the changes on each page: the rest can wait */
+#define MUCH_MORE	 4    /* times the changes on each page: the rest can wait */
 #define FEW_PAGES	 20 /* in a list of so many times as many pages a round through it is lost */
-#define MISSED_MAX	 3  /* runs at the newest rows that missed something: it is cycled, too */
+#define BEHIND		 0.6 /* of what a round is worth, where rows come in at one end: that goes first */
+#define MISSED_MAX	 3    /* runs at the newest rows that missed something: it is cycled, too */
 #define OFFER_KEPT_MS	 1000 /* an offer ages; then it is made anew */
 
 double offer_worth(const struct offer *o, int64_t now_mono_ms)
@@ -70,6 +71,8 @@ static double seen_in(const struct chase *c, unsigned ask, unsigned list, const 
 	double due = likely_due(c, ask, held, now), own = likely_due(c, list, held, now);
 
 	if (due <= 0 || (ask_is_failure(ask) && ask != list))
+		return 0;
+	if (chase_is_searched(c, ask, held, now)) /* it would take the cycle's finds away */
 		return 0;
 	due *= c->shared[ask][list];
 	/* A row of a rarer flag (opened) that was not seen with a commoner one (sent) is new there.
@@ -169,8 +172,8 @@ static size_t choose_round(const struct chase *c, struct offer *chosen, size_t n
 static void goes_in_turn(const struct chase *c, struct offer *o, const struct offer *largest,
 			 const struct planes *held)
 {
-	if (chase_pages(c, o->ask, held) * FEW_PAGES <= chase_pages(c, largest->ask, held) &&
-	    o->finds < largest->finds)
+	if (!ask_is_failure(o->ask) && o->finds < largest->finds &&
+	    chase_pages(c, o->ask, held) * FEW_PAGES <= chase_pages(c, largest->ask, held))
 		o->finds = largest->finds;
 }
 
@@ -195,6 +198,8 @@ static void offer_cycle(struct chase *c, const struct planes *held, int64_t now)
 	}
 	for (size_t i = 0; i < n; i++) {
 		goes_in_turn(c, &chosen[i], &chosen[0], held);
+		if (sorting_of(&c->order) == SORT_CREATED)
+			chosen[i].finds *= BEHIND;
 		chase_take_better(c, &chosen[i], now);
 	}
 }
@@ -214,7 +219,7 @@ static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chas
 	if (ask_is_failure(ask) && chase_is_cycled(c)) /* the rest needs its share, too */
 		return ask == ASK_FAILED ? 2 * pause : CYCLED_WAIT_MS;
 	if (ask_is_failure(ask))
-		return ask == ASK_FAILED ? pause : 4 * pause;
+		return ask == ASK_FAILED ? pause : 8 * pause;
 	return c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] : PEEK_OTHER_MS;
 }
 
@@ -298,7 +303,7 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 		chase_offer_newest(c, held, pace, now_mono_ms);
 	else if (kind != SORT_NONE)
 		chase_offer_search(c, held, ranks, now_mono_ms);
-	if (kind == SORT_UPDATED ? c->newest.missed >= MISSED_MAX : kind != SORT_CREATED)
+	if (kind != SORT_UPDATED || c->newest.missed >= MISSED_MAX)
 		offer_cycle(c, held, now_mono_ms);
 	offer_peek(c, held, pace, now_mono_ms);
 }

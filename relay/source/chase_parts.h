@@ -39,6 +39,9 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 			  int64_t now_mono_ms);
 void chase_offer_search(struct chase *c, const struct planes *held, struct ranks *ranks,
 			int64_t now_mono_ms);
+/* What is due of the flag is looked for by a search; else by a cycle, or not at all. */
+bool chase_is_searched(const struct chase *c, unsigned ask, const struct planes *held,
+		       int64_t now_mono_ms);
 /* A row that seems to have lost a flag is looked at where it stands in the whole list. */
 bool chase_offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
 			 int64_t now_mono_ms);

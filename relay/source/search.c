@@ -103,15 +103,16 @@ struct gap search_gap(const struct view *v, size_t i)
 		g.unseen = unseen_before(v, &b->first);
 		g.to = search_page_of(s, b->first.at + (s->from_end ? 1 : -1));
 		g.end = search_place(s, b->first.at);
-		g.since_ms = b->read_ms;
 	}
 	if (a) {
 		g.unseen -= unseen_before(v, &a->last);
 		g.from = search_page_of(s, a->last.at + (s->from_end ? -1 : 1));
 		g.first = search_place(s, a->last.at) + 1;
-		if (!b || a->read_ms < g.since_ms)
-			g.since_ms = a->read_ms;
 	}
+	if (a && b)
+		g.since_ms = a->read_ms < b->read_ms ? a->read_ms : b->read_ms;
+	else if (g.busy && (a || b))
+		g.since_ms = a ? a->read_ms : b->read_ms;
 	g.unseen -= came_between(s, a ? &a->last : NULL, b ? &b->first : NULL);
 	bool still = s->count == s->count_read; /* and all rows of the page read last are seen */
 	if (still && a && g.from == s->page_read)
