@@ -209,8 +209,7 @@ static void slow_peeks(struct chase *c, unsigned ask, size_t changes, const stru
 		c->peek_every_ms[ask] = pace->most_ms;
 }
 
-/* The trust in expectations follows what comes of them, but never falls to nothing. */
-static void learn_trust(float *trust, double expected, double changes, float weight)
+void chase_learn_trust(float *trust, double expected, double changes, float weight)
 {
 	if (expected <= 0)
 		return;
@@ -218,29 +217,6 @@ static void learn_trust(float *trust, double expected, double changes, float wei
 	*trust += weight * ((float)(ratio > 2 ? 2 : ratio) - *trust);
 	if (*trust < 0.02f)
 		*trust = 0.02f;
-}
-
-/* Of a cycle a whole round is judged: the finds of one page depend on where it lies. */
-static void go_round(struct chase *c, const struct offer *o, double rose, const struct planes *held,
-		     int64_t read_ms)
-{
-	struct cycle *cycle = &c->cycles[o->ask];
-	float *trust = chase_trust(c, FOR_CYCLE, o->ask);
-	double pages = (double)counts_total(&c->counts, o->ask, held) / c->take;
-
-	if (o->page == 1) {
-		if (cycle->part > 0) {
-			cycle->before_ms = cycle->began_ms;
-			cycle->took_ms = cycle->read_ms - cycle->began_ms + 1;
-			learn_trust(trust, cycle->expected, cycle->rose, 0.3f);
-		}
-		cycle->began_ms = read_ms;
-		cycle->expected = cycle->rose = 0;
-	}
-	cycle->read_ms = read_ms;
-	cycle->part = o->page < pages ? o->page / pages : 1;
-	cycle->expected += o->finds / *trust;
-	cycle->rose += rose;
 }
 
 /* The first pages of a search show little: they tell where the rest is. */
@@ -253,7 +229,7 @@ static void judge_search(struct chase *c, const struct offer *o, double rose)
 	tried->rose += rose;
 	if (tried->expected < JUDGED)
 		return;
-	learn_trust(trust, tried->expected, tried->rose, 0.5f);
+	chase_learn_trust(trust, tried->expected, tried->rose, 0.5f);
 	*tried = (struct tried){0};
 }
 
@@ -308,7 +284,7 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 						       .read_ms = page->asked_mono_ms});
 	}
 	if (o->purpose == FOR_CYCLE)
-		go_round(c, o, rose, held, page->asked_mono_ms);
+		chase_cycle_read(c, o, rose, held, page->asked_mono_ms);
 	else if (o->purpose == FOR_NEWEST)
 		chase_newest_read(c, page,
 				  rose < (double)page->changes ? (size_t)rose : page->changes, held,
@@ -325,7 +301,7 @@ void chase_give_up(struct chase *c, const struct offer *o, const struct planes *
 	c->newest.page = 0;
 	c->nsuspects = 0;
 	if (o->purpose == FOR_CYCLE) /* the round goes on behind it */
-		go_round(c, o, 0, held, now_mono_ms);
+		chase_cycle_read(c, o, 0, held, now_mono_ms);
 	c->pause_until_ms[o->ask] = now_mono_ms + PAUSE_MS;
 	c->offered_ms = INT64_MIN;
 }

@@ -37,6 +37,7 @@ struct offer {
 	unsigned page;	  /* 0: there is no offer */
 	double finds;	  /* changes expected */
 	int64_t since_ms; /* mono: they wait since then */
+	double weight;	  /* of these finds beside others; 1 */
 };
 
 #define SUSPECTS 8

@@ -186,9 +186,10 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 			continue;
 		if (cycled && waits_for_others(c, ask, step.finds, now))
 			continue;
-		c->failure = (struct offer){FOR_FAILURES, ask, step.page,
-					    step.finds * *chase_trust(c, FOR_FAILURES, ask),
-					    step.since_ms};
+		c->failure = (struct offer){
+			FOR_FAILURES,  ask,
+			step.page,     step.finds * *chase_trust(c, FOR_FAILURES, ask),
+			step.since_ms, 1};
 	}
 }
 
@@ -217,7 +218,7 @@ void chase_offer_search(struct chase *c, const struct planes *held, struct ranks
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
 		double finds = step.finds * c->gain[ask] * *chase_trust(c, FOR_SEARCH, ask);
-		struct offer o = {FOR_SEARCH, ask, step.page, finds, step.since_ms};
+		struct offer o = {FOR_SEARCH, ask, step.page, finds, step.since_ms, 1};
 		chase_take_better(c, &o, now);
 	}
 }
@@ -231,6 +232,6 @@ bool chase_offer_suspect(struct chase *c, const struct planes *held, struct rank
 	uint32_t row = c->suspects[c->nsuspects - 1];
 	ranks_make(ranks, &c->order.places, held, FLAG_PRESENT);
 	c->failure =
-		(struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now};
+		(struct offer){FOR_SEARCH, ASK_ALL, ranks_of(ranks, row) / c->take + 1, 1, now, 1};
 	return true;
 }

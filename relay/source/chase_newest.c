@@ -79,9 +79,12 @@ void chase_offer_newest(struct chase *c, const struct planes *held, const struct
 		since = now - NEWEST_FIRST_MS;
 		due = c->take;
 	}
-	struct offer o = {FOR_NEWEST, ASK_ALL,
+	struct offer o = {FOR_NEWEST,
+			  ASK_ALL,
 			  sorting_newest_first(&c->order) ? nth : pages - nth + 1,
-			  due > c->take ? c->take : (double)due, since < now ? since : now};
+			  due > c->take ? c->take : (double)due,
+			  since < now ? since : now,
+			  1};
 	if (c->newest.page <= 1 && c->live && look <= now && !c->failure.page) {
 		o.since_ms = look;
 		c->failure = o;

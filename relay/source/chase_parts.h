@@ -1,6 +1,7 @@
 /*
  * What the parts of chase share: what is known (chase.c), runs at the newest rows (chase_newest.c),
- * jobs and their searches (chase_jobs.c), and the other offers (chase_offers.c).
+ * jobs and their searches (chase_jobs.c), cycles (chase_cycles.c), and the other offers
+ * (chase_offers.c).
  */
 #ifndef RELAY_CHASE_PARTS_H
 #define RELAY_CHASE_PARTS_H
@@ -19,6 +20,8 @@ int64_t chase_all_due(const struct chase *c, const struct planes *held, int64_t 
 unsigned chase_pages(const struct chase *c, unsigned ask, const struct planes *held);
 /* Expectations are corrected by what came of earlier ones. */
 float *chase_trust(struct chase *c, enum purpose purpose, unsigned ask);
+/* The trust follows what comes of them, but never falls to nothing. */
+void chase_learn_trust(float *trust, double expected, double changes, float weight);
 
 /* chase_newest.c */
 void chase_offer_newest(struct chase *c, const struct planes *held, const struct chase_pace *pace,
@@ -45,6 +48,13 @@ bool chase_is_searched(const struct chase *c, unsigned ask, const struct planes 
 /* A row that seems to have lost a flag is looked at where it stands in the whole list. */
 bool chase_offer_suspect(struct chase *c, const struct planes *held, struct ranks *ranks,
 			 int64_t now_mono_ms);
+
+/* chase_cycles.c */
+void chase_offer_cycle(struct chase *c, const struct planes *held, int64_t now_mono_ms);
+/* A page of a round was read, or cannot be. A whole round is judged: the finds of one page depend
+ * on where it lies. */
+void chase_cycle_read(struct chase *c, const struct offer *o, double rose,
+		      const struct planes *held, int64_t read_ms);
 
 /* Without counters, from one look for failures of a live broadcast to the next. */
 static inline int64_t chase_look_pause(const struct chase_pace *pace)

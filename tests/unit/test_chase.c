@@ -88,6 +88,38 @@ static void exact_counters_need_no_sweep(void **state)
 	assert_in_range(swept, 0, 3);
 }
 
+/* Opened here and there among 300 pages: where a few are due they are searched, many are read
+ * round, by either order, and no page twice. */
+static void many_are_cycled_and_few_searched(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 4; seed++) {
+		struct mood mood = {seed % 2 ? BY_CREATED : BY_ID, EXACT, false};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 40000);
+		for (size_t i = 0; i < m->n; i++)
+			if (i % 4)
+				chase_rig_raise(&r, m, i, ASK_OPENED);
+		chase_rig_settle(&r);
+		uint32_t cycled = r.asked[FOR_CYCLE];
+		for (size_t i = 0; i < 20; i++)
+			chase_rig_raise(&r, m, i * 1900, ASK_OPENED);
+		chase_rig_run(&r, MINUTE);
+		assert_int_equal(chase_rig_differing(m), 0);
+		assert_int_equal(r.asked[FOR_CYCLE], cycled);
+		uint32_t searched = r.asked[FOR_SEARCH];
+		for (size_t i = 2; i < 4000; i++)
+			chase_rig_raise(&r, m, i * 8, ASK_OPENED);
+		chase_rig_run(&r, 2 * MINUTE);
+		assert_int_equal(chase_rig_differing(m), 0);
+		if (r.asked[FOR_CYCLE] - cycled + r.asked[FOR_SEARCH] - searched > 380)
+			fail_mood("pages", mood, seed, r.asked[FOR_CYCLE] - cycled);
+		assert_in_range(r.asked[FOR_CYCLE] - cycled, 200, 380);
+		chase_rig_close(&r);
+	}
+}
+
 /* Sorted by updated_at, and so much changes that pages slide on while they are read: nothing is
  * passed over, and no more is read than what changed. */
 static void crowds_are_read_at_the_newest_end(void **state)
@@ -272,6 +304,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(in_every_mood_all_is_found),
 		cmocka_unit_test(exact_counters_need_no_sweep),
+		cmocka_unit_test(many_are_cycled_and_few_searched),
 		cmocka_unit_test(crowds_are_read_at_the_newest_end),
 		cmocka_unit_test(without_counters_the_newest_rows_are_looked_at),
 		cmocka_unit_test(what_was_left_is_forgotten_once_found),
