@@ -186,10 +186,8 @@ void chase_offer_failures(struct chase *c, const struct planes *held, struct ran
 			continue;
 		if (cycled && waits_for_others(c, ask, step.finds, now))
 			continue;
-		c->failure = (struct offer){
-			FOR_FAILURES,  ask,
-			step.page,     step.finds * *chase_trust(c, FOR_FAILURES, ask),
-			step.since_ms, 1};
+		double finds = step.finds * *chase_trust(c, FOR_FAILURES, ask);
+		c->failure = (struct offer){FOR_FAILURES, ask, step.page, finds, step.since_ms, 1};
 	}
 }
 
@@ -198,8 +196,9 @@ bool chase_is_searched(const struct chase *c, unsigned ask, const struct planes 
 	if (ask_is_failure(ask) || way_of(c) != SEARCH_RANKS)
 		return false;
 	if (!chase_is_cycled(c) && (ask == ASK_ALL || ask == ASK_SENT || ask == ASK_SKIPPED))
-		return true;		   /* rows come in where messages are being sent */
-	double part = c->cycles[ask].part; /* most of it is in what a round has still to read */
+		return true; /* rows come in where messages are being sent */
+	/* Most of it is in what a round has still to read. */
+	double part = c->cycles[ask].part;
 	double pages = chase_pages(c, ask, held) * (part < 1 ? 1 - part : 1);
 	return (double)llabs(chase_due(c, ask, held)) <= FEW * pages &&
 	       c->trust[0][ask] >= SEARCH_TRUST && !(c->lost >> ask & 1) &&
