@@ -166,7 +166,7 @@ void chase_newest_read(struct chase *c, const struct chase_page *page, size_t ch
 		c->newest.missed = 0;
 	}
 	bool quiet = first && changes == 0;
-	c->newest.every_ms = quiet ? c->newest.every_ms * 2 : NEWEST_EVERY_MS;
+	c->newest.every_ms = quiet && c->newest.every_ms ? c->newest.every_ms * 2 : NEWEST_EVERY_MS;
 	if (c->newest.every_ms > pace->most_ms)
 		c->newest.every_ms = pace->most_ms;
 }

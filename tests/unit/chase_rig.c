@@ -232,7 +232,7 @@ static void answer_list(struct rig *r, const struct plan *plan)
 		struct model *m = &r->models[i];
 		const char *counters = write_counters(r, m);
 		struct planner_entry entry = {.moved = strcmp(m->counters[0], m->counters[1]) != 0,
-					      .live = true,
+					      .live = !m->over,
 					      .counters = counters,
 					      .date_ms = BASE_MS + r->now};
 		memcpy(m->counters[1], m->counters[0], sizeof m->counters[1]);

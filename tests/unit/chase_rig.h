@@ -44,6 +44,7 @@ struct model {
 	unsigned added, fallen, removed;  /* of a hundred of them: new rows … */
 	char counters[2][320];		  /* the last two lists' */
 	bool busy;
+	bool over;     /* it is not live, though rows may change */
 	bool disobeys; /* filters: it gives all rows, whatever it is asked for */
 	uint32_t asked[PURPOSES];
 };

@@ -225,6 +225,36 @@ static void nothing_due_asks_for_the_list_only(void **state)
 	}
 }
 
+/* Each filter, and the newest rows, once in poll_every_max; and what changes after all is found. */
+static void what_is_over_is_looked_at_now_and_then(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < RIG_ORDERS * 2; seed++) {
+		struct mood mood = {(enum rig_order)(seed % RIG_ORDERS), ABSENT, false};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 100 + 40 * seed);
+		m->over = true;
+		for (size_t i = 0; i < m->n; i++) { /* long ago, in another order */
+			size_t row = i * 7919 % m->n;
+			chase_rig_raise(&r, m, row, ASK_SENT);
+			m->rows[row].updated_ms += (int64_t)i;
+		}
+		chase_rig_settle(&r);
+		chase_rig_run(&r, 3 * MINUTE);
+		uint32_t others = chase_rig_requests(&r) - r.asked[FOR_LIST];
+		chase_rig_run(&r, HOUR);
+		others = chase_rig_requests(&r) - r.asked[FOR_LIST] - others;
+		if (others > (ASKS + 1) * HOUR / RIG_MOST)
+			fail_mood("asked beside the list", mood, seed, others);
+		chase_rig_raise(&r, m, 3, ASK_OPENED);
+		chase_rig_run(&r, 3 * RIG_MOST);
+		if (chase_rig_differing(m))
+			fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+		chase_rig_close(&r);
+	}
+}
+
 /* A count that no page can bring is given up: of the budget a tenth is the most it costs. */
 static void ask_within_bounds(struct mood mood, unsigned seed)
 {
@@ -309,6 +339,7 @@ int main(void)
 		cmocka_unit_test(without_counters_the_newest_rows_are_looked_at),
 		cmocka_unit_test(what_was_left_is_forgotten_once_found),
 		cmocka_unit_test(nothing_due_asks_for_the_list_only),
+		cmocka_unit_test(what_is_over_is_looked_at_now_and_then),
 		cmocka_unit_test(what_cannot_be_had_is_given_up),
 		cmocka_unit_test(filters_are_tried_again),
 	};
