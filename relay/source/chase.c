@@ -27,6 +27,7 @@ void chase_init(struct chase *c, int64_t now_mono_ms)
 			    .shared_ms = INT64_MIN,
 			    .offered_ms = INT64_MIN,
 			    .newest.began_ms = INT64_MIN,
+			    .newest.mark_ms = INT64_MIN,
 			    .since_ms = now_mono_ms};
 	counts_init(&c->counts);
 	for (unsigned i = 0; i < ASKS; i++) {

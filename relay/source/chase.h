@@ -75,6 +75,8 @@ struct chase {
 	int64_t peek_every_ms[ASKS]; /* the pause between peeks; doubles while nothing comes */
 	struct newest {
 		unsigned page;	       /* the next page of a run; 0: none is under way */
+		int64_t top_ms;	       /* the newest updated_at that it began with; */
+		int64_t mark_ms;       /* … and the last one; INT64_MIN: not known */
 		int64_t last_ms;       /* the oldest updated_at that it came to, … */
 		uint64_t met[8];       /* … and bits of the rows of that page */
 		unsigned blank;	       /* pages in a row that show nothing older and no change */

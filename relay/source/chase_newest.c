@@ -121,10 +121,28 @@ static size_t older_rows(const struct chase *c, const struct chase_page *page)
 	return older;
 }
 
+/* Did it come to what the last run began with? What stands before that has changed since, though it
+ * may be known by a page of a filter. */
+static bool reaches_back(const struct chase *c, const struct chase_page *page)
+{
+	bool reaches = !page->v || c->newest.mark_ms == INT64_MIN;
+
+	for (size_t i = 0; !reaches && i < page->n; i++)
+		reaches = page->v[i].updated_ms == DATE_NONE ||
+			  page->v[i].updated_ms <= c->newest.mark_ms;
+	return reaches;
+}
+
 static void note_last(struct chase *c, const struct chase_page *page)
 {
-	if (c->newest.page == 1)
+	if (c->newest.page == 1) {
 		c->newest.last_ms = INT64_MAX;
+		c->newest.top_ms = INT64_MIN;
+		for (size_t i = 0; page->v && i < page->n; i++)
+			if (page->v[i].updated_ms != DATE_NONE &&
+			    page->v[i].updated_ms > c->newest.top_ms)
+				c->newest.top_ms = page->v[i].updated_ms;
+	}
 	memset(c->newest.met, 0, sizeof c->newest.met);
 	for (size_t i = 0; page->v && i < page->n; i++) {
 		int64_t at = page->v[i].updated_ms;
@@ -141,11 +159,12 @@ void chase_newest_read(struct chase *c, const struct chase_page *page, size_t ch
 	int64_t since, due = chase_newest_due(c, held, &since);
 	size_t older = older_rows(c, page);
 	c->newest.blank = changes || older ? 0 : c->newest.blank + 1;
-	bool over = changes == 0 &&
-		    (older >= KNOWN_MIN || page->n < c->take || c->newest.blank > BLANK_MAX);
+	bool back = reaches_back(c, page);
+	bool over = changes == 0 && ((back && older >= KNOWN_MIN) || page->n < c->take ||
+				     c->newest.blank > BLANK_MAX);
 	/* Among many, what came after the list is found before what it counted. */
-	bool met = 4 * changes <= older &&
-		   (chase_has_hints(c) ? due == 0 && c->newest.due <= FEW : c->newest.page == 1);
+	bool met = 4 * changes <= older && (chase_has_hints(c) ? due == 0 && c->newest.due <= FEW
+							       : back && c->newest.page == 1);
 
 	note_last(c, page);
 	if (!over && !met && c->newest.page < chase_pages(c, ASK_ALL, held)) {
@@ -154,6 +173,8 @@ void chase_newest_read(struct chase *c, const struct chase_page *page, size_t ch
 	}
 	bool first = c->newest.page == 1;
 	c->newest.page = 0;
+	if (c->newest.top_ms != INT64_MIN)
+		c->newest.mark_ms = c->newest.top_ms;
 	/* What a list counted before this began and is still due stands further back. */
 	if (over && c->counts.listed_ms < c->newest.began_ms)
 		c->newest.left = chase_all_due(c, held, &since);

@@ -176,6 +176,46 @@ static void without_counters_the_newest_rows_are_looked_at(void **state)
 }
 
 /* What changed before the order was known is left to the first sweep; then nothing is left. */
+/* Long ago, in another order than they were made: it shows what the list is sorted by. */
+static void touch_all(struct rig *r, struct model *m)
+{
+	for (size_t i = 0; i < m->n; i++) {
+		size_t row = i * 7919 % m->n;
+		chase_rig_raise(r, m, row, ASK_SENT);
+		m->rows[row].updated_ms += (int64_t)i;
+	}
+}
+
+/* A page of a filter that is peeked at shows the newest of many changes first: the newest rows are
+ * known then, and those behind them are not. */
+static void what_a_peek_shows_hides_nothing(void **state)
+{
+	(void)state;
+	for (unsigned seed = 0; seed < 3; seed++) {
+		struct mood mood = {BY_UPDATED, ABSENT, false};
+		struct rig r;
+		chase_rig_open(&r, RIG_NEVER, seed);
+		struct model *m = chase_rig_follow(&r, mood, 40000);
+		touch_all(&r, m);
+		chase_rig_settle(&r);
+		m->over = true; /* filters are peeked at as often as the newest rows */
+		struct chase *c = &m->followed.track->chase;
+		for (unsigned burst = 0; burst < 6; burst++) {
+			chase_rig_run(&r, 10 * MINUTE + burst * 17000);
+			c->newest.began_ms = r.now; /* just before */
+			for (size_t i = 0; i < 900; i++)
+				chase_rig_raise(&r, m, (burst * 900 + i) * 7919 % m->n, ASK_PLAYED);
+			int64_t then = r.now;
+			while (c->asked_ms[ASK_PLAYED] <= then)
+				chase_rig_run(&r, 1000);
+			chase_rig_run(&r, 8000); /* before all is read once more, as it is over */
+			if (chase_rig_differing(m))
+				fail_mood("rows differ", mood, seed, chase_rig_differing(m));
+		}
+		chase_rig_close(&r);
+	}
+}
+
 static void what_was_left_is_forgotten_once_found(void **state)
 {
 	(void)state;
@@ -235,11 +275,7 @@ static void what_is_over_is_looked_at_now_and_then(void **state)
 		chase_rig_open(&r, RIG_NEVER, seed);
 		struct model *m = chase_rig_follow(&r, mood, 100 + 40 * seed);
 		m->over = true;
-		for (size_t i = 0; i < m->n; i++) { /* long ago, in another order */
-			size_t row = i * 7919 % m->n;
-			chase_rig_raise(&r, m, row, ASK_SENT);
-			m->rows[row].updated_ms += (int64_t)i;
-		}
+		touch_all(&r, m);
 		chase_rig_settle(&r);
 		chase_rig_run(&r, 3 * MINUTE);
 		uint32_t others = chase_rig_requests(&r) - r.asked[FOR_LIST];
@@ -337,6 +373,7 @@ int main(void)
 		cmocka_unit_test(many_are_cycled_and_few_searched),
 		cmocka_unit_test(crowds_are_read_at_the_newest_end),
 		cmocka_unit_test(without_counters_the_newest_rows_are_looked_at),
+		cmocka_unit_test(what_a_peek_shows_hides_nothing),
 		cmocka_unit_test(what_was_left_is_forgotten_once_found),
 		cmocka_unit_test(nothing_due_asks_for_the_list_only),
 		cmocka_unit_test(what_is_over_is_looked_at_now_and_then),
