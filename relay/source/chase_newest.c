@@ -122,10 +122,11 @@ static size_t older_rows(const struct chase *c, const struct chase_page *page)
 }
 
 /* Did it come to what the last run began with? What stands before that has changed since, though it
- * may be known by a page of a filter. */
+ * may be known by a page of a filter. While it is live few filters are peeked at, and runs follow
+ * one another: each would read again what changed during the last. */
 static bool reaches_back(const struct chase *c, const struct chase_page *page)
 {
-	bool reaches = !page->v || c->newest.mark_ms == INT64_MIN;
+	bool reaches = c->live || !page->v || c->newest.mark_ms == INT64_MIN;
 
 	for (size_t i = 0; !reaches && i < page->n; i++)
 		reaches = page->v[i].updated_ms == DATE_NONE ||
