@@ -2,10 +2,6 @@
  * What is known of a broadcast's changes, and what each page that was read adds to it.
  */
 #include "relay/source/chase_parts.h"
-
-#include <math.h>
-#include <string.h>
-
 #include "relay/source/client.h"
 
 #define PAUSE_MS       30000 /* of a filter that cannot be read, */

@@ -10,7 +10,7 @@
 #define MOST		 0.8  /* of the changes of a list are in another one, too, … */
 #define SHORTER		 1.25 /* … which shows so many times as many on each page, … */
 #define SHORTER_THAN_ALL 1.05 /* … or so many: what all rows show beside is in other lists, too */
-#define MUCH_MORE	 4    /* times the changes on each page: the rest can wait */
+#define MUCH_MORE	 4    /* times what a page of the other is worth: the rest can wait */
 #define FEW_PAGES	 20 /* in a list of so many times as many pages a round through it is lost */
 #define BEHIND		 0.6 /* of what a round is worth, where rows come in at one end: that goes first */
 

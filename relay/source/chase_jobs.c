@@ -4,7 +4,6 @@
  */
 #include "relay/source/chase_parts.h"
 
-#include <math.h>
 #include <stdlib.h>
 
 #define CLOSED_PAUSE_MS 2000  /* of a filter whose job ended without finding all, */
