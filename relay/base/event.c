@@ -31,9 +31,16 @@ const char *const event_types[EVENT_TYPES + 1] = {
 	"broadcast.clicked",
 	"broadcast.template_failed",
 	"broadcast.removed",
+	"broadcast.report",
+	"contact.reached",
+	"contact.unreached",
+	"alert.firing",
+	"alert.updated",
+	"alert.resolved",
 	"relay.source.down",
 	"relay.source.up",
 	"relay.audit",
+	"relay.window.full",
 	NULL,
 };
 
@@ -183,16 +190,32 @@ size_t event_sequence_at(const char *body, size_t len)
 	return digits;
 }
 
+int64_t event_recorded_ms(const char *body, size_t len)
+{
+	/* As above: it stands before `sequence`, and only strings before it. */
+	static const char member[] = "\"recordedtime\":\"";
+	const char *at = memmem(body, len, member, sizeof member - 1), *end;
+	int64_t ms = DATE_NONE;
+
+	if (!at)
+		return DATE_NONE;
+	at += sizeof member - 1;
+	end = memchr(at, '"', len - (size_t)(at - body));
+	return end && date_parse(at, (size_t)(end - at), &ms) ? ms : DATE_NONE;
+}
+
 static bool topic_byte(char c)
 {
 	return (c >= 'A' && c <= 'Z') || (c >= 'a' && c <= 'z') || (c >= '0' && c <= '9') ||
 	       c == '_' || c == '-';
 }
 
-static void add_part(struct buf *out, const char *part, const char *kept)
+void event_topic_part(struct buf *out, const char *part, bool keep_dots)
 {
+	if (!*part)
+		buf_addc(out, '-');
 	for (; *part; part++) {
-		if (topic_byte(*part) || strchr(kept, *part))
+		if (topic_byte(*part) || (keep_dots && *part == '.'))
 			buf_addc(out, *part);
 		else
 			buf_addf(out, "%%%02X", (unsigned char)*part);
@@ -202,9 +225,9 @@ static void add_part(struct buf *out, const char *part, const char *kept)
 void event_topic(struct buf *out, const char *type, const char *integration_id,
 		 const char *broadcast_id)
 {
-	add_part(out, type, ".");
+	event_topic_part(out, type, true);
 	buf_addc(out, '.');
-	add_part(out, integration_id && *integration_id ? integration_id : "-", "");
+	event_topic_part(out, integration_id ? integration_id : "", false);
 	buf_addc(out, '.');
-	add_part(out, broadcast_id && *broadcast_id ? broadcast_id : "-", "");
+	event_topic_part(out, broadcast_id ? broadcast_id : "", false);
 }

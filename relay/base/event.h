@@ -24,7 +24,7 @@
 #define EVENT_BODY_MAX	(256 << 10) /* a larger event is cut down by leaving out data.recipient */
 
 /* The types of today, ending in NULL. A flag or status that the API grows makes one more. */
-#define EVENT_TYPES 21
+#define EVENT_TYPES 28
 extern const char *const event_types[EVENT_TYPES + 1];
 
 struct event {
@@ -80,11 +80,16 @@ void event_number(struct event *ev, int64_t sequence);
 /* Finds sequence_at again in a body read from a store; 0: this is no event's body. */
 size_t event_sequence_at(const char *body, size_t len);
 
+/* When the relay saw it, as a body says; DATE_NONE: this is no event's body. */
+int64_t event_recorded_ms(const char *body, size_t len);
+
 /*
  * Topics: every byte outside A-Za-z0-9_- of a part is percent-encoded, "." separates the parts,
  * a missing part is "-". The type's own dots stay.
  */
 void event_topic(struct buf *out, const char *type, const char *integration_id,
 		 const char *broadcast_id);
+/* One part; "": missing. */
+void event_topic_part(struct buf *out, const char *part, bool keep_dots);
 
 #endif

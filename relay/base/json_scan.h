@@ -1,6 +1,6 @@
 /*
  * json_scan — RFC 8259 as json.h takes it, in one pass and without memory of its own but for the
- * names and the places below. Shared by json.c, json_mend.c and json_write.c only.
+ * names and the places below. Shared by json*.c and template*.c only.
  */
 #ifndef RELAY_JSON_SCAN_H
 #define RELAY_JSON_SCAN_H

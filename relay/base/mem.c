@@ -57,6 +57,21 @@ void *xrealloc(void *p, size_t n, size_t size)
 	return p;
 }
 
+void *mem_lines(size_t n, size_t size)
+{
+	size_t bytes;
+	void *p;
+
+	if (__builtin_mul_overflow(n, size, &bytes) || bytes > SIZE_MAX - MEM_LINE)
+		give_up();
+	bytes = bytes / MEM_LINE * MEM_LINE + MEM_LINE; /* aligned_alloc wants whole lines */
+	p = aligned_alloc(MEM_LINE, bytes);
+	if (!p)
+		give_up();
+	memset(p, 0, bytes);
+	return p;
+}
+
 char *xstrdup(const char *s)
 {
 	return s ? xstrndup(s, strlen(s)) : NULL;

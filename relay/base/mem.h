@@ -12,6 +12,11 @@ void *xmalloc(size_t size) __attribute__((malloc, returns_nonnull));
 void *xcalloc(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
 void *xrealloc(void *p, size_t n, size_t size) __attribute__((returns_nonnull));
 
+/* Zero, and beginning at a line of the processor's cache, so that what has the size of a line lies
+ * in one. Release with free(). */
+#define MEM_LINE 64
+void *mem_lines(size_t n, size_t size) __attribute__((malloc, returns_nonnull));
+
 /* Copies; NULL stays NULL in xstrdup. xstrndup always ends in NUL, whatever the bytes are. */
 char *xstrdup(const char *s);
 char *xstrndup(const char *s, size_t len) __attribute__((returns_nonnull));

@@ -47,6 +47,16 @@ void recipient_record_release(struct recipient_record *r)
 	*r = (struct recipient_record){0};
 }
 
+void recipient_records_release(struct recipient_records *r)
+{
+	if (!r)
+		return;
+	for (size_t i = 0; i < r->n; i++)
+		recipient_record_release(&r->v[i]);
+	free(r->v);
+	*r = (struct recipient_records){0};
+}
+
 /* Where the state's time is, or belongs. */
 static size_t time_place(const struct recipient_record *r, unsigned state)
 {

@@ -12,8 +12,19 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define STATES_KNOWN                                                                               \
-	9 /* skipped failed sent delivered complained unsubscribed opened played bounced */
+/* The API's flags, whose numbers are the same in every journal. */
+enum {
+	STATE_SKIPPED,
+	STATE_FAILED,
+	STATE_SENT,
+	STATE_DELIVERED,
+	STATE_COMPLAINED,
+	STATE_UNSUBSCRIBED,
+	STATE_OPENED,
+	STATE_PLAYED,
+	STATE_BOUNCED,
+	STATES_KNOWN
+};
 #define STATES_MAX   41 /* and 32 that the API may grow */
 #define STATUSES_MAX 127
 #define NAME_SIZE    33 /* [a-z0-9_]{1,32} and NUL; for a status [A-Za-z0-9_]{1,32} */
@@ -45,7 +56,17 @@ struct recipient_record {
 	size_t ntimes;
 	char *contact_id, *integration_id; /* NULL: not given */
 	uint64_t identity, error, contact; /* fingerprints: hash64 of those fields' texts */
+	/* When it failed, so that its contact may be unreached: to be decided. UNREACHED_TOLD: it
+	 * was, and told. 0: neither; to write 0 leaves what the journal has. */
+	int64_t unreached_ms;
 };
+#define UNREACHED_TOLD (-1)
+
+struct recipient_records {
+	struct recipient_record *v;
+	size_t n, cap;
+};
+void recipient_records_release(struct recipient_records *r); /* {0} is allowed */
 
 void recipient_record_release(struct recipient_record *r); /* NULL and {0} are allowed */
 const struct state_time *recipient_record_time(const struct recipient_record *r, unsigned state);

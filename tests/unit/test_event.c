@@ -146,8 +146,13 @@ static void sequence_is_written_and_found(void **state)
 		assert_true(strtoll(ev.body + ev.sequence_at, NULL, 10) == numbers[i]);
 		assert_int_equal(ev.body[ev.sequence_at + 16], '"');
 	}
+	assert_int_equal(event_recorded_ms(ev.body, ev.len), failed.recorded_ms);
+	for (size_t len = 0; len < ev.sequence_at - 16; len++)
+		assert_true(event_recorded_ms(ev.body, len) == DATE_NONE ||
+			    event_recorded_ms(ev.body, len) == failed.recorded_ms);
 	event_release(&ev);
 
+	assert_true(event_recorded_ms("{\"recordedtime\":\"now\"}", 22) == DATE_NONE);
 	assert_int_equal(event_sequence_at("", 0), 0);
 	assert_int_equal(event_sequence_at("{\"sequence\":\"123\"}", 18), 0);
 	assert_int_equal(event_sequence_at("{\"sequence\":\"12345678", 21), 0);

@@ -47,6 +47,16 @@ static void ask_calloc_overflow(void)
 	free(xcalloc(huge, 8));
 }
 
+static void ask_lines(void)
+{
+	free(mem_lines(huge, 1));
+}
+
+static void ask_lines_overflow(void)
+{
+	free(mem_lines(huge, 8));
+}
+
 static void ask_realloc(void)
 {
 	free(xrealloc(NULL, huge, 1));
@@ -82,9 +92,9 @@ static void in_child(void (*ask)(void), int stderr_fd)
 
 static void aborts_with_one_line(void **state)
 {
-	static void (*const asks[])(void) = {ask_malloc,  ask_calloc,		ask_calloc_overflow,
-					     ask_realloc, ask_realloc_overflow, ask_strndup,
-					     ask_grow};
+	static void (*const asks[])(void) = {
+		ask_lines,   ask_lines_overflow,   ask_malloc,	ask_calloc, ask_calloc_overflow,
+		ask_realloc, ask_realloc_overflow, ask_strndup, ask_grow};
 
 	(void)state;
 	for (size_t i = 0; i < sizeof asks / sizeof *asks; i++) {
@@ -130,6 +140,20 @@ static void zeroes_and_keeps(void **state)
 	for (int i = 0; i < 300; i++)
 		assert_int_equal(p[i], 7);
 	free(p);
+}
+
+static void lines_begin_at_lines(void **state)
+{
+	(void)state;
+	for (size_t n = 0; n < 200; n += 33) {
+		unsigned char *p = mem_lines(n, 3);
+
+		assert_int_equal((uintptr_t)p % MEM_LINE, 0);
+		for (size_t i = 0; i < n * 3; i++)
+			assert_int_equal(p[i], 0);
+		memset(p, 1, n * 3);
+		free(p);
+	}
 }
 
 static void copies_strings(void **state)
@@ -198,8 +222,9 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(aborts_with_one_line), cmocka_unit_test(nothing_is_something),
-		cmocka_unit_test(zeroes_and_keeps),	cmocka_unit_test(copies_strings),
-		cmocka_unit_test(grows_by_doubling),	cmocka_unit_test(large_is_returned),
+		cmocka_unit_test(zeroes_and_keeps),	cmocka_unit_test(lines_begin_at_lines),
+		cmocka_unit_test(copies_strings),	cmocka_unit_test(grows_by_doubling),
+		cmocka_unit_test(large_is_returned),
 	};
 
 	return cmocka_run_group_tests_name("mem", tests, NULL, NULL);
