@@ -19,8 +19,10 @@ LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lnng -lm
 
 # What may be missing is found by probe; without it X.c gives way to X_none.c, which says so.
 HAVE_MICROHTTPD := $(shell pkg-config --exists libmicrohttpd 2>/dev/null && echo yes)
-LDLIBS += $(if $(HAVE_MICROHTTPD),-lmicrohttpd)
-LEFT_OUT = relay/main.c $(if $(HAVE_MICROHTTPD),%_none.c,relay/admin/server.c)
+HAVE_PCRE2      := $(shell pkg-config --exists libpcre2-8 2>/dev/null && echo yes)
+LDLIBS += $(if $(HAVE_MICROHTTPD),-lmicrohttpd) $(if $(HAVE_PCRE2),-lpcre2-8)
+LEFT_OUT = relay/main.c relay/admin/server$(if $(HAVE_MICROHTTPD),_none).c \
+	rules/pattern_regex$(if $(HAVE_PCRE2),_none).c
 
 SRC     ?= $(filter-out $(LEFT_OUT),$(wildcard relay/*/*.c relay/*.c rules/*.c transports/*.c))
 SIM_SRC ?= $(filter-out examples/invent-sim/main.c,$(wildcard examples/invent-sim/*.c))
@@ -58,6 +60,18 @@ $(UNIT): $O/%: $O/obj/tests/%.o $(SUPPORT) $O/libsim.a $O/librelay.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(LDFLAGS) -o $@ $^ $(LDLIBS) -lcmocka
 
+# The ready-made templates as C strings: PRESET(name, "text") each. "?" is escaped for trigraphs.
+PRESETS := $(wildcard examples/templates/*.json)
+$O/gen/transports/presets.inc: $(PRESETS) Makefile
+	@mkdir -p $(@D)
+	$(call say,GEN,$@)
+	$(Q)for f in $(PRESETS); do \
+		printf 'PRESET(%s,\n' "$$(basename "$$f" .json)"; \
+		sed 's/[\\"?]/\\&/g; s/^/\t"/; s/$$/\\n"/' "$$f"; \
+		echo ')'; \
+	done >$@.new && mv $@.new $@
+$O/obj/transports/http_presets.o: $O/gen/transports/presets.inc
+
 $O/subscriber: examples/subscriber.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -70,19 +84,21 @@ demo: ## the whole way on this machine: simulated API, relay, subscriber, receiv
 	@$(MAKE) --no-print-directory -j2 all
 	@examples/demo.sh $O
 
-# What `make test` runs: T=name picks unit binaries and end-to-end files whose name contains it.
+# What `make test` runs: T=name picks unit binaries, end-to-end files and fuzzers whose name contains it.
 T   ?=
 E2E := $(wildcard tests/e2e/*.test.mjs tests/crash/*.test.mjs)
-PICKED = $(if $(T),$(foreach t,$(UNIT) $(E2E),$(if $(findstring $(T),$(notdir $(t))),$(t))),$(UNIT) $(E2E))
+FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
+ALL_TESTS := $(UNIT) $(E2E) $(FUZZERS:%=build/fuzz/%)
+PICKED = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$(notdir $(t))),$(t))),$(ALL_TESTS))
 
 test: ## unit, contract and end-to-end tests; T=name runs those whose name contains it
 	@.ci/install
 	@$(MAKE) --no-print-directory -j2 tests
-tests: all $O/subscriber $(UNIT)
+tests: all $O/subscriber $(UNIT) $(if $(filter build/fuzz/%,$(PICKED)),fuzzers-of-clang)
 	@O=$O tests/run.sh $(PICKED)
 
-lint: ## include layers, fenced libraries, sizes, formatting, warnings of gcc and clang
-	@FLAGS="-std=c11 -D_GNU_SOURCE -I." tests/lint/run.sh
+lint: $O/gen/transports/presets.inc ## include layers, fenced libraries, sizes, formatting, warnings of gcc and clang
+	@FLAGS="-std=c11 -D_GNU_SOURCE -I. -I$O/gen" tests/lint/run.sh
 format: ## clang-format over our files
 	clang-format -i $$(git ls-files '*.[ch]')
 
@@ -92,20 +108,22 @@ tsan: ## the same with the thread sanitizer
 	@LIMIT=1200 TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp $(MAKE) --no-print-directory -j2 tests O=build/tsan SANITIZE=thread CFLAGS='-O1 -g' T=test_
 
 FUZZ_SECONDS ?= 30
-FUZZERS := $(patsubst tests/fuzz/%.c,%,$(wildcard tests/fuzz/fuzz_*.c))
 fuzz: ## each fuzzer for FUZZ_SECONDS (30)
+	@FUZZ_SECONDS=$(FUZZ_SECONDS) $(MAKE) --no-print-directory tests T=fuzz_
+fuzzers: $(FUZZERS:%=$O/%)
+fuzzers-of-clang:
 	@$(MAKE) --no-print-directory -j2 fuzzers O=build/fuzz CC=clang CFLAGS='-O1 -g' \
 		SANITIZE=address,undefined,fuzzer-no-link
-	@for f in $(FUZZERS); do echo "$$f"; build/fuzz/$$f -max_total_time=$(FUZZ_SECONDS) \
-		-rss_limit_mb=1024 -timeout=5 -print_final_stats=0 -artifact_prefix=build/fuzz/ 2>&1 | tail -2 || exit 1; done
-fuzzers: $(FUZZERS:%=$O/%)
 $(FUZZERS:%=$O/%): $O/%: $O/obj/tests/fuzz/%.o $O/librelay.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 crash: ## kill -9 at 50 random moments, against the simulator's ledger
 	@KILLS=50 $(MAKE) --no-print-directory tests T=kill
-check-all: lint test asan tsan fuzz crash ## everything that takes longer
+# Longer: tests with random input try so many, and each fuzzer runs for ten minutes.
+check-all: export RANDOM_RUNS = 100000
+check-all: FUZZ_SECONDS = 600
+check-all: lint test asan tsan fuzz crash ## all of it and longer: an hour and more
 
 BENCH_SHARED := $(patsubst %.c,$O/obj/%.o,$(filter-out tests/bench/bench_%,$(wildcard tests/bench/*.c)))
 DRIVE   := $O/obj/tests/sim/drive.o $O/obj/tests/sim/drive_store.o
@@ -131,4 +149,4 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 	@printf '  make bench-%s\n' $(BENCHES)
 
-.PHONY: all demo test tests lint format asan tsan fuzz fuzzers crash check-all bench install clean help $(BENCHES:%=bench-%)
+.PHONY: all demo test tests lint format asan tsan fuzz fuzzers fuzzers-of-clang crash check-all bench install clean help $(BENCHES:%=bench-%)

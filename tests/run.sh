@@ -1,11 +1,12 @@
 #!/bin/sh
-# Runs what it is given (test binaries and .test.mjs files), two at a time, each in a temporary
-# folder of its own. A passing test is one line; a failing one shows its output. The last line
+# Runs what it is given (test binaries, fuzzers and .test.mjs files), two at a time, each in a
+# temporary folder of its own. A passing test is one line; a failing one shows its output. The last line
 # counts single tests: "N passed, N failed".
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 O=${O:-build}
-LIMIT=${LIMIT:-400} # seconds a file may take
+LIMIT=${LIMIT:-400} # seconds a test file may take
+FUZZ_SECONDS=${FUZZ_SECONDS:-15}
 results=$(mktemp -d "${TMPDIR:-/tmp}/relay-tests.XXXXXX")
 trap 'rm -rf "$results"' EXIT
 trap 'rm -rf "$results"; exit 130' INT TERM
@@ -18,6 +19,10 @@ run_one() { # file
 	start=$(date +%s)
 	case $1 in
 	*.mjs) timeout "$LIMIT" node --test --test-reporter=tap "$1" ;;
+	*/fuzz_*)
+		timeout $((FUZZ_SECONDS + 60)) "$1" -max_total_time="$FUZZ_SECONDS" -rss_limit_mb=1024 -timeout=5 \
+			-artifact_prefix=build/fuzz/ && echo "[  PASSED  ] 1 test."
+		;;
 	*) timeout "$LIMIT" "$1" ;;
 	esac >"$results/$name.log" 2>&1
 	status=$?
