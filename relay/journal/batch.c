@@ -29,6 +29,12 @@ struct recipient_write *batch_recipient(struct batch *b)
 	return append(b->recipients, &b->nrecipients, sizeof *b->recipients);
 }
 
+struct decided_write *batch_decided(struct batch *b)
+{
+	b->decided = mem_grow(b->decided, b->ndecided, &b->decided_cap, sizeof *b->decided);
+	return append(b->decided, &b->ndecided, sizeof *b->decided);
+}
+
 struct broadcast_record *batch_broadcast(struct batch *b)
 {
 	b->broadcasts =
@@ -73,10 +79,16 @@ struct name_write *batch_name(struct batch *b)
 	return append(b->names, &b->nnames, sizeof *b->names);
 }
 
+struct fold_record *batch_fold(struct batch *b)
+{
+	b->folds = mem_grow(b->folds, b->nfolds, &b->folds_cap, sizeof *b->folds);
+	return append(b->folds, &b->nfolds, sizeof *b->folds);
+}
+
 bool batch_is_empty(const struct batch *b)
 {
 	return b->nrecipients + b->nbroadcasts + b->events.n + b->nroutes + b->nsettles +
-		       b->ndestinations + b->nrules + b->nnames ==
+		       b->ndestinations + b->nrules + b->nnames + b->nfolds + b->ndecided ==
 	       0;
 }
 
@@ -95,6 +107,16 @@ void destination_record_release(struct destination_record *d)
 	free(d->name);
 	free(d->why);
 	*d = (struct destination_record){0};
+}
+
+void fold_record_release(struct fold_record *f)
+{
+	if (!f)
+		return;
+	free(f->fold);
+	free(f->key);
+	free(f->state);
+	*f = (struct fold_record){0};
 }
 
 static void settle_release(struct settle *s)
@@ -124,13 +146,17 @@ void batch_free(struct batch *b)
 		destination_record_release(&b->destinations[i]);
 	for (size_t i = 0; i < b->nrules; i++)
 		free(b->rules[i].name);
+	for (size_t i = 0; i < b->nfolds; i++)
+		fold_record_release(&b->folds[i]);
 	events_release(&b->events);
 	free(b->recipients);
+	free(b->decided);
 	free(b->broadcasts);
 	free(b->routes);
 	free(b->settles);
 	free(b->destinations);
 	free(b->rules);
 	free(b->names);
+	free(b->folds);
 	free(b);
 }

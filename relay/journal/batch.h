@@ -86,6 +86,13 @@ struct rule_record {
 	uint64_t version; /* hash64 of the rule's text */
 };
 
+/* What was to be decided of a recipient's contact is: its unreached_ms becomes `now`, unless it is
+ * not `was` any more. */
+struct decided_write {
+	uint32_t broadcast, number;
+	int64_t was, now;
+};
+
 /* A name and the number it was given: kind 's' state, 't' status */
 struct name_write {
 	char kind;
@@ -93,8 +100,17 @@ struct name_write {
 	char name[NAME_SIZE];
 };
 
+/* What a fold over the log keeps (alerts that are open, reports that were told): texts by the
+ * fold's name and a key. */
+struct fold_record {
+	char *fold, *key; /* owned; not NULL */
+	char *state;	  /* owned; in a batch NULL: the record goes */
+};
+
 struct batch {
+	struct fold_record *folds;
 	struct recipient_write *recipients;
+	struct decided_write *decided; /* written behind the recipients */
 	struct broadcast_record *broadcasts;
 	struct events events;
 	struct route *routes; /* ascending by event */
@@ -105,9 +121,10 @@ struct batch {
 	/* With an event that says so: since when the API gives nothing usable, 0: it does again. */
 	bool tells_outage;
 	int64_t outage_ms;
-	size_t nrecipients, nbroadcasts, nroutes, nsettles, ndestinations, nrules, nnames;
+	size_t nrecipients, nbroadcasts, nroutes, nsettles, ndestinations, nrules, nnames, nfolds,
+		ndecided;
 	size_t recipients_cap, broadcasts_cap, routes_cap, settles_cap, destinations_cap, rules_cap,
-		names_cap;
+		names_cap, folds_cap, decided_cap;
 };
 
 struct batch *batch_new(void);
@@ -115,6 +132,7 @@ void batch_free(struct batch *b); /* NULL is allowed */
 
 /* Each returns the new element, zeroed, valid until the next call for the same list. */
 struct recipient_write *batch_recipient(struct batch *b);
+struct decided_write *batch_decided(struct batch *b);
 struct broadcast_record *batch_broadcast(struct batch *b);
 struct event *batch_event(struct batch *b);
 struct route *batch_route(struct batch *b);
@@ -122,9 +140,11 @@ struct settle *batch_settle(struct batch *b);
 struct destination_record *batch_destination(struct batch *b);
 struct rule_record *batch_rule(struct batch *b);
 struct name_write *batch_name(struct batch *b);
+struct fold_record *batch_fold(struct batch *b);
 bool batch_is_empty(const struct batch *b);
 
 void exception_release(struct exception *x);
+void fold_record_release(struct fold_record *f);
 void destination_record_release(struct destination_record *d);
 
 #endif

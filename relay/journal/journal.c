@@ -309,10 +309,21 @@ void journal_recipients(struct journal *j, uint32_t broadcast, const uint32_t *n
 	reader_recipients(j->reader, broadcast, numbers, n, done, arg);
 }
 
+void journal_rows(struct journal *j, const struct row_query *q, journal_rows_done *done, void *arg)
+{
+	reader_rows(j->reader, q, done, arg);
+}
+
 void journal_routes(struct journal *j, const struct route_query *q, journal_routes_done *done,
 		    void *arg)
 {
 	reader_routes(j->reader, q, done, arg);
+}
+
+void journal_events(struct journal *j, const struct event_query *q, journal_events_done *done,
+		    void *arg)
+{
+	reader_events(j->reader, q, done, arg);
 }
 
 int journal_routes_wait(struct journal *j, const struct route_query *q, struct delivery_routes *ret,

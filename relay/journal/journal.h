@@ -57,6 +57,10 @@ typedef void journal_recipients_done(void *arg, const struct recipient_record *v
 void journal_recipients(struct journal *j, uint32_t broadcast, const uint32_t *numbers, size_t n,
 			journal_recipients_done *done, void *arg);
 
+/* May be taken over by zeroing the struct. */
+typedef void journal_rows_done(void *arg, struct recipient_records *rows, const struct err *err);
+void journal_rows(struct journal *j, const struct row_query *q, journal_rows_done *done, void *arg);
+
 typedef void journal_routes_done(void *arg, const struct delivery_routes *r, const struct err *err);
 void journal_routes(struct journal *j, const struct route_query *q, journal_routes_done *done,
 		    void *arg);
@@ -64,6 +68,11 @@ void journal_routes(struct journal *j, const struct route_query *q, journal_rout
 /* The same read asked for by any other thread, which waits for it: a transport's refill. */
 int journal_routes_wait(struct journal *j, const struct route_query *q, struct delivery_routes *ret,
 			struct err *err);
+
+/* Events whatever their routes. The texts in q are copied. */
+typedef void journal_events_done(void *arg, const struct events *v, const struct err *err);
+void journal_events(struct journal *j, const struct event_query *q, journal_events_done *done,
+		    void *arg);
 
 /* Sequences held, as of the last commit reported to the loop. Any thread. */
 int64_t journal_latest(const struct journal *j);

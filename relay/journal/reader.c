@@ -26,6 +26,15 @@ struct recipients_request {
 	void *arg;
 };
 
+struct rows_request {
+	struct request request; /* first */
+	struct row_query query;
+	char **contacts;
+	struct recipient_records found;
+	journal_rows_done *done;
+	void *arg;
+};
+
 struct routes_request {
 	struct request request; /* first */
 	struct route_query query;
@@ -33,6 +42,15 @@ struct routes_request {
 	char *topic_prefix;
 	struct delivery_routes found;
 	journal_routes_done *done;
+	void *arg;
+};
+
+struct events_request {
+	struct request request; /* first */
+	struct event_query query;
+	char *type, *id, *subject;
+	struct events found;
+	journal_events_done *done;
 	void *arg;
 };
 
@@ -190,6 +208,42 @@ void reader_recipients(struct reader *r, uint32_t broadcast, const uint32_t *num
 	post(r, &q->request);
 }
 
+static void read_rows(struct store *store, struct request *request)
+{
+	struct rows_request *q = (struct rows_request *)request;
+
+	request->failed = store->type->rows(store, &q->query, &q->found, &request->err) != 0;
+}
+
+static void answer_rows(void *arg)
+{
+	struct rows_request *q = arg;
+
+	q->done(q->arg, &q->found, q->request.failed ? &q->request.err : NULL);
+	recipient_records_release(&q->found);
+	for (size_t i = 0; i < q->query.ncontacts; i++)
+		free(q->contacts[i]);
+	free(q->contacts);
+	free(q);
+}
+
+void reader_rows(struct reader *r, const struct row_query *query, journal_rows_done *done,
+		 void *arg)
+{
+	struct rows_request *q = xcalloc(1, sizeof *q);
+
+	q->request.read = read_rows;
+	q->request.answer = answer_rows;
+	q->query = *query;
+	q->contacts = xcalloc(query->ncontacts, sizeof *q->contacts);
+	for (size_t i = 0; i < query->ncontacts; i++)
+		q->contacts[i] = xstrdup(query->contacts[i]);
+	q->query.contacts = (const char *const *)q->contacts;
+	q->done = done;
+	q->arg = arg;
+	post(r, &q->request);
+}
+
 static void read_routes(struct store *store, struct request *request)
 {
 	struct routes_request *q = (struct routes_request *)request;
@@ -223,6 +277,41 @@ void reader_routes(struct reader *r, const struct route_query *query, journal_ro
 	q->topic_prefix = xstrdup(query->topic_prefix);
 	q->query.sequences = q->sequences;
 	q->query.topic_prefix = q->topic_prefix;
+	q->done = done;
+	q->arg = arg;
+	post(r, &q->request);
+}
+
+static void read_events(struct store *store, struct request *request)
+{
+	struct events_request *q = (struct events_request *)request;
+
+	request->failed = store->type->events(store, &q->query, &q->found, &request->err) != 0;
+}
+
+static void answer_events(void *arg)
+{
+	struct events_request *q = arg;
+
+	q->done(q->arg, &q->found, q->request.failed ? &q->request.err : NULL);
+	events_release(&q->found);
+	free(q->type);
+	free(q->id);
+	free(q->subject);
+	free(q);
+}
+
+void reader_events(struct reader *r, const struct event_query *query, journal_events_done *done,
+		   void *arg)
+{
+	struct events_request *q = xcalloc(1, sizeof *q);
+
+	q->request.read = read_events;
+	q->request.answer = answer_events;
+	q->query = *query;
+	q->query.type = q->type = xstrdup(query->type);
+	q->query.id = q->id = xstrdup(query->id);
+	q->query.subject = q->subject = xstrdup(query->subject);
 	q->done = done;
 	q->arg = arg;
 	post(r, &q->request);

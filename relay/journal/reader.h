@@ -20,7 +20,10 @@ void reader_free(struct reader *r); /* a closed one */
 
 void reader_recipients(struct reader *r, uint32_t broadcast, const uint32_t *numbers, size_t n,
 		       journal_recipients_done *done, void *arg);
+void reader_rows(struct reader *r, const struct row_query *q, journal_rows_done *done, void *arg);
 void reader_routes(struct reader *r, const struct route_query *q, journal_routes_done *done,
+		   void *arg);
+void reader_events(struct reader *r, const struct event_query *q, journal_events_done *done,
 		   void *arg);
 
 /* On the caller's thread, which waits for its turn; any thread. */

@@ -119,7 +119,7 @@ static int set_since(struct store *store, int64_t since_ms, struct err *err)
 /* Does it carry more than verdicts? */
 static bool grows(const struct batch *b)
 {
-	return b->nrecipients || b->nbroadcasts || b->events.n || b->nroutes;
+	return b->nrecipients || b->nbroadcasts || b->events.n || b->nroutes || b->nfolds;
 }
 
 static int write_all(struct sqlite_store *s, struct batch *const *batches, size_t n, int64_t *next,
@@ -131,6 +131,10 @@ static int write_all(struct sqlite_store *s, struct batch *const *batches, size_
 	}
 	if (sqlite_write_recipients(s, batches, n, err) != 0 || sqlite_heads_write(s, err) != 0)
 		return -1;
+	for (size_t i = 0; i < n; i++) {
+		if (sqlite_write_decided(s, batches[i], err) != 0)
+			return -1;
+	}
 	return sqlite_run_plain(s, SQL_COMMIT, err);
 }
 
@@ -209,7 +213,10 @@ const struct store_type store_sqlite = {
 	.rest = rest,
 	.recipients = sqlite_recipients,
 	.recipients_at = sqlite_recipients_at,
+	.rows = sqlite_rows,
 	.routes = sqlite_routes,
 	.events = sqlite_events,
+	.scan = sqlite_scan,
+	.decisions = sqlite_decisions,
 	.fates = sqlite_fates,
 };

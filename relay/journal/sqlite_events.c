@@ -31,23 +31,35 @@ static void get_event_id(sqlite3_stmt *st, int at, char ret[EVENT_ID_SIZE])
 	ret[len] = '\0';
 }
 
+/* The number of a type and a body, at these columns of the row; the body stays the row's. */
+static int look_at_event(struct sqlite_store *s, sqlite3_stmt *st, int type_at, int body_at,
+			 struct event *ret, struct err *err)
+{
+	const char *type = sqlite_word(s, sqlite3_column_int64(st, type_at), err);
+	const char *body = sqlite3_column_blob(st, body_at);
+	size_t len = type ? strlen(type) : 0;
+
+	if (!type)
+		return -1;
+	if (len >= sizeof ret->type || !body)
+		return sqlite_damaged(s, "event", sqlite3_column_int64(st, 0), err);
+	memcpy(ret->type, type, len + 1);
+	ret->body = (char *)body;
+	ret->len = (size_t)sqlite3_column_bytes(st, body_at);
+	return 0;
+}
+
 /* A row of EVENT_COLUMNS, without its topic. */
 static int get_event(struct sqlite_store *s, sqlite3_stmt *st, struct event *ret, struct err *err)
 {
 	struct event ev = {.sequence = sqlite3_column_int64(st, 0)};
-	const char *type = sqlite_word(s, sqlite3_column_int64(st, 2), err);
-	const char *body = sqlite3_column_blob(st, 6);
 
-	if (!type)
+	if (look_at_event(s, st, 2, 6, &ev, err) != 0)
 		return -1;
-	ev.len = (size_t)sqlite3_column_bytes(st, 6);
-	if (strlen(type) >= sizeof ev.type || !body)
-		return sqlite_damaged(s, "event", ev.sequence, err);
 	get_event_id(st, 1, ev.id);
-	memcpy(ev.type, type, strlen(type) + 1);
 	ev.order_key = (uint64_t)sqlite3_column_int64(st, 4);
 	ev.time_ms = sqlite3_column_int64(st, 5);
-	ev.body = xstrndup(body, ev.len);
+	ev.body = xstrndup(ev.body, ev.len);
 	ev.sequence_at = event_sequence_at(ev.body, ev.len);
 	*ret = ev;
 	return 0;
@@ -67,24 +79,12 @@ static int get_topic(struct sqlite_store *s, sqlite3_stmt *st, int at, char **re
 	return 0;
 }
 
-static int get_rule(struct sqlite_store *s, int64_t number, char **ret, struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, SQL_RULE_NAME, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, number);
-	int got = sqlite_row(s, st, err);
-	*ret = got > 0 ? sqlite_get_text(st, 0) : xstrdup("");
-	sqlite3_reset(st);
-	return got < 0 ? -1 : 0;
-}
-
 /* The route at the statement's row with its event. *ret_found is false when the event is gone. */
 static int get_route(struct sqlite_store *s, sqlite3_stmt *row, struct delivery_route *ret,
 		     bool *ret_found, struct err *err)
 {
-	struct delivery_route r = {.prevsequence = sqlite3_column_int64(row, 2)};
+	struct delivery_route r = {.prevsequence = sqlite3_column_int64(row, 2),
+				   .rule = (uint32_t)sqlite3_column_int64(row, 3)};
 	sqlite3_stmt *st = sqlite_ready(s, SQL_EVENT, err);
 
 	if (!st)
@@ -97,8 +97,7 @@ static int get_route(struct sqlite_store *s, sqlite3_stmt *row, struct delivery_
 	sqlite3_reset(st);
 	if (got < 0 || !*ret_found)
 		return got;
-	if (get_topic(s, row, 1, &r.event.topic, err) != 0 ||
-	    get_rule(s, sqlite3_column_int64(row, 3), &r.rule, err) != 0) {
+	if (get_topic(s, row, 1, &r.event.topic, err) != 0) {
 		event_release(&r.event);
 		return -1;
 	}
@@ -150,7 +149,6 @@ static int take_route(struct sqlite_store *s, sqlite3_stmt *row, struct route_re
 	if (found->n > 0 && read->q->max_bytes && read->bytes > read->q->max_bytes) {
 		read->full = true;
 		event_release(&route.event);
-		free(route.rule);
 		return 0;
 	}
 	found->v = mem_grow(found->v, found->n, &found->cap, sizeof *found->v);
@@ -283,11 +281,13 @@ static int query_events(struct sqlite_store *s, const struct event_query *q, str
 	bool down = q->newest_first || q->id;
 	sqlite3_stmt *st = sqlite_ready(s, down ? SQL_EVENTS_DOWN : SQL_EVENTS_UP, err);
 	struct buf end = BUF_INIT(EVENT_TYPE_SIZE), subject = BUF_INIT(EVENT_BODY_MAX);
+	int64_t after = 0;
 	uint8_t id[16];
 
-	if (!st)
+	if (!st || (q->recorded_from_ms &&
+		    sqlite_recorded_before(s, q->recorded_from_ms, &after, err) != 0))
 		return -1;
-	sqlite_bind_int(st, 1, q->after);
+	sqlite_bind_int(st, 1, q->after > after ? q->after : after);
 	sqlite_bind_int(st, 2, q->before ? q->before : INT64_MAX);
 	bind_type(st, q->type, &end);
 	if (q->id)
@@ -320,4 +320,28 @@ int sqlite_events(struct store *store, const struct event_query *q, struct event
 	else
 		*ret = found;
 	return failed;
+}
+
+int sqlite_scan(struct store *store, int64_t first, int64_t last, store_event_fn *fn, void *arg,
+		struct err *err)
+{
+	struct sqlite_store *s = (struct sqlite_store *)store;
+	sqlite3_stmt *st = sqlite_ready(s, SQL_EVENTS_BETWEEN, err);
+	struct event ev = {0};
+	int got;
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, first);
+	sqlite_bind_int(st, 2, last);
+	while ((got = sqlite_row(s, st, err)) > 0) {
+		got = look_at_event(s, st, 1, 3, &ev, err);
+		if (got < 0)
+			break;
+		ev.sequence = sqlite3_column_int64(st, 0);
+		ev.time_ms = sqlite3_column_int64(st, 2);
+		fn(arg, &ev);
+	}
+	sqlite3_reset(st);
+	return got;
 }

@@ -141,6 +141,28 @@ static int read_rules(struct sqlite_store *s, struct store_head *h, struct err *
 	return got;
 }
 
+static int read_folds(struct sqlite_store *s, struct store_head *h, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_FOLDS, err);
+	size_t cap = 0;
+	int got;
+
+	if (!st)
+		return -1;
+	while ((got = sqlite_row(s, st, err)) > 0) {
+		h->folds = mem_grow(h->folds, h->nfolds, &cap, sizeof *h->folds);
+		h->folds[h->nfolds] = (struct fold_record){
+			.fold = sqlite_get_text(st, 0),
+			.key = sqlite_get_text(st, 1),
+			.state = sqlite_get_text(st, 2),
+		};
+		const struct fold_record *f = &h->folds[h->nfolds++];
+		if (!f->fold || !f->key || !f->state)
+			return sqlite_damaged(s, "fold", (int64_t)h->nfolds, err);
+	}
+	return got;
+}
+
 void sqlite_get_exception(sqlite3_stmt *st, struct exception *ret)
 {
 	*ret = (struct exception){
@@ -186,7 +208,9 @@ static int read_head(struct sqlite_store *s, struct store_head *h, struct err *e
 		return -1;
 	if (read_broadcasts(s, h, err) != 0 || read_destinations(s, h, err) != 0)
 		return -1;
-	return read_rules(s, h, err) != 0 ? -1 : read_exceptions(s, h, err);
+	if (read_rules(s, h, err) != 0 || read_folds(s, h, err) != 0)
+		return -1;
+	return read_exceptions(s, h, err);
 }
 
 int sqlite_head(struct store *store, struct store_head *ret, struct err *err)
@@ -205,8 +229,7 @@ int sqlite_head(struct store *store, struct store_head *ret, struct err *err)
 	return failed;
 }
 
-/* The strings are SQLite's, valid until the next row. */
-static int get_recipient(struct sqlite_store *s, sqlite3_stmt *st, struct recipient_record *r,
+int sqlite_get_recipient(struct sqlite_store *s, sqlite3_stmt *st, struct recipient_record *r,
 			 struct err *err)
 {
 	*r = (struct recipient_record){
@@ -223,6 +246,7 @@ static int get_recipient(struct sqlite_store *s, sqlite3_stmt *st, struct recipi
 		.identity = (uint64_t)sqlite3_column_int64(st, 11),
 		.error = (uint64_t)sqlite3_column_int64(st, 12),
 		.contact = (uint64_t)sqlite3_column_int64(st, 13),
+		.unreached_ms = sqlite3_column_int64(st, 14),
 	};
 	if (sqlite_times_unpack(sqlite3_column_blob(st, 8), (size_t)sqlite3_column_bytes(st, 8),
 				r) != 0 ||
@@ -243,7 +267,7 @@ int sqlite_recipients(struct store *store, uint32_t broadcast, store_recipient_f
 		return -1;
 	sqlite_bind_int(st, 1, broadcast);
 	while ((got = sqlite_row(s, st, err)) > 0) {
-		got = get_recipient(s, st, &r, err);
+		got = sqlite_get_recipient(s, st, &r, err);
 		if (got < 0)
 			break;
 		fn(arg, &r);
@@ -267,7 +291,7 @@ static int read_recipient(struct sqlite_store *s, uint32_t broadcast, uint32_t n
 		got = err_set(err, ERR_STORE, "%s: broadcast %u has no recipient %u", s->path,
 			      broadcast, number);
 	else if (got > 0)
-		got = get_recipient(s, st, &r, err);
+		got = sqlite_get_recipient(s, st, &r, err);
 	if (got == 0)
 		recipient_record_copy(ret, &r);
 	sqlite3_reset(st);

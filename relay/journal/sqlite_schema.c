@@ -43,5 +43,19 @@ static const char first[] =
 	 * event's own time may lie years back. */
 	"CREATE TABLE marks (at INTEGER PRIMARY KEY, seq INT NOT NULL);";
 
-const char *const sqlite_migrations[] = {first};
+/* What folds over the log keep: alerts that are open, reports that were told. */
+static const char folds[] = "CREATE TABLE folds (fold TEXT, key TEXT, state TEXT NOT NULL,"
+			    " PRIMARY KEY (fold, key)) WITHOUT ROWID;";
+
+/* A contact has a row for each channel it is reached by. Random keys, but rows are inserted once,
+ * and at the API's pace: some 1.5 ms more for a page of 100 new ones. unreached: of few rows, and
+ * for seconds. */
+static const char contacts[] =
+	"ALTER TABLE recipients ADD COLUMN unreached INT NOT NULL DEFAULT 0;"
+	"CREATE INDEX recipients_contact ON recipients (broadcast, contact)"
+	" WHERE contact IS NOT NULL;"
+	"CREATE INDEX recipients_undecided ON recipients (broadcast, unreached)"
+	" WHERE unreached > 0;";
+
+const char *const sqlite_migrations[] = {first, folds, contacts};
 const int sqlite_schema_version = sizeof sqlite_migrations / sizeof *sqlite_migrations;

@@ -18,7 +18,7 @@
 	" AND (?5 IS NULL OR id = ?5) AND (?6 IS NULL OR instr(body, ?6) > 0) "
 #define RECIPIENT_COLUMNS                                                                          \
 	"SELECT number, id, states, status, gone, processed, created, updated, times, contact,"    \
-	" integration, identity_hash, error_hash, contact_hash FROM recipients "
+	" integration, identity_hash, error_hash, contact_hash, unreached FROM recipients "
 
 const char *const sqlite_statements[STATEMENTS] = {
 	[SQL_BEGIN] = "BEGIN IMMEDIATE",
@@ -36,10 +36,29 @@ const char *const sqlite_statements[STATEMENTS] = {
 			   " templates, recipients, baseline_page, baseline_done, gone"
 			   " FROM broadcasts ORDER BY number",
 	[SQL_PUT_RECIPIENT] =
-		"INSERT OR REPLACE INTO recipients"
-		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15)",
+		"INSERT INTO recipients"
+		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)"
+		" ON CONFLICT DO UPDATE SET id = ?3, states = ?4, status = ?5, gone = ?6,"
+		" processed = ?7, created = ?8, updated = ?9, times = ?10, integration = ?12,"
+		" identity_hash = ?13, error_hash = ?14, contact_hash = ?15",
+	/* Columns that have an index: to set one costs its entry, also where nothing changes. */
+	[SQL_MEND_CONTACT] = "UPDATE recipients SET contact = ?3 WHERE broadcast = ?1"
+			     " AND number = ?2 AND contact IS NOT ?3",
+	[SQL_PUT_UNREACHED] = "UPDATE recipients SET unreached = ?3 WHERE broadcast = ?1"
+			      " AND number = ?2 AND unreached >= 0",
+	[SQL_PUT_DECIDED] = "UPDATE recipients SET unreached = ?4 WHERE broadcast = ?1"
+			    " AND number = ?2 AND unreached = ?3",
 	[SQL_RECIPIENTS] = RECIPIENT_COLUMNS "WHERE broadcast = ?1 ORDER BY number",
 	[SQL_RECIPIENT] = RECIPIENT_COLUMNS "WHERE broadcast = ?1 AND number = ?2",
+	[SQL_ROWS_AFTER] =
+		RECIPIENT_COLUMNS "WHERE broadcast = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
+	/* Else it would go through all rows of the broadcast, which are in that order already. */
+	[SQL_ROWS_OF_CONTACT] = RECIPIENT_COLUMNS
+	"INDEXED BY recipients_contact WHERE broadcast = ?1 AND contact = ?2"
+	" ORDER BY number LIMIT ?3",
+	[SQL_ROWS_UNDECIDED] = RECIPIENT_COLUMNS
+	"INDEXED BY recipients_undecided WHERE broadcast = ?1 AND unreached > ?2"
+	" AND unreached > 0 ORDER BY unreached LIMIT ?3",
 	[SQL_PUT_DESTINATION] = "INSERT OR REPLACE INTO destinations VALUES (?1, ?2, ?3, ?4)",
 	[SQL_ADD_CURSOR] = "INSERT OR IGNORE INTO cursors VALUES (?1, ?2, ?3)",
 	[SQL_PUT_CURSOR] = "INSERT OR REPLACE INTO cursors VALUES (?1, ?2, ?3)",
@@ -48,11 +67,16 @@ const char *const sqlite_statements[STATEMENTS] = {
 			     " ORDER BY d.number",
 	[SQL_PUT_RULE] = "INSERT OR REPLACE INTO rules VALUES (?1, ?2, ?3)",
 	[SQL_RULES] = "SELECT number, name, version FROM rules ORDER BY number",
-	[SQL_RULE_NAME] = "SELECT name FROM rules WHERE number = ?1",
+	[SQL_PUT_FOLD] = "INSERT OR REPLACE INTO folds VALUES (?1, ?2, ?3)",
+	[SQL_DROP_FOLD] = "DELETE FROM folds WHERE fold = ?1 AND key = ?2",
+	[SQL_FOLDS] = "SELECT fold, key, state FROM folds ORDER BY fold, key",
 	[SQL_ADD_EVENT] = "INSERT INTO events VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
 	[SQL_EVENT] = EVENT_COLUMNS "WHERE seq = ?1",
 	[SQL_EVENTS_UP] = EVENT_COLUMNS EVENT_FILTER "ORDER BY seq LIMIT ?7",
 	[SQL_EVENTS_DOWN] = EVENT_COLUMNS EVENT_FILTER "ORDER BY seq DESC LIMIT ?7",
+	[SQL_EVENTS_BETWEEN] = "SELECT seq, type, time, body FROM events"
+			       " WHERE seq BETWEEN ?1 AND ?2 ORDER BY seq",
+	[SQL_NEXT_BODY] = "SELECT seq, body FROM events WHERE seq >= ?1 ORDER BY seq LIMIT 1",
 	[SQL_FIRST] = "SELECT min(seq) FROM events",
 	/* Retention notes how far it went: what lies below, an exception has kept. */
 	[SQL_OLDEST] = "SELECT max((SELECT min(seq) FROM events), coalesce("
@@ -84,9 +108,14 @@ const char *const sqlite_statements[STATEMENTS] = {
 		      " LEFT JOIN rules u ON u.number = r.rule"
 		      " LEFT JOIN words w ON w.number = r.topic"
 		      " LEFT JOIN cursors c ON c.dest = d.number ORDER BY d.number",
+	/* One range of each destination's routes; those are few. */
+	[SQL_DECISIONS] = "SELECT r.seq, r.dest, r.rule FROM destinations d CROSS JOIN routes r"
+			  " ON r.dest = d.number AND r.seq BETWEEN ?1 AND ?2"
+			  " ORDER BY d.number, r.seq",
 	[SQL_ADD_MARK] = "INSERT OR IGNORE INTO marks VALUES (?1, ?2)",
 	[SQL_LAST_MARK] = "SELECT max(seq) FROM marks",
 	[SQL_MARK_BEFORE] = "SELECT max(seq) FROM marks WHERE at <= ?1",
+	[SQL_MARK_BEHIND] = "SELECT min(seq) FROM marks WHERE at > ?1",
 	[SQL_DROP_MARKS] =
 		"DELETE FROM marks WHERE at < (SELECT max(at) FROM marks WHERE at <= ?1)",
 	/* A destination that has had all its routes owes nothing, wherever its cursor stands. */

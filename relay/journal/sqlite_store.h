@@ -5,9 +5,11 @@
  *   sqlite.c         open, close, commit order, the store_type
  *   sqlite_file.c    lock file, creation, identity and integrity of the file, migrations
  *   sqlite_schema.c  the migrations;   sqlite_sql.c  every statement, running them
- *   sqlite_write.c   a batch → rows;   sqlite_read.c, sqlite_events.c, sqlite_fates.c  rows →
- * records sqlite_words.c   the dictionary of types and topics;   sqlite_heads.c  their last
- * sequences sqlite_record.c  the two packed columns sqlite_tidy.c    checkpoint and retention
+ *   sqlite_write.c   a batch → rows
+ *   sqlite_read.c, sqlite_contacts.c, sqlite_events.c, sqlite_fates.c  rows → records
+ *   sqlite_since.c   events by time
+ *   sqlite_words.c   the dictionary of types and topics;   sqlite_heads.c  their last sequences
+ *   sqlite_record.c  the two packed columns;   sqlite_tidy.c  checkpoint and retention
  */
 #ifndef RELAY_SQLITE_STORE_H
 #define RELAY_SQLITE_STORE_H
@@ -38,19 +40,29 @@ enum statement {
 	SQL_PUT_BROADCAST,
 	SQL_BROADCASTS,
 	SQL_PUT_RECIPIENT,
+	SQL_MEND_CONTACT,
+	SQL_PUT_UNREACHED,
+	SQL_PUT_DECIDED,
 	SQL_RECIPIENTS,
 	SQL_RECIPIENT,
+	SQL_ROWS_AFTER,
+	SQL_ROWS_OF_CONTACT,
+	SQL_ROWS_UNDECIDED,
 	SQL_PUT_DESTINATION,
 	SQL_ADD_CURSOR,
 	SQL_PUT_CURSOR,
 	SQL_DESTINATIONS,
 	SQL_PUT_RULE,
 	SQL_RULES,
-	SQL_RULE_NAME,
+	SQL_PUT_FOLD,
+	SQL_DROP_FOLD,
+	SQL_FOLDS,
 	SQL_ADD_EVENT,
 	SQL_EVENT,
 	SQL_EVENTS_UP,
 	SQL_EVENTS_DOWN,
+	SQL_EVENTS_BETWEEN,
+	SQL_NEXT_BODY,
 	SQL_FIRST,
 	SQL_OLDEST,
 	SQL_LATEST,
@@ -69,9 +81,11 @@ enum statement {
 	SQL_ADD_ATTEMPT,
 	SQL_ATTEMPTS,
 	SQL_FATES,
+	SQL_DECISIONS,
 	SQL_ADD_MARK,
 	SQL_LAST_MARK,
 	SQL_MARK_BEFORE,
+	SQL_MARK_BEHIND,
 	SQL_DROP_MARKS,
 	SQL_SETTLED,
 	SQL_PRUNE_ROUTES,
@@ -150,6 +164,7 @@ int sqlite_check(struct sqlite_store *s, struct err *err);
 int sqlite_write_batch(struct sqlite_store *s, struct batch *b, int64_t *next, struct err *err);
 int sqlite_write_recipients(struct sqlite_store *s, struct batch *const *batches, size_t n,
 			    struct err *err);
+int sqlite_write_decided(struct sqlite_store *s, const struct batch *b, struct err *err);
 
 /* sqlite_words.c */
 struct words *words_new(void);
@@ -177,20 +192,32 @@ size_t sqlite_cursor_pack(const struct cursor *c, uint8_t ret[SETTLE_WINDOW / 8]
 int sqlite_cursor_unpack(const uint8_t *bytes, size_t len, struct cursor *ret);
 
 int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err);
+/* A row of a recipients' statement; the strings are SQLite's, valid until the next row. */
+int sqlite_get_recipient(struct sqlite_store *s, sqlite3_stmt *st, struct recipient_record *r,
+			 struct err *err);
 void sqlite_get_exception(sqlite3_stmt *st, struct exception *ret);
 void sqlite_bind_event_id(sqlite3_stmt *st, int at, const char *id, uint8_t bytes[16]);
 
-/* sqlite_read.c, sqlite_events.c: the store's reading calls */
+/* sqlite_read.c, sqlite_contacts.c, sqlite_events.c: the store's reading calls */
 int sqlite_head(struct store *store, struct store_head *ret, struct err *err);
 int sqlite_recipients(struct store *store, uint32_t broadcast, store_recipient_fn *fn, void *arg,
 		      struct err *err);
 int sqlite_recipients_at(struct store *store, uint32_t broadcast, const uint32_t *numbers, size_t n,
 			 struct recipient_record *ret, struct err *err);
+int sqlite_rows(struct store *store, const struct row_query *q, struct recipient_records *ret,
+		struct err *err);
 int sqlite_routes(struct store *store, const struct route_query *q, struct delivery_routes *ret,
 		  struct err *err);
 int sqlite_events(struct store *store, const struct event_query *q, struct events *ret,
 		  struct err *err);
+int sqlite_scan(struct store *store, int64_t first, int64_t last, store_event_fn *fn, void *arg,
+		struct err *err);
 int sqlite_fates(struct store *store, int64_t sequence, struct event_fates *ret, struct err *err);
+int sqlite_decisions(struct store *store, int64_t first, int64_t last, struct decisions *ret,
+		     struct err *err);
+
+/* sqlite_since.c: the sequence up to which everything was recorded before that time; 0: nothing. */
+int sqlite_recorded_before(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err);
 
 /* sqlite_tidy.c */
 int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms);

@@ -216,6 +216,19 @@ static int write_settle(struct sqlite_store *s, const struct settle *settle, str
 	return 0;
 }
 
+static int write_fold(struct sqlite_store *s, const struct fold_record *f, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, f->state ? SQL_PUT_FOLD : SQL_DROP_FOLD, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_text(st, 1, f->fold);
+	sqlite_bind_text(st, 2, f->key);
+	if (f->state)
+		sqlite_bind_text(st, 3, f->state);
+	return sqlite_run(s, st, err);
+}
+
 static int write_outage(struct sqlite_store *s, int64_t outage_ms, struct err *err)
 {
 	sqlite3_stmt *st = sqlite_ready(s, SQL_PUT_META, err);
@@ -245,6 +258,10 @@ static int write_small(struct sqlite_store *s, const struct batch *b, struct err
 		if (write_destination(s, &b->destinations[i], err) != 0)
 			return -1;
 	}
+	for (size_t i = 0; i < b->nfolds; i++) {
+		if (write_fold(s, &b->folds[i], err) != 0)
+			return -1;
+	}
 	return b->tells_outage ? write_outage(s, b->outage_ms, err) : 0;
 }
 
@@ -268,6 +285,43 @@ int sqlite_write_batch(struct sqlite_store *s, struct batch *b, int64_t *next, s
 			return -1;
 	}
 	return 0;
+}
+
+static int mend_contact(struct sqlite_store *s, const struct recipient_write *w, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_MEND_CONTACT, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, w->broadcast);
+	sqlite_bind_int(st, 2, w->r.number);
+	sqlite_bind_text(st, 3, w->r.contact_id);
+	return sqlite_run(s, st, err);
+}
+
+static int write_unreached(struct sqlite_store *s, const struct recipient_write *w, struct err *err)
+{
+	sqlite3_stmt *st = w->r.unreached_ms ? sqlite_ready(s, SQL_PUT_UNREACHED, err) : NULL;
+
+	if (!st)
+		return w->r.unreached_ms ? -1 : 0;
+	sqlite_bind_int(st, 1, w->broadcast);
+	sqlite_bind_int(st, 2, w->r.number);
+	sqlite_bind_int(st, 3, w->r.unreached_ms);
+	return sqlite_run(s, st, err);
+}
+
+static int write_decided(struct sqlite_store *s, const struct decided_write *d, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, SQL_PUT_DECIDED, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, d->broadcast);
+	sqlite_bind_int(st, 2, d->number);
+	sqlite_bind_int(st, 3, d->was);
+	sqlite_bind_int(st, 4, d->now);
+	return sqlite_run(s, st, err);
 }
 
 static int write_recipient(struct sqlite_store *s, const struct recipient_write *w, struct err *err)
@@ -294,7 +348,7 @@ static int write_recipient(struct sqlite_store *s, const struct recipient_write 
 	sqlite_bind_int(st, 13, (int64_t)r->identity);
 	sqlite_bind_int(st, 14, (int64_t)r->error);
 	sqlite_bind_int(st, 15, (int64_t)r->contact);
-	return sqlite_run(s, st, err);
+	return sqlite_run(s, st, err) != 0 ? -1 : mend_contact(s, w, err);
 }
 
 struct queued {
@@ -338,6 +392,17 @@ int sqlite_write_recipients(struct sqlite_store *s, struct batch *const *batches
 		if (i + 1 == count || !same_row(v[i].w, v[i + 1].w))
 			failed = write_recipient(s, v[i].w, err);
 	}
+	for (size_t i = 0; i < count && !failed; i++)
+		failed = write_unreached(s, v[i].w, err);
 	free(v);
 	return failed;
+}
+
+int sqlite_write_decided(struct sqlite_store *s, const struct batch *b, struct err *err)
+{
+	for (size_t i = 0; i < b->ndecided; i++) {
+		if (write_decided(s, &b->decided[i], err) != 0)
+			return -1;
+	}
+	return 0;
 }

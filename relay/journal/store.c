@@ -17,10 +17,13 @@ void store_head_release(struct store_head *h)
 		free(h->rules[i].name);
 	for (size_t i = 0; i < h->nexceptions; i++)
 		exception_release(&h->exceptions[i]);
+	for (size_t i = 0; i < h->nfolds; i++)
+		fold_record_release(&h->folds[i]);
 	free(h->broadcasts);
 	free(h->destinations);
 	free(h->rules);
 	free(h->exceptions);
+	free(h->folds);
 	*h = (struct store_head){0};
 }
 
@@ -28,12 +31,18 @@ void delivery_routes_release(struct delivery_routes *r)
 {
 	if (!r)
 		return;
-	for (size_t i = 0; i < r->n; i++) {
+	for (size_t i = 0; i < r->n; i++)
 		event_release(&r->v[i].event);
-		free(r->v[i].rule);
-	}
 	free(r->v);
 	*r = (struct delivery_routes){0};
+}
+
+void decisions_release(struct decisions *d)
+{
+	if (!d)
+		return;
+	free(d->v);
+	*d = (struct decisions){0};
 }
 
 void event_fates_release(struct event_fates *f)

@@ -39,8 +39,9 @@ struct store_head {
 	struct broadcast_record *broadcasts;
 	struct destination_record *destinations;
 	struct rule_record *rules;
+	struct fold_record *folds;    /* ascending by fold, key */
 	struct exception *exceptions; /* of all destinations, ascending by destination, sequence */
-	size_t nbroadcasts, ndestinations, nrules, nexceptions;
+	size_t nbroadcasts, ndestinations, nrules, nexceptions, nfolds;
 };
 void store_head_release(struct store_head *h);
 
@@ -48,7 +49,7 @@ void store_head_release(struct store_head *h);
 struct delivery_route {
 	struct event event;   /* owned; topic is the route's */
 	int64_t prevsequence; /* of a topical route */
-	char *rule;	      /* owned */
+	uint32_t rule;	      /* its number */
 };
 struct delivery_routes {
 	struct delivery_route *v;
@@ -72,13 +73,26 @@ struct route_query {
 
 /* Events whatever their routes, for `relay events`. */
 struct event_query {
-	int64_t after, before; /* sequences between them; before 0: no bound */
-	const char *type;      /* exact, or a prefix when it ends in "."; NULL: any */
-	const char *id;	       /* event id; NULL: any. Scans, newest first */
-	const char *subject;   /* recipient or broadcast id; NULL: any */
+	int64_t after, before;	  /* sequences between them; before 0: no bound */
+	int64_t recorded_from_ms; /* none that was recorded before it, but for a second or so;
+				     0: no bound. Needs no scan of what is older */
+	const char *type;	  /* exact, or a prefix when it ends in "."; NULL: any */
+	const char *id;		  /* event id; NULL: any. Scans, newest first */
+	const char *subject;	  /* recipient or broadcast id; NULL: any */
 	size_t limit;
 	bool newest_first;
 };
+
+/* One route as it was decided. */
+struct decision {
+	int64_t sequence;
+	uint32_t destination, rule; /* numbers, as in store_head */
+};
+struct decisions {
+	struct decision *v; /* ascending by sequence, destination */
+	size_t n;
+};
+void decisions_release(struct decisions *d);
 
 /* What became of one event at one destination. */
 struct event_fate {
@@ -95,6 +109,23 @@ struct event_fates {
 };
 void event_fates_release(struct event_fates *f);
 
+/* Some recipients of a broadcast. */
+enum rows_kind {
+	ROWS_AFTER,	  /* numbers from `from` on, ascending, at most `limit` */
+	ROWS_OF_CONTACTS, /* the contacts in the order given; of each the first CONTACT_ROWS_MAX */
+	ROWS_UNDECIDED,	  /* unreached_ms above 0, the oldest first, at most `limit` */
+};
+struct row_query {
+	enum rows_kind kind;
+	uint32_t broadcast, from;
+	size_t limit;
+	const char *const *contacts;
+	size_t ncontacts;
+};
+/* Of one contact in one broadcast; who has so many rows may have more. */
+#define CONTACT_ROWS_MAX 100
+
+typedef void store_event_fn(void *arg, const struct event *ev);
 typedef void store_recipient_fn(void *arg, const struct recipient_record *r);
 
 struct store_type {
@@ -130,10 +161,19 @@ struct store_type {
 	 * an error. The caller releases each. */
 	int (*recipients_at)(struct store *s, uint32_t broadcast, const uint32_t *numbers, size_t n,
 			     struct recipient_record *ret, struct err *err);
+	int (*rows)(struct store *s, const struct row_query *q, struct recipient_records *ret,
+		    struct err *err);
 	int (*routes)(struct store *s, const struct route_query *q, struct delivery_routes *ret,
 		      struct err *err);
 	int (*events)(struct store *s, const struct event_query *q, struct events *ret,
 		      struct err *err);
+	/* All events with sequences first … last, ascending; each is borrowed for the call, and has
+	 * only sequence, type, time and body. For who looks at many and keeps none. */
+	int (*scan)(struct store *s, int64_t first, int64_t last, store_event_fn *fn, void *arg,
+		    struct err *err);
+	/* All routes of the events with sequences first … last. */
+	int (*decisions)(struct store *s, int64_t first, int64_t last, struct decisions *ret,
+			 struct err *err);
 	int (*fates)(struct store *s, int64_t sequence, struct event_fates *ret, struct err *err);
 };
 

@@ -135,6 +135,7 @@ void fixture_same_recipient(const struct recipient_record *a, const struct recip
 	assert_int_equal(a->identity, b->identity);
 	assert_int_equal(a->error, b->error);
 	assert_int_equal(a->contact, b->contact);
+	assert_int_equal(a->unreached_ms, b->unreached_ms);
 }
 
 struct settle *fixture_settle(struct batch *b, uint32_t destination, int64_t position)

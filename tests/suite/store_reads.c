@@ -101,7 +101,7 @@ static void a_route_brings_its_event(void **state)
 	assert_int_equal(got->time_ms, given->time_ms);
 	assert_int_equal(got->order_key, given->order_key);
 	assert_string_equal(got->topic, "odd.5");
-	assert_string_equal(r.v[0].rule, "everything");
+	assert_int_equal(r.v[0].rule, 1);
 	delivery_routes_release(&r);
 	r = world_routes(w, &(struct route_query){.destination = 2, .limit = 1});
 	assert_null(r.v[0].event.topic);
@@ -169,6 +169,118 @@ static void events_are_found(void **state)
 	};
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
 		expect_events(w, &cases[i].q, cases[i].expected);
+}
+
+/* One event a minute, recorded when it is committed; every eleventh second one more. */
+static void events_are_found_by_when_they_were_recorded(void **state)
+{
+	struct world *w = *state;
+	struct events found;
+	int64_t recorded[121] = {0}, latest = 0;
+
+	for (int i = 0; i < 60; i++) {
+		struct batch *b = batch_new();
+
+		for (int k = 0; k < 2; k++) {
+			const struct event *ev =
+				fixture_event(b, "recipient.sent", "r", i * 60000 + k * 11000, 0);
+			recorded[++latest] = event_recorded_ms(ev->body, ev->len);
+		}
+		world_commit(w, b, NULL);
+		w->store->type->tidy(w->store, recorded[latest]);
+		if (i == 30)
+			world_reopen(w);
+	}
+	for (int64_t i = 1; i <= latest; i++) {
+		struct event_query q = {.recorded_from_ms = recorded[i], .limit = 1000};
+
+		PASS(w, w->store->type->events(w->store, &q, &found, &w->err));
+		assert_int_equal(found.n, latest - i + 1);
+		assert_int_equal(found.v[0].sequence, i);
+		events_release(&found);
+	}
+	const struct {
+		struct event_query q;
+		const char *expected;
+	} cases[] = {
+		{{.recorded_from_ms = recorded[1] - 86400000, .limit = 3}, "1 2 3"},
+		{{.recorded_from_ms = recorded[3] + 5000, .limit = 2}, "4 5"},
+		{{.recorded_from_ms = recorded[3] + 500, .limit = 1}, "3"}, /* a second */
+		{{.recorded_from_ms = recorded[50], .after = 60, .limit = 2}, "61 62"},
+		{{.recorded_from_ms = recorded[50], .after = 10, .before = 52, .limit = 9},
+		 "50 51"},
+		{{.recorded_from_ms = recorded[119], .newest_first = true, .limit = 9}, "120 119"},
+		{{.recorded_from_ms = recorded[120] + 5000, .limit = 9}, ""},
+	};
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		expect_events(w, &cases[i].q, cases[i].expected);
+}
+
+/* As commits overlap, what was recorded within a second may be committed in another order. */
+static void disorder_within_a_second_loses_nothing(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_new();
+	struct events found;
+	int64_t recorded[100];
+
+	for (int i = 0; i < 100; i++) {
+		const struct event *ev =
+			fixture_event(b, "recipient.sent", "r", i * 100 + i % 7 * 130, 0);
+		recorded[i] = event_recorded_ms(ev->body, ev->len);
+	}
+	world_commit(w, b, NULL);
+	w->store->type->tidy(w->store, recorded[99]);
+	for (int i = 0; i < 100; i++) {
+		struct event_query q = {.recorded_from_ms = recorded[i], .limit = 1000};
+
+		PASS(w, w->store->type->events(w->store, &q, &found, &w->err));
+		size_t late = 0, all = 0;
+		for (size_t k = 0; k < 100; k++)
+			all += recorded[k] >= recorded[i];
+		for (size_t k = 0; k < found.n; k++)
+			late += recorded[found.v[k].sequence - 1] >= recorded[i];
+		assert_int_equal(late, all);
+		events_release(&found);
+	}
+}
+
+struct scanned {
+	const struct events *expected;
+	size_t n;
+};
+
+static void compare_scanned(void *arg, const struct event *ev)
+{
+	struct scanned *s = arg;
+	const struct event *expected = &s->expected->v[s->n++];
+
+	assert_true(s->n <= s->expected->n);
+	assert_int_equal(ev->sequence, expected->sequence);
+	assert_string_equal(ev->type, expected->type);
+	assert_int_equal(ev->len, expected->len);
+	assert_memory_equal(ev->body, expected->body, ev->len);
+	assert_int_equal(ev->time_ms, expected->time_ms);
+}
+
+static void a_scan_shows_the_same_events(void **state)
+{
+	struct world *w = *state;
+	static const int64_t ranges[][2] = {{1, 20}, {5, 9}, {20, 99}, {21, INT64_MAX}, {9, 8}};
+
+	fill(w);
+	for (size_t i = 0; i < sizeof ranges / sizeof *ranges; i++) {
+		int64_t first = ranges[i][0], last = ranges[i][1];
+		struct event_query q = {
+			.after = first - 1, .before = last < 99 ? last + 1 : 0, .limit = 100};
+		struct events events;
+		struct scanned s = {.expected = &events};
+
+		PASS(w, w->store->type->events(w->store, &q, &events, &w->err));
+		PASS(w, w->store->type->scan(w->store, first, last, compare_scanned, &s, &w->err));
+		assert_int_equal(s.n, last < first ? 0 : events.n);
+		events_release(&events);
+	}
 }
 
 static void an_event_comes_back_whole(void **state)
@@ -277,6 +389,41 @@ static void fates_list_attempts_by_time(void **state)
 	event_fates_release(&f);
 }
 
+static void decisions_are_told_by_sequence(void **state)
+{
+	struct world *w = *state;
+	static const struct {
+		int64_t first, last;
+		const char *expected;
+	} cases[] = {
+		{1, 5, "1-1 3-1 5-1 5-2"},
+		{4, 5, "5-1 5-2"},
+		{6, 6, ""},
+		{14, 100, "15-1 15-2 17-1 19-1 20-2"},
+		{5, 4, ""},
+		{-9, 1, "1-1"},
+		{21, INT64_MAX, ""},
+	};
+
+	fill(w);
+	settle_some(w); /* which names the destinations */
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf text = BUF_INIT(1000);
+		struct decisions d;
+
+		PASS(w, w->store->type->decisions(w->store, cases[i].first, cases[i].last, &d,
+						  &w->err));
+		for (size_t k = 0; k < d.n; k++) {
+			buf_addf(&text, "%s%lld-%u", k ? " " : "", (long long)d.v[k].sequence,
+				 d.v[k].destination);
+			assert_int_equal(d.v[k].rule, 1);
+		}
+		assert_string_equal(text.data, cases[i].expected);
+		decisions_release(&d);
+		buf_release(&text);
+	}
+}
+
 static void a_reading_store_answers_everything(void **state)
 {
 	struct world *w = *state;
@@ -302,6 +449,10 @@ const struct CMUnitTest store_reads[] = {
 	cmocka_unit_test(a_route_brings_its_event),
 	cmocka_unit_test(an_untitled_topic_is_the_events_own),
 	cmocka_unit_test(events_are_found),
+	cmocka_unit_test(events_are_found_by_when_they_were_recorded),
+	cmocka_unit_test(disorder_within_a_second_loses_nothing),
+	cmocka_unit_test(decisions_are_told_by_sequence),
+	cmocka_unit_test(a_scan_shows_the_same_events),
 	cmocka_unit_test(an_event_comes_back_whole),
 	cmocka_unit_test(fates_tell_what_became_of_an_event),
 	cmocka_unit_test(fates_list_attempts_by_time),

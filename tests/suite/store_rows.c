@@ -15,7 +15,7 @@ static void a_new_store_is_empty_and_has_an_identity(void **state)
 	assert_int_equal(h.outage_ms, 0);
 	assert_int_equal(h.oldest, 0);
 	assert_int_equal(h.latest, 0);
-	assert_int_equal(h.nbroadcasts + h.ndestinations + h.nrules + h.nexceptions, 0);
+	assert_int_equal(h.nbroadcasts + h.ndestinations + h.nrules + h.nexceptions + h.nfolds, 0);
 	assert_int_equal(h.states.n + h.statuses.n, 0);
 	world_reopen(w);
 	PASS(w, w->store->type->head(w->store, &again, &w->err));
@@ -333,12 +333,83 @@ static void exceptions_come_and_go(void **state)
 	store_head_release(&h);
 }
 
+static void put_fold(struct batch *b, const char *fold, const char *key, const char *state)
+{
+	*batch_fold(b) = (struct fold_record){xstrdup(fold), xstrdup(key), xstrdup(state)};
+}
+
+static void expect_folds(struct world *w, const char *expected)
+{
+	struct buf text = BUF_INIT(1000);
+	struct store_head h;
+
+	PASS(w, w->store->type->head(w->store, &h, &w->err));
+	for (size_t i = 0; i < h.nfolds; i++)
+		buf_addf(&text, "%s%s %s=%s", i ? "; " : "", h.folds[i].fold, h.folds[i].key,
+			 h.folds[i].state);
+	assert_string_equal(text.data, expected);
+	store_head_release(&h);
+	buf_release(&text);
+}
+
+static void folds_come_and_go(void **state)
+{
+	struct world *w = *state;
+	struct batch *a = batch_new(), *b = batch_new();
+
+	assert_true(batch_is_empty(a));
+	put_fold(a, "report", "bc_2", "told");
+	assert_false(batch_is_empty(a));
+	put_fold(a, "alerts", "[\"z\"]", "1");
+	put_fold(a, "alerts", "[\"\xc3\xa4\"]", "2");
+	put_fold(a, "alerts", "", "");
+	put_fold(a, "Alerts", "x", "case counts");
+	world_commit(w, a, NULL);
+	world_reopen(w);
+	expect_folds(w, "Alerts x=case counts; alerts =; alerts [\"z\"]=1;"
+			" alerts [\"\xc3\xa4\"]=2; report bc_2=told");
+	put_fold(b, "alerts", "", NULL);
+	put_fold(b, "alerts", "[\"z\"]", "3");
+	put_fold(b, "alerts", "[\"z\"]", "4"); /* the last counts */
+	put_fold(b, "Alerts", "x", NULL);
+	put_fold(b, "Alerts", "y", NULL); /* none there: no harm */
+	put_fold(b, "report", "bc_2", NULL);
+	put_fold(b, "report", "bc_2", "again");
+	world_commit(w, b, NULL);
+	expect_folds(w, "alerts [\"z\"]=4; alerts [\"\xc3\xa4\"]=2; report bc_2=again");
+}
+
+/* With the events of the same batch, or not at all. */
+static void folds_of_a_failed_commit_are_not_kept(void **state)
+{
+	struct world *w = *state;
+	struct batch *good = world_events(1), *bad = world_events(2);
+	struct batch *group[] = {good, bad};
+
+	put_fold(good, "alerts", "a", "before");
+	put_fold(good, "alerts", "b", "before");
+	world_commit(w, good, NULL);
+	good = group[0] = world_events(1);
+	put_fold(good, "alerts", "a", NULL);
+	put_fold(good, "alerts", "b", "after");
+	put_fold(bad, "alerts", "c", "after");
+	fixture_route(bad, 1, true); /* twice the same: no store takes that */
+	assert_int_equal(w->store->type->commit(w->store, group, 2, &w->err), -1);
+	expect_folds(w, "alerts a=before; alerts b=before");
+	world_reopen(w);
+	expect_folds(w, "alerts a=before; alerts b=before");
+	batch_free(bad);
+	world_commit(w, good, NULL);
+	expect_folds(w, "alerts b=after");
+}
+
 static void releasing_nothing_is_allowed(void **state)
 {
 	struct world *w = *state;
 	struct store_head h = {0};
 	struct delivery_routes r = {0};
 	struct event_fates f = {0};
+	struct decisions d = {0};
 
 	store_head_release(&h);
 	store_head_release(NULL);
@@ -346,6 +417,10 @@ static void releasing_nothing_is_allowed(void **state)
 	delivery_routes_release(NULL);
 	event_fates_release(&f);
 	event_fates_release(NULL);
+	decisions_release(&d);
+	decisions_release(NULL);
+	fold_record_release(&(struct fold_record){0});
+	fold_record_release(NULL);
 	exception_release(NULL);
 	destination_record_release(NULL);
 	batch_free(NULL);
@@ -364,6 +439,8 @@ const struct CMUnitTest store_rows[] = {
 	cmocka_unit_test(destinations_keep_their_cursors),
 	cmocka_unit_test(a_cursor_has_1024_bits),
 	cmocka_unit_test(exceptions_come_and_go),
+	cmocka_unit_test(folds_come_and_go),
+	cmocka_unit_test(folds_of_a_failed_commit_are_not_kept),
 	cmocka_unit_test(releasing_nothing_is_allowed),
 };
 const size_t nstore_rows = sizeof store_rows / sizeof *store_rows;

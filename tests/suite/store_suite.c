@@ -88,12 +88,13 @@ struct delivery_routes world_routes(struct world *w, const struct route_query *q
 
 int store_suite_run(const struct suite_store *under)
 {
-	size_t n = nstore_commits + nstore_rows + nstore_reads;
+	size_t n = nstore_commits + nstore_rows + nstore_reads + nstore_contacts;
 	struct CMUnitTest *tests = xcalloc(n, sizeof *tests);
 
 	memcpy(tests, store_commits, nstore_commits * sizeof *tests);
 	memcpy(tests + nstore_commits, store_rows, nstore_rows * sizeof *tests);
 	memcpy(tests + nstore_commits + nstore_rows, store_reads, nstore_reads * sizeof *tests);
+	memcpy(tests + n - nstore_contacts, store_contacts, nstore_contacts * sizeof *tests);
 	for (size_t i = 0; i < n; i++) {
 		tests[i].setup_func = setup;
 		tests[i].teardown_func = teardown;

@@ -1,6 +1,7 @@
 /*
  * store_world — one test's store, freshly made, and short ways to use it that end the test when
- * they fail. The clauses of the suite stand in store_commits.c, store_rows.c and store_reads.c.
+ * they fail. The clauses of the suite stand in store_commits.c, store_rows.c, store_reads.c
+ * and store_contacts.c.
  */
 #ifndef RELAY_STORE_WORLD_H
 #define RELAY_STORE_WORLD_H
@@ -37,7 +38,7 @@ struct batch *world_events(int n);
 /* The routes that a query finds; release them. */
 struct delivery_routes world_routes(struct world *w, const struct route_query *q);
 
-extern const struct CMUnitTest store_commits[], store_rows[], store_reads[];
-extern const size_t nstore_commits, nstore_rows, nstore_reads;
+extern const struct CMUnitTest store_commits[], store_rows[], store_reads[], store_contacts[];
+extern const size_t nstore_commits, nstore_rows, nstore_reads, nstore_contacts;
 
 #endif

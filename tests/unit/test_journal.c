@@ -159,9 +159,28 @@ static int scripted_routes(struct store *store, const struct route_query *q,
 	r.v[r.n++] = (struct delivery_route){
 		.event.sequence = q->nsequences ? q->sequences[q->nsequences - 1] : 0,
 		.event.topic = xstrdup(q->topic_prefix),
-		.rule = xstrdup("rule"),
+		.rule = 1,
 	};
 	*ret = r;
+	return 0;
+}
+
+/* One event that says what was asked for. */
+static int scripted_events(struct store *store, const struct event_query *q, struct events *ret,
+			   struct err *err)
+{
+	struct events found = {0};
+
+	(void)store;
+	if (q->after == 99)
+		return err_set(err, ERR_STORE, "nothing behind 99");
+	found.v = mem_grow(found.v, 0, &found.cap, sizeof *found.v);
+	found.v[found.n++] = (struct event){
+		.sequence = q->after + 1,
+		.time_ms = q->recorded_from_ms,
+		.body = xasprintf("%s %s %s", q->type, q->id, q->subject),
+	};
+	*ret = found;
 	return 0;
 }
 
@@ -186,6 +205,7 @@ static const struct store_type store_scripted = {
 	.recipients = scripted_recipients,
 	.recipients_at = scripted_recipients_at,
 	.routes = scripted_routes,
+	.events = scripted_events,
 };
 
 /* ---- one test's journal, whose loop is the test itself */
@@ -474,6 +494,40 @@ static void take_routes(void *arg, const struct delivery_routes *r, const struct
 	f->reads++;
 }
 
+static void take_events(void *arg, const struct events *v, const struct err *err)
+{
+	struct fixture *f = arg;
+
+	if (err) {
+		assert_string_equal(err->msg, "nothing behind 99");
+		assert_int_equal(v->n, 0);
+	} else {
+		assert_int_equal(v->v[0].sequence, 6);
+		assert_int_equal(v->v[0].time_ms, 1234);
+		assert_string_equal(v->v[0].body, "recipient. evt_1 r1");
+	}
+	f->reads++;
+}
+
+static void events_are_answered_on_the_loop(void **state)
+{
+	struct fixture *f = *state;
+	char type[] = "recipient.", id[] = "evt_1", subject[] = "r1";
+	struct event_query q = {.after = 5,
+				.recorded_from_ms = 1234,
+				.type = type,
+				.id = id,
+				.subject = subject,
+				.limit = 1};
+
+	start(f);
+	journal_events(f->j, &q, take_events, f);
+	type[0] = id[0] = subject[0] = 'x'; /* the texts were copied */
+	q.after = 99;
+	journal_events(f->j, &q, take_events, f);
+	run_until(f, &f->reads, 2);
+}
+
 static void reads_are_answered_on_the_loop(void **state)
 {
 	struct fixture *f = *state;
@@ -638,6 +692,7 @@ int main(void)
 		IN_FIXTURE(closing_commits_what_is_queued),
 		IN_FIXTURE(opening_may_fail),
 		IN_FIXTURE(reads_are_answered_on_the_loop),
+		IN_FIXTURE(events_are_answered_on_the_loop),
 		IN_FIXTURE(reads_do_not_wait_for_commits),
 		IN_FIXTURE(closing_reads_what_is_queued),
 		IN_FIXTURE(other_threads_wait_for_their_routes),

@@ -168,9 +168,65 @@ static void versions_are_told_apart(void **state)
 	expect_refusal(w, STORE_READ, "newer Relay (schema 99");
 	sql_in_file(sqlite_world_path(w), "PRAGMA user_version=0");
 	expect_refusal(w, STORE_WRITE, "is damaged: schema version 0");
-	sql_in_file(sqlite_world_path(w), "PRAGMA user_version=1");
+	sql_in_file(sqlite_world_path(w), "PRAGMA user_version=3");
 	sqlite_world_open(w);
 	assert_int_equal(world_latest(w, w->store), 2);
+}
+
+/* As the first release left it. */
+static void an_older_journal_migrates(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = world_events(1);
+
+	sqlite_world_open(w);
+	world_commit(w, world_events(2), NULL);
+	sqlite_world_close(w);
+	sql_in_file(
+		sqlite_world_path(w),
+		"DROP TABLE folds; DROP INDEX recipients_contact; DROP INDEX recipients_undecided;"
+		"ALTER TABLE recipients DROP COLUMN unreached; PRAGMA user_version=1");
+	expect_refusal(w, STORE_READ, "written by an older Relay (schema 1");
+	sqlite_world_open(w);
+	*batch_fold(b) = (struct fold_record){xstrdup("alerts"), xstrdup("k"), xstrdup("open")};
+	world_commit(w, b, NULL);
+	assert_int_equal(world_latest(w, w->store), 3);
+	store_sqlite.close(world_reading(w));
+	sqlite_world_close(w);
+	sqlite_world_open(w); /* its schema is now the one of its version */
+}
+
+/* An event that is older than the mark before a time can be damaged: nobody looks at it. */
+static void a_search_by_time_reads_nothing_older(void **state)
+{
+	static const int64_t minute = 60000;
+	struct world *w = *state;
+	struct events found;
+	struct event_query q = {.limit = 1000};
+
+	sqlite_world_open(w);
+	for (int i = 1; i <= 100; i++) {
+		struct batch *b = batch_new();
+		const struct event *ev =
+			fixture_event(b, "recipient.sent", "r", i * (int)minute, 0);
+		int64_t now = event_recorded_ms(ev->body, ev->len);
+
+		q.recorded_from_ms = i == 50 ? now : q.recorded_from_ms;
+		world_commit(w, b, NULL);
+		w->store->type->tidy(w->store, now);
+	}
+	sqlite_world_close(w);
+	/* Marks are at most ten minutes apart. */
+	sql_in_file(sqlite_world_path(w),
+		    "UPDATE events SET type = 999, body = 'x' WHERE seq < 39");
+	sqlite_world_open(w);
+	PASS(w, w->store->type->events(w->store, &q, &found, &w->err));
+	assert_int_equal(found.n, 51);
+	assert_int_equal(found.v[0].sequence, 50);
+	events_release(&found);
+	q.recorded_from_ms -= 15 * minute; /* among them */
+	assert_int_equal(w->store->type->events(w->store, &q, &found, &w->err), -1);
+	assert_non_null(strstr(w->err.msg, "is damaged: event "));
 }
 
 static void a_log_without_its_journal_is_refused(void **state)
@@ -383,7 +439,7 @@ static void a_schema_changed_by_hand_is_refused(void **state)
 	assert_false(open_damaged(w));
 	for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
 		sql_in_file(sqlite_world_path(w), theirs[i][0]);
-		expect_refusal(w, STORE_WRITE, "its schema is not the one of version 1");
+		expect_refusal(w, STORE_WRITE, "its schema is not the one of version 3");
 		sql_in_file(sqlite_world_path(w), theirs[i][1]);
 		assert_false(open_damaged(w));
 	}
@@ -423,6 +479,8 @@ int main(void)
 		IN_SQLITE_WORLD(a_reader_changes_nothing),
 		IN_SQLITE_WORLD(foreign_files_are_refused),
 		IN_SQLITE_WORLD(versions_are_told_apart),
+		IN_SQLITE_WORLD(an_older_journal_migrates),
+		IN_SQLITE_WORLD(a_search_by_time_reads_nothing_older),
 		IN_SQLITE_WORLD(a_log_without_its_journal_is_refused),
 		IN_SQLITE_WORLD(a_folder_that_cannot_be_written_is_named),
 		IN_SQLITE_WORLD(a_journal_cut_short_is_refused),
