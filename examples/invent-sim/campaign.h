@@ -28,6 +28,7 @@ struct campaign_kind {
 	const char *name, *channels, *help;
 	bool draft;	    /* is never sent */
 	bool transactional; /* ACTIVE, never complete, rows along the ramp */
+	bool doubled;	    /* two rows to a contact */
 };
 const struct campaign_kind *campaign_kind(const char *name); /* NULL: unknown */
 extern const struct campaign_kind campaign_kinds[];	     /* ends with a NULL name */

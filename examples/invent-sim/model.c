@@ -169,6 +169,20 @@ bool model_change(struct model *m, const char *broadcast, const char *recipient,
 	return b && row_of_id(m, b, recipient, &row) && model_change_row(m, b, row, what, rises);
 }
 
+bool model_change_status(struct model *m, const char *broadcast, const char *status)
+{
+	struct broadcast *b = model_broadcast(m, broadcast);
+	size_t room = b ? sizeof b->statuses / sizeof *b->statuses - b->nstatuses : 0;
+	unsigned i = 0;
+
+	while (i < STATUSES && strcmp(status_names[i], status) != 0)
+		i++;
+	if (!room || i == STATUSES || b->statuses[b->nstatuses - 1].status == (enum status)i)
+		return false;
+	broadcast_status(b, (enum status)i, m->now_ms);
+	return true;
+}
+
 /* ---- time passes */
 
 static uint64_t *sort_keys(const struct model *m, const struct broadcast *b)

@@ -137,6 +137,10 @@ void model_end(struct model *m);		  /* nothing happens any more; replies go on *
 bool model_change(struct model *m, const char *broadcast, const char *recipient, enum sim_what what,
 		  bool rises);
 
+/* Changes a broadcast's status by hand: one that was sent is sent again, say. False when there is
+ * no such broadcast or status, when it is so already, or after eight changes. */
+bool model_change_status(struct model *m, const char *broadcast, const char *status);
+
 /* ---- requests */
 
 struct sim_request {

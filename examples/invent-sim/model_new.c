@@ -48,7 +48,7 @@ static int make_broadcast(struct model *m, const struct model_options *o, size_t
 		return -1;
 
 	uint32_t n = b->campaign.recipients;
-	b->contacts = b->campaign.kind->transactional ? n / 2 + 1 : n + 1;
+	b->contacts = b->campaign.kind->doubled ? n / 2 + 1 : n + 1;
 	b->created_ms = o->epoch_ms - 60000 * (int64_t)(5 + b->campaign.seed % 55);
 	b->started_ms = b->completed_ms = DATE_NONE;
 	broadcast_status(b, DRAFT, b->created_ms);

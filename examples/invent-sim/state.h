@@ -35,7 +35,7 @@ struct broadcast {
 	char *id, *org, *name;
 	struct campaign campaign;
 	int64_t created_ms, updated_ms, started_ms, completed_ms; /* DATE_NONE: not yet */
-	struct status_change statuses[4];			  /* the last one holds */
+	struct status_change statuses[8];			  /* the last one holds */
 	unsigned nstatuses;
 	uint32_t added, pending; /* rows listed so far; rows not processed yet */
 	uint64_t counts[SIM_WHATS];

@@ -109,8 +109,7 @@ void chase_listed(struct chase *c, const struct chase_entry *e, const struct pla
 {
 	chase_newest_found(c, held);
 	counts_listed(&c->counts, e->counters, held, e->asked_ms, now_mono_ms);
-	if (chase_has_hints(c))
-		counts_known(&c->counts, held, e->date_ms);
+	counts_known(&c->counts, e->date_ms);
 	for (unsigned i = 0; i < ASKS; i++) { /* what is never tried cannot prove itself */
 		c->trust[0][i] += TRUST_REGAINED * (1 - c->trust[0][i]);
 		c->trust[1][i] += TRUST_REGAINED * (1 - c->trust[1][i]);
@@ -256,6 +255,7 @@ void chase_read(struct chase *c, const struct offer *o, const struct chase_page 
 	c->offered_ms = INT64_MIN;
 	c->counted = c->counted || page->count >= 0;
 	counts_paged(&c->counts, o->ask, page->count, held, page->asked_mono_ms, now_mono_ms);
+	counts_page_known(&c->counts, o->ask, page->count, held, page->date_ms);
 	learn_take(c, o, page);
 	if (o->ask != ASK_ALL)
 		check_filter(c, o->ask, numbers, n, held, now_mono_ms);

@@ -53,6 +53,7 @@ struct chase {
 	struct sorting order;
 	struct prior priors[ASKS];
 	struct search jobs[ASKS];
+	uint16_t awaited;	       /* as the pace said last */
 	uint16_t active, lost, closed; /* bit per ask: its job runs; the last one ended so */
 	int64_t batched_ms[ASKS];      /* mono, when as many as were due had been found together */
 	int64_t pause_until_ms[ASKS];  /* INT64_MAX: of what is left out */
@@ -106,6 +107,7 @@ struct chase {
 struct chase_pace {
 	int64_t every_ms, most_ms; /* poll_every, poll_every_max */
 	unsigned live;		   /* broadcasts that are */
+	uint16_t awaited;	   /* bit per ask: somebody waits for its changes */
 };
 
 void chase_init(struct chase *c, int64_t now_mono_ms);
@@ -122,7 +124,7 @@ struct chase_entry {
 	const char *counters; /* JSON, or NULL */
 	bool live;
 	int64_t asked_ms; /* mono, */
-	int64_t date_ms;  /* … and wall, of the reply */
+	int64_t date_ms;  /* … and wall, at the earliest */
 };
 void chase_listed(struct chase *c, const struct chase_entry *e, const struct planes *held,
 		  int64_t now_mono_ms);
@@ -146,6 +148,7 @@ struct chase_page {
 	size_t changes;
 	int64_t count; /* -1 */
 	int64_t asked_mono_ms;
+	int64_t date_ms; /* wall, when it was asked for, at the earliest */
 };
 void chase_read(struct chase *c, const struct offer *o, const struct chase_page *page,
 		const struct planes *held, const struct chase_pace *pace, int64_t now_mono_ms);

@@ -116,11 +116,12 @@ static struct offer round_through(struct chase *c, const struct demand *d, unsig
 {
 	const struct cycle *cycle = &c->cycles[list];
 	unsigned pages = chase_pages(c, list, held);
-	double finds = 0, waits = 0;
+	double finds = 0, waits = 0, weighed = 0;
 
 	for (unsigned ask = 0; ask < ASKS && pages; ask++) {
 		double seen = seen_in(c, d, ask, list) / pages;
 		finds += seen;
+		weighed += seen * chase_weight(c, ask);
 		waits += seen * (double)counts_waited_ms(&c->counts, ask, held, now);
 	}
 	if (finds <= 0)
@@ -133,7 +134,7 @@ static struct offer round_through(struct chase *c, const struct demand *d, unsig
 			      .page = next_of_round(c, list, held),
 			      .finds = finds * *chase_trust(c, FOR_CYCLE, list),
 			      .since_ms = since,
-			      .weight = 1};
+			      .weight = weighed / finds};
 }
 
 /* Are rows of the one, for the most part, in the other, too? */
@@ -157,10 +158,9 @@ static bool is_better(const struct chase *c, const struct offer *fewer, const st
 		return false;
 	if (is_under_way(&c->cycles[fewer->ask]))
 		return true;
-	double all = more->finds * chase_pages(c, more->ask, held);
-	if (fewer->finds * chase_pages(c, fewer->ask, held) >= MOST * all)
-		return fewer->finds >=
-		       (more->ask == ASK_ALL ? SHORTER_THAN_ALL : SHORTER) * more->finds;
+	double few = fewer->finds * fewer->weight, many = more->finds * more->weight;
+	if (few * chase_pages(c, fewer->ask, held) >= MOST * many * chase_pages(c, more->ask, held))
+		return few >= (more->ask == ASK_ALL ? SHORTER_THAN_ALL : SHORTER) * many;
 	return offer_worth(fewer, now) >= MUCH_MORE * offer_worth(more, now);
 }
 

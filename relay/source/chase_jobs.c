@@ -216,7 +216,8 @@ void chase_offer_search(struct chase *c, const struct planes *held, struct ranks
 		if (!step_of(c, ask, held, ranks, now, &step))
 			continue;
 		double finds = step.finds * c->gain[ask] * *chase_trust(c, FOR_SEARCH, ask);
-		struct offer o = {FOR_SEARCH, ask, step.page, finds, step.since_ms, 1};
+		struct offer o = {FOR_SEARCH, ask,	     step.page,
+				  finds,      step.since_ms, chase_weight(c, ask)};
 		chase_take_better(c, &o, now);
 	}
 }

@@ -15,8 +15,8 @@ double offer_worth(const struct offer *o, int64_t now_mono_ms)
 	return o->page ? o->finds * o->weight * pow(1 + waited_s, 0.75) : 0;
 }
 
-/* From one look at a filter's own count to the next. */
-static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chase_pace *pace)
+/* From one look at a filter's own count to the next, where nobody waits for it. */
+static int64_t calm_pause(const struct chase *c, unsigned ask, const struct chase_pace *pace)
 {
 	int64_t pause = chase_look_pause(pace);
 
@@ -32,6 +32,23 @@ static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chas
 	if (ask_is_failure(ask))
 		return ask == ASK_FAILED ? pause : 8 * pause;
 	return c->peek_every_ms[ask] > 0 ? c->peek_every_ms[ask] : PEEK_OTHER_MS;
+}
+
+/* Who waits for what does not come must know that it did not: counters that stand still may be old,
+ * a filter's own count is not. */
+static int64_t peek_pause(const struct chase *c, unsigned ask, const struct chase_pace *pace)
+{
+	int64_t calm = calm_pause(c, ask, pace), awaited = c->peek_every_ms[ask];
+	/* All of them together have half of the budget, as those for failures have. */
+	int64_t least = (int64_t)pace->live * PEEK_EACH_MS * __builtin_popcount(c->awaited);
+
+	if (!(c->awaited >> ask & 1))
+		return calm;
+	if (awaited < PEEK_OTHER_MS)
+		awaited = PEEK_OTHER_MS;
+	if (awaited < least)
+		awaited = least;
+	return awaited < calm ? awaited : calm;
 }
 
 /* What a peek should bring, by how fast the count rose lately, or else since the broadcast is
@@ -77,7 +94,7 @@ static void offer_peek(struct chase *c, const struct planes *held, const struct 
 				  prior_best(&c->priors[ask], pages ? pages : 1),
 				  peek_finds(c, ask, held, now),
 				  at,
-				  1};
+				  chase_weight(c, ask)};
 		if (chase_has_hints(c) || !ask_is_failure(ask))
 			chase_take_better(c, &o, now);
 		else if (!c->failure.page)
@@ -108,6 +125,7 @@ void chase_offer(struct chase *c, const struct planes *held, const struct chase_
 	c->offered_ms = now_mono_ms;
 	c->offer = c->failure = (struct offer){0};
 	c->later_ms = INT64_MAX;
+	c->awaited = pace->awaited;
 	if (chase_is_blind(c))
 		return;
 	face_priors(c, kind);

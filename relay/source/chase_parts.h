@@ -8,7 +8,8 @@
 
 #include "relay/source/chase.h"
 
-#define PEEK_OTHER_MS  15000  /* between peeks at flags that are no failure, when they move */
+#define PEEK_OTHER_MS  15000 /* between peeks at flags that are no failure, when they move */
+#define AWAITED_WEIGHT 4
 #define CYCLED_WAIT_MS 300000 /* complaints and the like, where cycles show them, too */
 
 /* chase.c */
@@ -69,6 +70,12 @@ static inline void chase_later(struct chase *c, int64_t at)
 {
 	if (at < c->later_ms)
 		c->later_ms = at;
+}
+
+/* What somebody waits for counts for more, but age still brings the others their turn. */
+static inline double chase_weight(const struct chase *c, unsigned ask)
+{
+	return c->awaited >> ask & 1 ? AWAITED_WEIGHT : 1;
 }
 
 static inline void chase_take_better(struct chase *c, const struct offer *o, int64_t now_mono_ms)

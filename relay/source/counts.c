@@ -9,6 +9,7 @@
 
 #define BEHIND_MIN 2	   /* lists in a row, before counters are said to lag */
 #define LEVEL_MIN  10	   /* … that agree, before they are believed again */
+#define PROMPT_MIN 2	   /* lists that prove that counters do not lag */
 #define RATE_MS	   60000.0 /* over which a rate is averaged */
 
 const char *const ask_filters[ASKS] = {
@@ -27,6 +28,18 @@ unsigned ask_flag(unsigned ask)
 	return ask == ASK_ALL ? FLAG_PRESENT : ask;
 }
 
+unsigned ask_of_state(const char *state)
+{
+	unsigned ask = 0;
+
+	if (strcmp(state, "recipient") == 0)
+		return ASK_ALL;
+	while (ask < ASKS &&
+	       (!ask_filters[ask] || strcmp(ask_filters[ask] + strlen("is_"), state) != 0))
+		ask++;
+	return ask;
+}
+
 bool ask_is_failure(unsigned ask)
 {
 	return ask == ASK_FAILED || ask == ASK_COMPLAINED || ask == ASK_UNSUBSCRIBED;
@@ -39,12 +52,13 @@ static int64_t held_of(const struct planes *held, unsigned ask)
 
 void counts_init(struct counts *c)
 {
-	*c = (struct counts){.listed_ms = INT64_MIN};
+	*c = (struct counts){.listed_ms = INT64_MIN, .date_ms = DATE_NONE, .swept_ms = DATE_NONE};
 	for (unsigned i = 0; i < ASKS; i++)
 		c->v[i] = (struct count){.listed = -1,
 					 .paged = -1,
 					 .paged_ms = INT64_MIN,
 					 .known_ms = DATE_NONE,
+					 .told_ms = DATE_NONE,
 					 .due_since_ms = INT64_MAX};
 }
 
@@ -169,12 +183,14 @@ static int64_t counter(const char *counters, const char *name)
 
 static void note_lag(struct counts *c, bool behind, bool found)
 {
+	c->proved = found && !behind;
 	if (behind) {
 		c->behind++;
-		c->level = 0;
+		c->level = c->prompt = 0;
 		return;
 	}
 	c->level += found;
+	c->prompt += found;
 	if (!counts_lag(c) || c->level >= LEVEL_MIN)
 		c->behind = 0;
 }
@@ -209,19 +225,50 @@ void counts_listed(struct counts *c, const char *counters, const struct planes *
 	note_due(c, held, now_mono_ms);
 }
 
-void counts_known(struct counts *c, const struct planes *held, int64_t date_ms)
+static void tell(struct count *n, int64_t date_ms)
 {
-	for (unsigned i = 0; i < ASKS; i++)
-		if (c->v[i].listed >= 0 && counts_due(c, i, held) == 0 &&
-		    date_ms > c->v[i].known_ms)
-			c->v[i].known_ms = date_ms;
+	if (date_ms > n->told_ms)
+		n->told_ms = date_ms;
+}
+
+static void know(struct count *n, int64_t date_ms)
+{
+	if (date_ms > n->known_ms)
+		n->known_ms = date_ms;
+	tell(n, date_ms);
+}
+
+void counts_known(struct counts *c, int64_t date_ms)
+{
+	int64_t before_ms = c->date_ms;
+	bool proves = c->proved && c->prompt >= PROMPT_MIN && !counts_lag(c);
+
+	c->date_ms = date_ms;
+	for (unsigned i = 0; i < ASKS; i++) {
+		struct count *n = &c->v[i];
+		if (n->left_out)
+			know(n, date_ms);
+		else if (proves && n->listed >= 0 && !n->settled &&
+			 listed_due(n, n->held_before) == 0)
+			tell(n, before_ms);
+	}
 }
 
 void counts_all_known(struct counts *c, int64_t date_ms)
 {
 	for (unsigned i = 0; i < ASKS; i++)
-		if (date_ms > c->v[i].known_ms)
-			c->v[i].known_ms = date_ms;
+		know(&c->v[i], date_ms);
+	if (date_ms > c->swept_ms)
+		c->swept_ms = date_ms;
+}
+
+void counts_page_known(struct counts *c, unsigned ask, int64_t count, const struct planes *held,
+		       int64_t date_ms)
+{
+	struct count *n = &c->v[ask];
+
+	if (count == held_of(held, ask))
+		know(n, date_ms);
 }
 
 void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct planes *held,
@@ -256,6 +303,7 @@ void counts_settle(struct counts *c, unsigned ask, const struct planes *held, in
 	struct count *n = &c->v[ask];
 	int64_t have = held_of(held, ask);
 
+	n->settled = n->settled || due_by_list(n, have) != 0 || due_by_page(n, have) != 0;
 	if (due_by_list(n, have) != 0)
 		n->listed_offset = n->listed - have;
 	if (due_by_page(n, have) != 0)
@@ -271,6 +319,7 @@ void counts_swept(struct counts *c, bool steady, const struct planes *held, int6
 		n->paged = -1;
 		n->paged_offset = 0;
 		n->paged_ms = INT64_MIN;
+		n->settled = n->settled && !steady;
 		if (steady && n->listed >= 0)
 			n->listed_offset = n->listed - have;
 	}

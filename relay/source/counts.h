@@ -32,6 +32,8 @@ enum {
 extern const char *const ask_filters[ASKS]; /* "is_skipped" …; NULL for ASK_ALL */
 unsigned ask_flag(unsigned ask);	    /* for planes */
 bool ask_is_failure(unsigned ask);
+/* The one for "failed", say, or for "recipient": a new row; ASKS: there is none. */
+unsigned ask_of_state(const char *state);
 
 struct count {
 	int64_t first;	       /* of the first list that named the broadcast */
@@ -43,8 +45,10 @@ struct count {
 	int64_t due_since_ms; /* mono; INT64_MAX: nothing is due */
 	double per_ms;	      /* how fast the count rises, lately */
 	int64_t known_ms;     /* wall, by the API's clock: no older change is unseen; DATE_NONE */
+	int64_t told_ms;      /* the same, or later, as far as the list is to be believed */
 	bool fell;	      /* the list's counter did: less than is held is no lag */
 	bool left_out;	      /* no row shown has the flag, whatever is counted: nothing is due */
+	bool settled;	      /* its offset is believed, and no sweep has confirmed it */
 };
 
 struct counts {
@@ -52,6 +56,11 @@ struct counts {
 	int64_t listed_ms; /* mono, when the list was asked for; INT64_MIN: never */
 	unsigned behind;   /* lists in a row that lacked what was held */
 	unsigned level;	   /* … that lacked nothing, since */
+	unsigned prompt;   /* … that had already what was found since the one before, since one
+			      lacked anything */
+	bool proved;	   /* the last list is one of these */
+	int64_t date_ms;   /* wall, of the list before; DATE_NONE */
+	int64_t swept_ms;  /* wall: all was read by a sweep that began then; DATE_NONE */
 };
 
 void counts_init(struct counts *c);
@@ -60,13 +69,21 @@ void counts_ask(struct counts *c, const struct planes *held);
 /* It came; counters: JSON object of its …_count members, or NULL. */
 void counts_listed(struct counts *c, const char *counters, const struct planes *held,
 		   int64_t asked_mono_ms, int64_t now_mono_ms);
-/* The list of that date is right: of what nothing is due, all is known until then. */
-void counts_known(struct counts *c, const struct planes *held, int64_t date_ms);
+/*
+ * The list that came is of that date: its counters tell that all is known until that of the list
+ * before, when they have moved to what was found since, and count no more than was held when it was
+ * asked for. They may be old or wrong all the same, which nobody sees at once: what has to be true
+ * is known by pages and sweeps alone.
+ */
+void counts_known(struct counts *c, int64_t date_ms);
 /* All was read by a sweep that began then. */
 void counts_all_known(struct counts *c, int64_t date_ms);
 /* A page of a filter came, and its rows are held; count: pagination-count, -1: not given. */
 void counts_paged(struct counts *c, unsigned ask, int64_t count, const struct planes *held,
 		  int64_t asked_mono_ms, int64_t now_mono_ms);
+/* That page was asked for at that date: when it counts what is held, all is known until then. */
+void counts_page_known(struct counts *c, unsigned ask, int64_t count, const struct planes *held,
+		       int64_t date_ms);
 /* No page can have what is still due: it remains for good. */
 void counts_settle(struct counts *c, unsigned ask, const struct planes *held, int64_t now_mono_ms);
 /* A complete sweep ended. steady: the list's counters are those of before it began. */

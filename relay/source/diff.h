@@ -58,6 +58,9 @@ struct listing_row {
 void diff_broadcast(const struct diff_place *at, const struct broadcast_record *before,
 		    const struct listing_row *after, const char *text, struct events *out,
 		    struct broadcast_record *ret);
+/* The type of the event that a broadcast has this status now: SENDING: broadcast.sending. What
+ * cannot stand in a type becomes "_". */
+void diff_status_type(char ret[EVENT_TYPE_SIZE], const char *status);
 void diff_broadcast_removed(const struct diff_place *at, const struct broadcast_record *before,
 			    struct events *out);
 

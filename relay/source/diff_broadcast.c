@@ -102,8 +102,7 @@ static void find_added(struct look *l)
 	add(l, &f, "");
 }
 
-/* SENDING: broadcast.sending. What cannot stand in a type becomes "_". */
-static void status_type(char ret[EVENT_TYPE_SIZE], const char *status)
+void diff_status_type(char ret[EVENT_TYPE_SIZE], const char *status)
 {
 	size_t n = strlen(PREFIX);
 
@@ -130,7 +129,7 @@ static void find_status(struct look *l)
 		return;
 	if (!before && (!l->updated_since || strcmp(now, "DRAFT") == 0))
 		return;
-	status_type(f.type, now);
+	diff_status_type(f.type, now);
 	fact_part(&f, fact_updated(time, l->at, l->after->updated_ms));
 	add(l, &f, "");
 }

@@ -1,5 +1,5 @@
-/* fact — writes an event of the source. Invariant: all events of diff get id, source, subject and
- * key here, so that one fact has one id wherever it is derived. */
+/* fact — writes an event of the source. Invariant: all events of diff and summary get id, source,
+ * subject and key here, so that one fact has one id wherever it is derived. */
 #include "relay/source/fact.h"
 
 #include <assert.h>

@@ -1,6 +1,7 @@
 /*
- * fact — how a change that diff found is written down as an event: its id from the parts that
- * make the fact, its envelope, and members of `data`. For the files of diff only.
+ * fact — how a change that diff found, or what summary makes of several, is written down as an
+ * event: its id from the parts that make the fact, its envelope, and members of `data`. For the
+ * files of diff and summary only.
  */
 #ifndef RELAY_FACT_H
 #define RELAY_FACT_H
@@ -13,7 +14,7 @@
 struct fact { /* strings borrowed */
 	char type[EVENT_TYPE_SIZE];
 	const char *broadcast;
-	const char *recipient;	       /* NULL: of a broadcast */
+	const char *recipient;	       /* or contact: the subject; NULL: of a broadcast */
 	const char *integration_id;    /* or NULL */
 	const char *parts[FACT_PARTS]; /* of the id, behind broadcast, recipient and type */
 	size_t nparts;

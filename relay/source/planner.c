@@ -11,6 +11,7 @@
 #include "relay/base/mem.h"
 
 #define SURPRISE_EVERY_MS 3600000 /* of one broadcast */
+#define AWAITED_SWEEP_MS  600000  /* full sweeps, while what only they show is waited for */
 
 /* The planner's filters go beside the configuration's, which wins where both have a name. */
 static uint16_t left_out(const struct strings *filter)
@@ -30,7 +31,8 @@ struct planner *planner_new(const struct source_options *o)
 	struct planner *p = xcalloc(1, sizeof *p);
 
 	p->pace = (struct pace){o->poll_every_ms, o->poll_every_max_ms, o->full_sweep_every_ms};
-	p->chase_pace = (struct chase_pace){o->poll_every_ms, o->poll_every_max_ms, 0};
+	p->full_ms = o->full_sweep_every_ms;
+	p->chase_pace = (struct chase_pace){o->poll_every_ms, o->poll_every_max_ms, 0, 0};
 	p->per_ms = o->rate_limit / 1000;
 	p->moved_ms = INT64_MIN;
 	p->left_out = left_out(&o->filter);
@@ -126,6 +128,22 @@ void planner_recovered(struct planner *p)
 	for (size_t i = 0; i < p->n; i++) {
 		p->v[i]->track->retry.not_before_ms = INT64_MIN;
 		p->v[i]->track->sweep.retry.not_before_ms = INT64_MIN;
+	}
+}
+
+void planner_await(struct planner *p, uint16_t asks)
+{
+	int64_t full_ms = p->full_ms;
+
+	p->chase_pace.awaited = asks;
+	if (asks >> ASKS & 1 && full_ms > AWAITED_SWEEP_MS)
+		full_ms = AWAITED_SWEEP_MS;
+	p->pace.full_ms = full_ms;
+	for (size_t i = 0; i < p->n; i++) {
+		struct sweep *s = &p->v[i]->track->sweep;
+		if (!s->active && s->completed_ms != INT64_MIN &&
+		    s->due_ms > s->started_ms + full_ms)
+			s->due_ms = s->started_ms + full_ms;
 	}
 }
 
@@ -244,8 +262,8 @@ static bool read_page(struct planner *p, const struct plan *plan, const struct p
 	struct followed *b = plan->broadcast;
 	struct track *t = b->track;
 	struct sweep *s = &t->sweep;
-	struct chase_page page = {a->numbers, a->v,	a->n,	       a->rows,
-				  a->changes, a->count, plan->asked_ms};
+	struct chase_page page = {a->numbers, a->v,	a->n,		a->rows,
+				  a->changes, a->count, plan->asked_ms, a->date_ms};
 	bool obeyed = !t->chase.ignored;
 
 	t->retry = (struct retry){.not_before_ms = INT64_MIN};

@@ -65,6 +65,9 @@ struct plan {
 void planner_add_org(struct planner *p, const char *org, int64_t now_mono_ms);
 void planner_remove_org(struct planner *p, const char *org);
 
+/* Wall: each broadcast that began until then is known, of each organization; DATE_NONE. */
+int64_t planner_listed_until(const struct planner *p);
+
 /* Starts with a sweep: the first, resumed behind record.baseline_page, or one more. */
 void planner_add(struct planner *p, struct followed *b, int64_t now_mono_ms);
 void planner_remove(struct planner *p, struct followed *b); /* nothing of it may be asked */
@@ -76,11 +79,14 @@ struct planner_entry {
 	bool moved;	      /* it is not as the list showed it before */
 	bool live;	      /* its status does not say that all is over or still to begin */
 	const char *counters; /* JSON, or NULL */
-	int64_t date_ms;      /* wall, of the reply */
+	int64_t date_ms;      /* wall, when it was asked for, at the earliest */
 };
 /* The list shows it. */
 void planner_listed(struct planner *p, struct followed *b, const struct planner_entry *entry,
 		    int64_t now_mono_ms);
+/* Changes of these (bit per ask, and ASKS for what cannot be asked for) are waited for: they count
+ * for more than others, and it is looked whether there are any. */
+void planner_await(struct planner *p, uint16_t asks);
 /* All its rows are to be read once more, soon. */
 void planner_sweep(struct planner *p, struct followed *b, int64_t now_mono_ms);
 /* The rows of a page, in its order: how is the list sorted? */
@@ -105,6 +111,7 @@ struct plan_answer {
 	const uint32_t *numbers; /* of the rows, in the page's order; planner_read only, as is … */
 	const struct row *v;	 /* … what was read of them; NULL: the page is as it was */
 	size_t n;
+	int64_t date_ms; /* wall, when it was asked for, at the earliest */
 };
 /* Is all that was counted on the pages before it? Then an API that refuses this one says only that
  * nothing is there. */

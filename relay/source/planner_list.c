@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/clock.h"
 #include "relay/base/mem.h"
 
 #define HURRY_MS 60000 /* so long after a counter moved the list is read twice as often */
@@ -35,6 +36,16 @@ void planner_add_org(struct planner *p, const char *org, int64_t now_mono_ms)
 	}
 	p->rounds = mem_grow(p->rounds, p->nrounds, &p->rounds_cap, sizeof *p->rounds);
 	round_init(&p->rounds[p->nrounds++], org, now_mono_ms);
+}
+
+int64_t planner_listed_until(const struct planner *p)
+{
+	int64_t oldest = p->nrounds ? INT64_MAX : DATE_NONE;
+
+	for (size_t i = 0; i < p->nrounds; i++)
+		if (p->rounds[i].complete2_ms < oldest)
+			oldest = p->rounds[i].complete2_ms;
+	return oldest;
 }
 
 /* Both its list and its recipients are refused to the key. */

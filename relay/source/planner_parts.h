@@ -46,6 +46,9 @@ struct round {
 	bool steady;			 /* the count was the same on all pages */
 	bool list_refused, rows_refused; /* to the key, when last asked for */
 	bool leaves;			 /* it ends with the answer to what is asked */
+	int64_t began_ms;     /* wall, when its first page was asked for, at the earliest, */
+	int64_t complete_ms;  /* … that of the last whole and complete one, */
+	int64_t complete2_ms; /* … and of the one before: all it named is followed by now */
 };
 void round_init(struct round *r, const char *org, int64_t now_mono_ms);
 void round_release(struct round *r);
@@ -73,6 +76,7 @@ struct sweep {
 	bool spoiled;  /* a page was passed over, or rows went while it ran */
 	bool again;    /* it goes through a second time, for rows that were missing at the end */
 	bool baseline; /* the first sweep is still to be completed */
+	bool resumed;  /* its first pages were read before a restart */
 	uint16_t stamp;
 	unsigned first, page;
 	size_t held; /* rows known when it began; 0 also where the list counts none */
@@ -125,6 +129,7 @@ struct planner {
 	struct followed **v; /* borrowed; in no order */
 	size_t n, cap;
 	struct pace pace;
+	int64_t full_ms; /* of the pace, as configured */
 	struct chase_pace chase_pace;
 	double per_ms;	    /* requests; 0: no limit */
 	struct ranks ranks; /* scratch */

@@ -6,6 +6,7 @@
 
 #include <stdlib.h>
 
+#include "relay/base/clock.h"
 #include "relay/base/mem.h"
 
 #define BACKOFF_MIN_MS 1000
@@ -37,6 +38,8 @@ void round_init(struct round *r, const char *org, int64_t now_mono_ms)
 		.page = 1,
 		.pages = 1,
 		.count = -1,
+		.complete_ms = DATE_NONE,
+		.complete2_ms = DATE_NONE,
 	};
 }
 
@@ -140,6 +143,12 @@ bool round_read(struct round *r, const struct plan_answer *a, const struct round
 {
 	bool complete = round_completes(r, a), end = ends(r, a);
 
+	if (r->page == 1)
+		r->began_ms = a->date_ms;
+	if (complete && !r->status) {
+		r->complete2_ms = r->complete_ms;
+		r->complete_ms = r->began_ms;
+	}
 	r->retry = (struct retry){0};
 	r->steady = is_steady(r, a);
 	r->count = a->count;

@@ -53,6 +53,7 @@ static void begin(struct sweep *s, const struct followed *b, int64_t now_mono_ms
 	bool resumes = s->first > 1;
 
 	s->active = true;
+	s->resumed = resumes;
 	s->pending = s->spoiled = s->again = false;
 	s->stamp = s->stamp == SWEEPS_MAX ? 1 : (uint16_t)(s->stamp + 1);
 	s->page = s->first;

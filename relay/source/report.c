@@ -8,6 +8,8 @@
 #include "relay/source/planner_parts.h"
 #include "relay/source/source_state.h"
 
+#define PAST_MS 86400000
+
 const char *const request_names[REQUEST_KINDS] = {
 	[REQUEST_BROADCASTS] = "broadcasts",
 	[REQUEST_RECIPIENTS] = "recipients",
@@ -20,12 +22,15 @@ const char *const answer_names[ANSWER_KINDS] = {
 	[ANSWER_ABORTED] = "aborted",
 };
 
-void report_swept(struct watch *w, struct instant now)
+/* Of one that a restart cut short the first pages are older than it knows. */
+void report_swept(const struct source *s, struct watch *w)
 {
 	struct track *t = w->followed.track;
+	int64_t took_ms = s->now.mono_ms - t->sweep.completed_ms;
 
-	w->log.swept_ms = now.wall_ms;
-	counts_all_known(&t->chase.counts, now.wall_ms - (now.mono_ms - t->sweep.completed_ms));
+	w->log.swept_ms = s->now.wall_ms;
+	if (!t->sweep.resumed)
+		counts_all_known(&t->chase.counts, s->now.wall_ms - took_ms - s->behind_ms);
 }
 
 static int64_t date_or_none(int64_t ms)
@@ -64,7 +69,7 @@ static void write_due(struct broadcast_report *ret, const struct followed *b)
 		ret->due[ret->ndue++] = (struct due){
 			.state = ask == ASK_ALL ? "recipient" : ask_filters[ask] + strlen("is_"),
 			.rows = counts_due(c, ask, planes_of(b)),
-			.known_until_ms = c->v[ask].known_ms,
+			.known_until_ms = c->v[ask].told_ms,
 		};
 }
 
@@ -77,6 +82,80 @@ static int64_t known_until(const struct broadcast_report *r)
 		if (r->due[i].known_until_ms < oldest)
 			oldest = r->due[i].known_until_ms;
 	return oldest;
+}
+
+/* The oldest of what can be asked for. */
+static int64_t told_of_all(const struct counts *c)
+{
+	int64_t oldest = INT64_MAX;
+
+	for (unsigned i = 0; i < ASKS; i++)
+		if (c->v[i].told_ms < oldest)
+			oldest = c->v[i].told_ms;
+	return oldest;
+}
+
+/* The list told that nothing is due after the broadcast had ended. */
+static bool is_known_to_end(const struct followed *b)
+{
+	const struct counts *c = &b->track->chase.counts;
+
+	return counts_are_listed(c) && !counts_lag(c) && b->record.updated_ms != DATE_NONE &&
+	       told_of_all(c) >= b->record.updated_ms;
+}
+
+bool source_finished(const struct followed *b)
+{
+	const struct counts *c = &b->track->chase.counts;
+	bool looked = false;
+
+	if (source_is_live(b->record.status) || !b->record.baseline_done)
+		return false;
+	for (unsigned ask = 0; ask < ASKS; ask++) {
+		if (counts_due(c, ask, planes_of(b)) > 0)
+			return false;
+		looked = looked || c->v[ask].told_ms != DATE_NONE;
+	}
+	return looked && (b->caught_up || is_known_to_end(b));
+}
+
+/* What cannot be asked for is seen in rows that are read for other reasons, and in sweeps. */
+static int64_t known_state(const struct followed *b, const char *state)
+{
+	const struct counts *c = &b->track->chase.counts;
+	unsigned ask = state ? ask_of_state(state) : ASKS;
+
+	return ask < ASKS ? c->v[ask].known_ms : c->swept_ms;
+}
+
+int64_t source_knows(const struct source *s, const struct followed *b, const char *state)
+{
+	unsigned ask = ask_of_state(state);
+	const struct counts *c = &b->track->chase.counts;
+
+	if (source_finished(b))
+		return s->now.wall_ms;
+	return ask < ASKS ? c->v[ask].told_ms : told_of_all(c);
+}
+
+/* Receipts of it still come, perhaps, but nobody waits for them. */
+static bool is_past(const struct source *s, const struct followed *b)
+{
+	return source_finished(b) && b->record.updated_ms < s->now.wall_ms - PAST_MS;
+}
+
+int64_t source_known_until(const struct source *s, const char *broadcast, const char *state)
+{
+	int64_t oldest = broadcast ? INT64_MAX : planner_listed_until(s->planner);
+
+	for (size_t i = 0; i < s->n; i++) {
+		const struct followed *b = &s->v[i]->followed;
+		if (broadcast ? strcmp(b->record.id, broadcast) != 0 : is_past(s, b))
+			continue;
+		int64_t known = known_state(b, state);
+		oldest = known < oldest ? known : oldest;
+	}
+	return oldest == INT64_MAX ? DATE_NONE : oldest;
 }
 
 static const char *worth_of(const struct counts *c)

@@ -47,6 +47,23 @@ struct broadcast_report {
 /* The i-th of what is followed; false: there are fewer. Valid until the source is used again. */
 bool source_report(const struct source *s, size_t i, struct broadcast_report *ret);
 
+/*
+ * The watermark that decisions wait for, wall: no older change of that state ("failed";
+ * "recipient": a new row) is unseen; DATE_NONE: nothing is known yet. state NULL, or one that
+ * cannot be asked for: when the last complete sweep began. broadcast NULL: the oldest of all that
+ * are followed, but for those that finished more than a day ago, and of the lists in which others
+ * may appear. Of one that is not followed nothing more is seen, so nothing is known of it. Visits
+ * each followed broadcast.
+ */
+int64_t source_known_until(const struct source *s, const char *broadcast, const char *state);
+/* The same of one that is followed, as far as the list's counters are to be believed; until now of
+ * one that is finished: only receipts may still come. */
+int64_t source_knows(const struct source *s, const struct followed *b, const char *state);
+
+/* Has it ended (or not begun), is all known that happened until then, by its counters or because
+ * its rows were read once more, and is nothing due? Receipts may still come. */
+bool source_finished(const struct followed *b);
+
 struct source_totals {
 	uint64_t answers[REQUEST_KINDS][ANSWER_KINDS];
 	double rate_limit; /* requests a minute as configured; 0: none */

@@ -70,8 +70,15 @@ static const char *const field_names[] = {
 };
 
 static const char *const states_known[STATES_KNOWN] = {
-	"skipped",	"failed", "sent",   "delivered", "complained",
-	"unsubscribed", "opened", "played", "bounced",
+	[STATE_SKIPPED] = "skipped",
+	[STATE_FAILED] = "failed",
+	[STATE_SENT] = "sent",
+	[STATE_DELIVERED] = "delivered",
+	[STATE_COMPLAINED] = "complained",
+	[STATE_UNSUBSCRIBED] = "unsubscribed",
+	[STATE_OPENED] = "opened",
+	[STATE_PLAYED] = "played",
+	[STATE_BOUNCED] = "bounced",
 };
 
 #define PLACES 64   /* members of a row whose meaning is remembered; the API has some 35 */

@@ -216,16 +216,25 @@ void source_hand_over(struct source *from, struct source *to)
 }
 
 void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,
-		   int64_t date_ms, struct instant now)
+		   int64_t asked_ms, struct instant now)
 {
 	struct planner_entry entry = {
 		.moved = moved,
 		.live = source_is_live(row->status),
 		.counters = row->counters,
-		.date_ms = date_ms == DATE_NONE ? now.wall_ms : date_ms,
+		.date_ms = asked_ms,
 	};
 
 	planner_listed(s->planner, b, &entry, now.mono_ms);
+}
+
+void source_await(struct source *s, const char *const *states, size_t n)
+{
+	uint16_t asks = 0;
+
+	for (size_t i = 0; i < n; i++)
+		asks |= (uint16_t)(1U << ask_of_state(states[i]));
+	planner_await(s->planner, asks);
 }
 
 void source_sweep(struct source *s, struct followed *b)

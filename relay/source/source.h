@@ -63,6 +63,9 @@ struct followed {
 	uint8_t sweeps; /* intake's: begun since then, … */
 	uint16_t last_sweep;	/* … each of which is another one than this */
 	struct latency latency; /* intake's */
+	uint32_t passages;	/* intake's: pages of it so far */
+	int64_t undecided_ms;	/* intake's and relay's: wall, what contacts are undecided since;
+				   0: is to be asked; INT64_MAX: none is */
 	int64_t audited_ms;	/* relay's: wall, when its audit was told; 0 */
 	int64_t listed_ms;	/* intake's: mono, when the list named it last */
 	int64_t moved_ms;	/* intake's: wall, when its list entry was last seen to change; 0 */
@@ -87,6 +90,8 @@ bool source_names(const struct source_options *o, const char *org, const char *b
 /* Is there more to come by this status? Not by those that the API documents as ended or not begun;
  * one not seen before counts as live. */
 bool source_is_live(const char *status);
+/* Was it sent, or given up? Not what has not begun. */
+bool source_is_over(const char *status);
 
 /* A page of recipients; borrowed by intake until it calls source_page_done. */
 struct source_page {
@@ -112,9 +117,10 @@ struct source_listing {
 	const struct listing_row *v;
 	size_t n;
 	const char *text;
-	int64_t date_ms; /* the API's clock in this reply; DATE_NONE: not given */
-	bool part;	 /* only those of a status were asked for */
-	bool complete;	 /* all pages of the organization were read in this round; v is the last */
+	int64_t date_ms;  /* the API's clock in this reply; DATE_NONE: not given */
+	int64_t asked_ms; /* wall, when it was asked for, at the earliest */
+	bool part;	  /* only those of a status were asked for */
+	bool complete;	  /* all pages of the organization were read in this round; v is the last */
 };
 
 enum source_notice {
@@ -173,10 +179,13 @@ bool source_polls(const struct source *s, const char *org);
 /* All of them, for status: the i-th, or NULL. */
 struct followed *source_at(const struct source *s, size_t i);
 
-/* The list shows this broadcast; moved: its counters or times did. date_ms: of the reply, by the
- * API's clock; DATE_NONE: not given. */
+/* The list shows this broadcast; moved: its counters or times did. asked_ms: as of the listing. */
 void source_listed(struct source *s, struct followed *b, const struct listing_row *row, bool moved,
-		   int64_t date_ms, struct instant now);
+		   int64_t asked_ms, struct instant now);
+
+/* Of these states ("delivered"; n of them, which take the place of earlier ones) alerts wait to see
+ * changes or none: what is due of them counts for more than of others. */
+void source_await(struct source *s, const char *const *states, size_t n);
 
 /* All its rows are read once more, soon. */
 void source_sweep(struct source *s, struct followed *b);

@@ -37,6 +37,17 @@ void source_worked(struct source *s)
 	tell_change(s, change, "", 0);
 }
 
+/* What a reply shows is no older. It may be told by a clock that goes after ours, and by then. */
+int64_t source_asked_ms(const struct ask *a, const struct answer *answer)
+{
+	int64_t ours = a->asked.wall_ms, theirs = ours;
+
+	if (answer->date_ms != DATE_NONE)
+		theirs = answer->date_ms - answer->took_ms;
+	a->source->behind_ms = theirs < ours ? ours - theirs : 0;
+	return ours - a->source->behind_ms;
+}
+
 /* ---- requests that end without a page ---- */
 
 void source_end_ask(struct ask *a)
@@ -184,6 +195,7 @@ static void take_listing(struct ask *a, const struct answer *answer)
 		.count = answer->count,
 		.rows = l->n + l->doubled,
 		.hash = hash64(answer->body, answer->len),
+		.date_ms = source_asked_ms(a, answer),
 	};
 	for (int i = 0; i < SKIP_KINDS; i++) {
 		told.skipped += l->skipped[i];
@@ -198,6 +210,7 @@ static void take_listing(struct ask *a, const struct answer *answer)
 		.n = l->n,
 		.text = text.data,
 		.date_ms = answer->date_ms,
+		.asked_ms = told.date_ms,
 		.part = a->plan.status != NULL,
 		.complete = !a->plan.status && planner_completes(s->planner, &a->plan, &told),
 	};

@@ -110,6 +110,7 @@ void source_filter_read(struct source_options *o, struct problems *p)
 	}
 	if (o->state_filter)
 		problem_warn(p, map,
-			     "rows are asked for by their state: recipient.removed and "
-			     "recipient.reverted are not told");
+			     "rows are asked for by their state: recipient.removed, "
+			     "recipient.reverted, contact.unreached and broadcast.report are not "
+			     "told");
 }

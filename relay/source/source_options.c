@@ -103,6 +103,7 @@ const struct option source_option_table[] = {
 	{.name = "ca_file",
 	 .type = OPT_PATH,
 	 .offset = FIELD(ca_file),
+	 .on_host = true,
 	 .help = "PEM file of the authorities that base_url's certificate is checked with"},
 	{.name = "proxy",
 	 .type = OPT_STRING,
@@ -343,6 +344,12 @@ bool source_is_live(const char *status)
 			return false;
 	}
 	return true;
+}
+
+bool source_is_over(const char *status)
+{
+	return !source_is_live(status) && strcmp(status, "DRAFT") != 0 &&
+	       strcmp(status, "SCHEDULED") != 0;
 }
 
 bool source_wants(const struct source_options *o, const struct listing_row *row, int64_t moved_ms,

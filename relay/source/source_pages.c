@@ -163,7 +163,9 @@ static struct slot *open_slot(struct ask *a, const struct answer *answer)
 	slot->nfresh = 0;
 	slot->baseline = !a->watch->followed.record.baseline_done;
 	slot->hash = hash128(answer->body, answer->len);
-	slot->answer = (struct plan_answer){.count = answer->count, .hash = slot->hash.low};
+	slot->answer = (struct plan_answer){.count = answer->count,
+					    .hash = slot->hash.low,
+					    .date_ms = source_asked_ms(a, answer)};
 	slot->page = (struct source_page){
 		.broadcast = &a->watch->followed,
 		.rows = &slot->rows,
@@ -332,7 +334,7 @@ void source_page_done(struct source *s, struct source_page *p, const struct page
 		tell_read(s, slot);
 		if (planner_read(s->planner, &slot->plan, &slot->answer, s->now.mono_ms)) {
 			s->stats.sweeps++;
-			report_swept(w, s->now);
+			report_swept(s, w);
 			source_tell(s, SOURCE_SWEPT, w, "", slot->answer.count);
 		}
 	}

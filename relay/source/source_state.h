@@ -58,6 +58,7 @@ struct source {
 	struct budget budget;
 	struct health health;
 	int64_t failing_since_ms;
+	int64_t behind_ms; /* so far the API's clock goes after ours, by the last reply */
 	char *worked_org, *refused_org; /* of the last answers of that kind; owned; NULL: none */
 	struct prng random;
 	bool paused;
@@ -87,6 +88,8 @@ client_done source_answered;			       /* arg: the ask, which it frees */
 void source_not_asked(struct ask *a, const char *why); /* it could not even be made */
 void source_take_page(struct ask *a, const struct answer *answer);
 
+/* When it was asked for, wall, by our clock or by the API's: the earlier one. */
+int64_t source_asked_ms(const struct ask *a, const struct answer *answer);
 void source_worked(struct source *s); /* something usable came */
 void source_fail(struct ask *a, const char *why, int status);
 /* The whole API says wait; w: what was asked of, or NULL. */
@@ -96,7 +99,7 @@ void source_tell(const struct source *s, enum source_notice what, const struct w
 		 const char *why, int64_t number);
 
 /* report.c: a complete sweep of it has ended. */
-void report_swept(struct watch *w, struct instant now);
+void report_swept(const struct source *s, struct watch *w);
 
 void watch_free(struct watch *w);
 void slot_free(struct slot *slot);

@@ -28,7 +28,7 @@ struct world {
 	int64_t now_ms;
 };
 
-static const struct chase_pace pace = {5000, 300000, 1};
+static const struct chase_pace pace = {5000, 300000, 1, 0};
 
 /* The first so many rows have been seen as sent, delivered and opened, the last as skipped. */
 static void world_open(struct world *w, struct rows seen)

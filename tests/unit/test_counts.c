@@ -270,18 +270,96 @@ static void known_until(void **state)
 
 	(void)state;
 	world_open(&w);
-	list(&w, 5);
-	counts_known(&w.counts, &w.held, 700);
-	assert_true(sent->known_ms == DATE_NONE); /* something is due */
-	assert_int_equal(failed->known_ms, 700);
-	assert_true(opened->known_ms == DATE_NONE); /* the list does not count it */
+	for (uint32_t i = 1; i <= 4; i++) { /* the second that has moved to what is held proves */
+		hold(&w, i);
+		list(&w, i);
+		counts_known(&w.counts, 100 * i);
+	}
+	assert_int_equal(sent->told_ms, 300); /* … until the one before */
+	assert_int_equal(failed->told_ms, 300);
+	assert_true(opened->told_ms == DATE_NONE); /* the list does not count it */
 	hold(&w, 5);
-	counts_known(&w.counts, &w.held, 800);
-	counts_known(&w.counts, &w.held, 600);
-	assert_int_equal(sent->known_ms, 800);
-	counts_all_known(&w.counts, 750);
-	assert_int_equal(sent->known_ms, 800);
-	assert_int_equal(opened->known_ms, 750);
+	list(&w, 6);
+	counts_known(&w.counts, 500);
+	assert_int_equal(sent->told_ms, 300); /* something is due */
+	assert_int_equal(failed->told_ms, 400);
+	hold(&w, 6);
+	counts_known(&w.counts, 600); /* it was held only afterwards */
+	assert_int_equal(sent->told_ms, 300);
+	list(&w, 6);
+	counts_known(&w.counts, 700); /* the counters stand still: perhaps they do for good */
+	assert_int_equal(sent->told_ms, 300);
+	assert_true(sent->known_ms == DATE_NONE); /* that it is told is no proof */
+	counts_all_known(&w.counts, 450);
+	assert_int_equal(sent->known_ms, 450);
+	assert_int_equal(sent->told_ms, 450);
+	assert_int_equal(opened->told_ms, 450);
+	assert_int_equal(w.counts.swept_ms, 450);
+	planes_release(&w.held);
+}
+
+/* Counters that lag tell nothing, however well they agree at the moment. */
+static void known_by_late_counters(void **state)
+{
+	struct world w;
+	const struct count *sent = &w.counts.v[ASK_SENT];
+
+	(void)state;
+	world_open(&w);
+	for (uint32_t i = 1; i <= 6; i++) {
+		hold(&w, 2 * i);
+		list(&w, 2 * i - 1);
+		counts_known(&w.counts, 100 * i);
+	}
+	list(&w, 12);
+	counts_known(&w.counts, 700);
+	list(&w, 12);
+	counts_known(&w.counts, 800);
+	assert_true(sent->told_ms == DATE_NONE);
+	planes_release(&w.held);
+}
+
+/* A filter's own count is of the moment. */
+static void known_by_pages(void **state)
+{
+	struct world w;
+	const struct count *sent = &w.counts.v[ASK_SENT];
+
+	(void)state;
+	world_open(&w);
+	hold(&w, 5);
+	counts_page_known(&w.counts, ASK_SENT, 6, &w.held, 100);
+	counts_page_known(&w.counts, ASK_SENT, 4, &w.held, 100);
+	counts_page_known(&w.counts, ASK_SENT, -1, &w.held, 100);
+	assert_true(sent->known_ms == DATE_NONE);
+	counts_page_known(&w.counts, ASK_SENT, 5, &w.held, 200);
+	counts_page_known(&w.counts, ASK_SENT, 5, &w.held, 150);
+	assert_int_equal(sent->known_ms, 200);
+	assert_true(w.counts.v[ASK_FAILED].known_ms == DATE_NONE);
+	planes_release(&w.held);
+}
+
+/* What was given up is not known, until a sweep has seen that it is not there. */
+static void known_after_giving_up(void **state)
+{
+	struct world w;
+	const struct count *sent = &w.counts.v[ASK_SENT];
+
+	(void)state;
+	world_open(&w);
+	list(&w, 1);
+	settle(&w);
+	for (uint32_t i = 1; i <= 4; i++) {
+		hold(&w, i);
+		list(&w, i + 1);
+		counts_known(&w.counts, 100 * i);
+	}
+	assert_true(sent->told_ms == DATE_NONE);
+	counts_swept(&w.counts, true, &w.held, w.now_ms);
+	hold(&w, 5);
+	list(&w, 6);
+	counts_known(&w.counts, 500);
+	assert_int_equal(sent->told_ms, 400);
 	planes_release(&w.held);
 }
 
@@ -306,11 +384,19 @@ static void swept(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(names),       cmocka_unit_test(due_by_list),
-		cmocka_unit_test(since_when),  cmocka_unit_test(due_by_page),
-		cmocka_unit_test(no_counters), cmocka_unit_test(settled),
-		cmocka_unit_test(fell),	       cmocka_unit_test(lag),
-		cmocka_unit_test(waited),      cmocka_unit_test(known_until),
+		cmocka_unit_test(names),
+		cmocka_unit_test(due_by_list),
+		cmocka_unit_test(since_when),
+		cmocka_unit_test(due_by_page),
+		cmocka_unit_test(no_counters),
+		cmocka_unit_test(settled),
+		cmocka_unit_test(fell),
+		cmocka_unit_test(lag),
+		cmocka_unit_test(waited),
+		cmocka_unit_test(known_until),
+		cmocka_unit_test(known_by_late_counters),
+		cmocka_unit_test(known_by_pages),
+		cmocka_unit_test(known_after_giving_up),
 		cmocka_unit_test(swept),
 	};
 
