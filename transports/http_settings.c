@@ -7,8 +7,8 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "relay/base/http.h"
 #include "relay/base/mem.h"
+#include "transports/http_content.h"
 #include "transports/signature.h"
 
 #define LIST_MAX 1000 /* of allow or deny */
@@ -18,10 +18,21 @@ const char *const http_methods[] = {"POST", "PUT", "PATCH", NULL};
 #define AT(field) offsetof(struct http_settings, field)
 
 const struct option http_option_table[] = {
-	{"url", OPT_URL, AT(url), .required = true, .help = "where events are posted to"},
+	{"url", OPT_URL, AT(url), .required = true,
+	 .help = "where events are posted to; behind the host it may be a template"},
 	{"method", OPT_CHOICE, AT(method), .preset = "POST", .choices = http_methods,
 	 .help = "the HTTP method"},
-	{"headers", OPT_NODE, AT(headers), .help = "headers to add, as NAME: VALUE"},
+	{"headers", OPT_NODE, AT(headers),
+	 .help = "headers to add, as NAME: VALUE; a value may be a template"},
+	{"body", OPT_STRING, AT(body),
+	 .help = "a template (docs/templates.md) of what is posted instead of the event itself"},
+	{"body_file", OPT_PATH, AT(body_file), .help = "the same, from a file"},
+	{"preset", OPT_STRING, AT(preset), .choices = http_preset_names,
+	 .help = "a ready-made template; examples/templates/ has them for copying"},
+	{"params", OPT_NODE, AT(params), .secrets = true,
+	 .help = "texts for {{params.NAME}} in templates, as NAME: VALUE or NAME_file: PATH"},
+	{"content_type", OPT_STRING, AT(content_type),
+	 .help = "what body or body_file makes, where that is not application/json"},
 	{"secret", OPT_SECRETS, AT(secret),
 	 .help = "whsec_… or whsk_…: sign by Standard Webhooks; several during a rotation"},
 	{"bearer", OPT_SECRET, AT(bearer), .help = "a token for Authorization: Bearer"},
@@ -30,10 +41,11 @@ const struct option http_option_table[] = {
 	 .help = "private: any but link-local, metadata and our own addresses (the default); "
 		 "public: "
 		 "public addresses and https only; or {allow: [CIDR …], deny: [CIDR …]}"},
-	{"ca_file", OPT_PATH, AT(ca_file),
+	{"ca_file", OPT_PATH, AT(ca_file), .on_host = true,
 	 .help = "PEM of the authorities to trust, and no others"},
-	{"cert_file", OPT_PATH, AT(cert_file), .help = "PEM of our own certificate"},
-	{"key_file", OPT_PATH, AT(key_file), .help = "PEM of its key"},
+	{"cert_file", OPT_PATH, AT(cert_file), .on_host = true,
+	 .help = "PEM of our own certificate"},
+	{"key_file", OPT_PATH, AT(key_file), .on_host = true, .help = "PEM of its key"},
 	{"proxy", OPT_URL, AT(proxy), .help = "an HTTP proxy to go through"},
 	{"connect_timeout", OPT_DURATION, AT(connect_timeout_ms), .preset = "5s", .min = 10,
 	 .max = 60000, .help = "until there is a connection"},
@@ -42,8 +54,7 @@ const struct option http_option_table[] = {
 	{0},
 };
 
-/* The node of a setting, for the place of a problem; `at` itself when it came otherwise. */
-static const struct node *place(const struct node *at, const char *key)
+const struct node *http_place(const struct node *at, const char *key)
 {
 	const struct node *n = node_get(at, key);
 
@@ -106,11 +117,10 @@ void http_network_read(const struct node *n, struct network_policy *ret, struct 
 static void check_network(const struct http_settings *s, const struct node *at, struct problems *p)
 {
 	struct network_policy policy;
-	bool plain = false;
 
 	http_network_read(s->network, &policy, p);
-	if (policy.kind == NETWORK_PUBLIC && s->url && http_url_ok(s->url, &plain) && plain)
-		problem_at(p, place(at, "url"), "must be https:// under network: public");
+	if (policy.kind == NETWORK_PUBLIC && s->url && strncmp(s->url, "http://", 7) == 0)
+		problem_at(p, http_place(at, "url"), "must be https:// under network: public");
 	network_policy_release(&policy);
 }
 
@@ -189,7 +199,7 @@ static void check_headers(const struct http_settings *s, struct problems *p)
 static void check_secrets(const struct http_settings *s, const struct node *at, struct problems *p)
 {
 	const struct node *n =
-		node_get(at, "secret") ? node_get(at, "secret") : place(at, "secret_file");
+		node_get(at, "secret") ? node_get(at, "secret") : http_place(at, "secret_file");
 
 	if (s->secret.n > HTTP_SECRETS_MAX)
 		problem_at(p, n, "has more than %d secrets", HTTP_SECRETS_MAX);
@@ -214,21 +224,24 @@ static void check_authorization(const struct http_settings *s, const struct node
 	if (s->bearer && s->basic)
 		problem_at(p, at, "give either bearer or basic");
 	if (s->bearer && !is_clean(s->bearer))
-		problem_at(p, place(at, "bearer"), "must not hold control characters");
+		problem_at(p, http_place(at, "bearer"), "must not hold control characters");
 	if (s->basic && (!strchr(s->basic, ':') || !is_clean(s->basic)))
-		problem_at(p, place(at, "basic"), "must be user:password");
+		problem_at(p, http_place(at, "basic"), "must be user:password");
 }
 
 static void check_file(const char *path, const struct node *at, const char *key, struct problems *p)
 {
 	if (path && access(path, R_OK) < 0)
-		problem_at(p, place(at, key), "cannot be read: %s", strerror(errno));
+		problem_at(p, http_place(at, key), "cannot be read: %s", strerror(errno));
 }
 
 void http_settings_check(const void *settings, const struct node *at, struct problems *p)
 {
 	const struct http_settings *s = settings;
+	struct http_content content;
 
+	http_content_read(s, at, &content, p);
+	http_content_release(&content);
 	check_network(s, at, p);
 	check_headers(s, p);
 	check_secrets(s, at, p);

@@ -17,3 +17,10 @@ const struct transport_type *transport_find(const char *name)
 			return transport_types[i];
 	return NULL;
 }
+
+void transport_preview_release(struct transport_preview *v)
+{
+	buf_release(&v->url);
+	buf_release(&v->headers);
+	buf_release(&v->body);
+}

@@ -31,6 +31,7 @@
 #include "relay/base/clock.h"
 #include "relay/base/event.h"
 #include "relay/base/mailbox.h"
+#include "relay/base/template.h"
 #include "relay/config/option.h"
 
 enum verdict {
@@ -54,6 +55,9 @@ struct parcel {
 	const struct event *event; /* numbered; event->topic is the route's topic or NULL */
 	int64_t prevsequence;	   /* of a topical transport */
 	unsigned attempt;	   /* from 1 */
+	/* What the rule that sent it says of the body, in place of the destination's settings;
+	 * NULL: nothing. Only for transports with bodies. Borrowed for the call of send. */
+	const struct template *body;
 };
 
 struct wire;
@@ -97,6 +101,13 @@ struct transport_history {
 		      struct history_end *ret, struct err *err);
 };
 
+/* A call as it would be made, for who tries rules. */
+struct transport_preview {
+	const char *method;	       /* static */
+	struct buf url, headers, body; /* a header a line: "Name: value\n" */
+};
+void transport_preview_release(struct transport_preview *v); /* {0} is allowed */
+
 struct transport_type {
 	const char *name; /* the key in a destination */
 	size_t size;
@@ -109,6 +120,16 @@ struct transport_type {
 	void (*check)(const void *settings, const struct node *at, struct problems *p);
 	/* The addresses it will listen on, appended to ret; optional. */
 	size_t (*listens)(const void *settings, struct sockaddr_storage *ret, size_t max);
+	/* How often an open alert should be told to such a destination, which else takes it for
+	 * over (ms; 0: as it is); optional. */
+	int64_t (*repeat_ms)(const void *settings);
+	/* What send would make of the parcel, from the settings alone: nothing is open and nothing
+	 * is sent. Headers with secrets and what holds for one attempt (signatures) are left out.
+	 * Only for transports that make calls; optional. */
+	int (*preview)(const void *settings, const struct parcel *parcel,
+		       struct transport_preview *ret, struct err *err);
+	/* Each path of an event that the settings' templates look at, once or more; optional. */
+	void (*paths)(const void *settings, template_path_fn *fn, void *arg);
 	int (*open)(void *self, const void *settings, const struct transport_env *env,
 		    struct err *err);
 	void (*send)(void *self, const struct parcel *parcel);

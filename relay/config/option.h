@@ -61,6 +61,9 @@ struct option {
 	const char *const *choices; /* OPT_CHOICE */
 	const struct option
 		*section; /* OPT_NODE: the table of that map, for schema and reference */
+	bool secrets;	  /* OPT_NODE: a map of texts that are read like secrets, with NAME_file */
+	bool on_host;	  /* it names something of the machine that Relay runs on: left out by who
+			     only tries rules. Secrets are anyway */
 };
 
 /* Fills *into, which must be zeroed: from the map's keys, and by the presets where there is none
@@ -75,6 +78,7 @@ void options_release(const struct option *table, void *from); /* secrets are wip
 bool option_duration(const char *text, int64_t *ret_ms);
 bool option_rate(const char *text, double *ret_per_s);
 bool option_size(const char *text, int64_t *ret_bytes);
+bool option_percent(const char *text, double *ret); /* "5%" is 0.05 */
 
 /* The reference: "source.rate_limit   450/min   requests …", indented by section. `path` stands
  * before each name: "" or "destinations.NAME." */

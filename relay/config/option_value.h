@@ -26,7 +26,6 @@ struct buf;
 void option_add_amount(struct buf *out, const struct option *row, int64_t value);
 
 bool option_int(const char *text, int64_t *ret);
-bool option_percent(const char *text, double *ret);
 /* NULL: a good URL. Otherwise what it must be. */
 const char *option_url_refuses(const char *text);
 

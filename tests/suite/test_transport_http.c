@@ -12,9 +12,8 @@
 #include <cmocka.h>
 
 #include "relay/base/mem.h"
-#include "tests/suite/http_receiver.h"
+#include "tests/suite/http_call_rig.h"
 #include "transports/signature.h"
-#include "transports/wire.h"
 
 #define OK_204	"HTTP/1.1 204 No Content\r\n\r\n"
 #define SECRET	"whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
@@ -53,154 +52,29 @@ static const struct suite_transport under = {
 	.can_hang = true,
 };
 
-/* --- one callback at a time --- */
-
-struct call {
-	struct http_receiver *far;
-	struct mailbox *loop;
-	struct wire *wire;
-	struct transport_env env;
-	void *self;
-	struct event event;
-	unsigned answers;
-	struct outcome outcome;
-	char why[1100];
-};
-
-static void take(void *arg, uint64_t id, const struct outcome *outcome)
-{
-	struct call *c = arg;
-
-	assert_int_equal(id, 7);
-	c->answers++;
-	c->outcome = *outcome;
-	snprintf(c->why, sizeof c->why, "%s", outcome->why ? outcome->why : "");
-}
-
-/* The problems that a configuration has, as one text; *ret_settings is filled in any case. */
-static char *read_settings(const char *config, void *ret_settings, struct yaml **ret_yaml)
-{
-	struct problems p = {0};
-	char *text = xasprintf("http: %s\n", config), *said;
-	const struct node *n;
-
-	*ret_yaml = yaml_parse("t", text, strlen(text), &p);
-	n = *ret_yaml ? node_get(yaml_root(*ret_yaml), "http") : NULL;
-	if (n) {
-		options_read(transport_http.options, n, ret_settings, &p);
-		transport_http.check(ret_settings, n, &p);
-	}
-	said = xstrdup(p.n ? p.v[0] : "");
-	for (size_t i = 1; i < p.n; i++) {
-		char *more = xasprintf("%s\n%s", said, p.v[i]);
-
-		free(said);
-		said = more;
-	}
-	problems_release(&p);
-	free(text);
-	return said;
-}
-
-/* `more` are further settings: ", bearer: x". */
-static void call_open(struct call *c, const char *url, const char *more)
-{
-	void *settings = xcalloc(1, transport_http.settings_size);
-	struct err err = {0};
-	struct yaml *y;
-	char *config = xasprintf("{url: '%s'%s}", url, more), *said;
-
-	c->loop = mailbox_open(NULL, NULL);
-	c->wire = wire_open(c->loop, 8, &err);
-	c->env = (struct transport_env){
-		.destination = "crm", .loop = c->loop, .wire = c->wire, .done = take, .arg = c};
-	said = read_settings(config, settings, &y);
-	assert_string_equal(said, "");
-	c->self = xcalloc(1, transport_http.size);
-	if (transport_http.open(c->self, settings, &c->env, &err) < 0)
-		fail_msg("%s", err.msg);
-	options_release(transport_http.options, settings);
-	yaml_free(y);
-	free(settings);
-	free(config);
-	free(said);
-}
-
-static void call_start(struct call *c, const char *reply, const char *more)
-{
-	char url[64];
-
-	*c = (struct call){.far = http_receiver_open(reply)};
-	snprintf(url, sizeof url, "http://127.0.0.1:%d/hook?a=b", http_receiver_port(c->far));
-	call_open(c, url, more);
-	struct event_head head = {
-		.id = "evt_00112233445566778899aabbccddeeff",
-		.type = "recipient.failed",
-		.source = "https://api.example.com/orgs/o/broadcasts/b",
-		.subject = "r1",
-		.partitionkey = "r1",
-		.recorded_ms = 1795000000000,
-		.time_ms = 1795000000000,
-	};
-
-	event_make(&c->event, &head, "{\"state\":\"failed\"}", 18);
-}
-
-static void call_make(struct call *c)
-{
-	struct parcel parcel = {.id = 7, .event = &c->event, .attempt = 1};
-	unsigned before = c->answers;
-
-	transport_http.send(c->self, &parcel);
-	for (int i = 0; i < 100 && c->answers == before; i++) {
-		mailbox_wait(c->loop, 100);
-		mailbox_run(c->loop);
-	}
-	assert_int_equal(c->answers, before + 1);
-}
-
-static void call_end(struct call *c)
-{
-	transport_http.close(c->self);
-	free(c->self);
-	wire_close(c->wire);
-	mailbox_close(c->loop);
-	if (c->far)
-		http_receiver_close(c->far);
-	event_release(&c->event);
-}
-
-static const char *header(struct call *c, const char *name)
-{
-	static char value[1024];
-
-	return received_header(http_receiver_get(c->far, 0), name, value, sizeof value) ? value
-											: NULL;
-}
-
 static void test_request(void **state)
 {
-	struct call c;
+	struct http_call_rig c;
 	const struct received *q;
 
 	(void)state;
-	call_start(&c, OK_204, ", headers: {X-Team: crm, X-Empty: ''}");
-	call_make(&c);
+	http_call_start(&c, OK_204, ", headers: {X-Team: crm, X-Empty: ''}");
+	http_call_make(&c);
 	assert_int_equal(c.outcome.verdict, SENT);
 	assert_int_equal(http_receiver_count(c.far, 1), 1);
 	q = http_receiver_get(c.far, 0);
 	assert_memory_equal(q->head, "POST /hook?a=b HTTP/1.1\r\n", 25);
 	assert_int_equal(q->len, c.event.len);
 	assert_string_equal(q->body, c.event.body);
-	assert_string_equal(header(&c, "Content-Type"),
+	assert_string_equal(http_call_header(&c, "Content-Type"),
 			    "application/cloudevents+json; charset=utf-8");
-	assert_string_equal(header(&c, "User-Agent"), "Relay/" RELAY_VERSION);
-	assert_string_equal(header(&c, "X-Team"), "crm");
-	assert_string_equal(header(&c, "X-Empty"), "");
-	assert_null(header(&c, "Expect"));
-	assert_null(header(&c, "webhook-id"));
-	assert_null(header(&c, "Authorization"));
-	call_end(&c);
+	assert_string_equal(http_call_header(&c, "User-Agent"), "Relay/" RELAY_VERSION);
+	assert_string_equal(http_call_header(&c, "X-Team"), "crm");
+	assert_string_equal(http_call_header(&c, "X-Empty"), "");
+	assert_null(http_call_header(&c, "Expect"));
+	assert_null(http_call_header(&c, "webhook-id"));
+	assert_null(http_call_header(&c, "Authorization"));
+	http_call_end(&c);
 }
 
 static void test_method_and_authorization(void **state)
@@ -218,32 +92,33 @@ static void test_method_and_authorization(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct call c;
+		struct http_call_rig c;
 
-		call_start(&c, OK_204, cases[i].more);
-		call_make(&c);
+		http_call_start(&c, OK_204, cases[i].more);
+		http_call_make(&c);
 		assert_memory_equal(http_receiver_get(c.far, 0)->head, cases[i].start,
 				    strlen(cases[i].start));
 		if (cases[i].authorization)
-			assert_string_equal(header(&c, "Authorization"), cases[i].authorization);
-		call_end(&c);
+			assert_string_equal(http_call_header(&c, "Authorization"),
+					    cases[i].authorization);
+		http_call_end(&c);
 	}
 }
 
 static void test_signatures(void **state)
 {
 	static const char *const secrets[] = {SECRET, SECRET2};
-	struct call c;
+	struct http_call_rig c;
 
 	(void)state;
-	call_start(&c, OK_204, ", secret: [" SECRET ", " SECRET2 "]");
-	call_make(&c);
+	http_call_start(&c, OK_204, ", secret: [" SECRET ", " SECRET2 "]");
+	http_call_make(&c);
 	int64_t now_s = clock_now().wall_ms / 1000;
 
-	assert_string_equal(header(&c, "webhook-id"), c.event.id);
+	assert_string_equal(http_call_header(&c, "webhook-id"), c.event.id);
 	struct signed_text text = {
 		.id = c.event.id,
-		.timestamp_s = strtoll(header(&c, "webhook-timestamp"), NULL, 10),
+		.timestamp_s = strtoll(http_call_header(&c, "webhook-timestamp"), NULL, 10),
 		.body = http_receiver_get(c.far, 0)->body,
 		.len = c.event.len,
 	};
@@ -253,12 +128,12 @@ static void test_signatures(void **state)
 		struct err err = {0};
 		struct signature_key *k = signature_key_load(secrets[i], &err);
 
-		if (signature_verify(header(&c, "webhook-signature"), &k, 1, &text, now_s, 300,
-				     &err) < 0)
+		if (signature_verify(http_call_header(&c, "webhook-signature"), &k, 1, &text, now_s,
+				     300, &err) < 0)
 			fail_msg("%s", err.msg);
 		signature_key_free(k);
 	}
-	call_end(&c);
+	http_call_end(&c);
 }
 
 #define REPLY(line, headers, body) "HTTP/1.1 " line "\r\nContent-Length: 5\r\n" headers "\r\n" body
@@ -291,20 +166,20 @@ static const struct {
 
 static void test_answers(void **state)
 {
-	struct call c;
+	struct http_call_rig c;
 
 	(void)state;
-	call_start(&c, OK_204, "");
+	http_call_start(&c, OK_204, "");
 	for (size_t i = 0; i < sizeof answers / sizeof *answers; i++) {
 		http_receiver_answer(c.far, answers[i].reply);
-		call_make(&c);
+		http_call_make(&c);
 		if (c.outcome.verdict != answers[i].verdict ||
 		    c.outcome.disable != answers[i].disable ||
 		    c.outcome.wait_ms != answers[i].wait_ms || strcmp(c.why, answers[i].why) != 0)
 			fail_msg("%.20s: verdict %d, wait %lld, %s", answers[i].reply,
 				 c.outcome.verdict, (long long)c.outcome.wait_ms, c.why);
 	}
-	call_end(&c);
+	http_call_end(&c);
 }
 
 static void test_no_answer(void **state)
@@ -321,38 +196,38 @@ static void test_no_answer(void **state)
 
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct call c = {0};
+		struct http_call_rig c = {0};
 
-		call_open(&c, cases[i].url, cases[i].more);
+		http_call_open(&c, cases[i].url, cases[i].more);
 		c.event.body = xstrdup("{}");
 		c.event.len = 2;
-		call_make(&c);
+		http_call_make(&c);
 		assert_int_equal(c.outcome.verdict, TRY_AGAIN);
 		assert_true(c.outcome.no_connection);
 		if (strncmp(c.why, cases[i].why, strlen(cases[i].why)) != 0)
 			fail_msg("%s: %s", cases[i].url, c.why);
-		call_end(&c);
+		http_call_end(&c);
 	}
 }
 
 static void test_timeout(void **state)
 {
-	struct call c;
+	struct http_call_rig c;
 
 	(void)state;
-	call_start(&c, NULL, ", timeout: 100ms");
-	call_make(&c);
+	http_call_start(&c, NULL, ", timeout: 100ms");
+	http_call_make(&c);
 	assert_int_equal(c.outcome.verdict, TRY_AGAIN);
 	assert_string_equal(c.why, "no answer: no complete answer in time");
 	assert_in_range(c.outcome.took_ms, 90, 5000);
-	call_end(&c);
+	http_call_end(&c);
 }
 
 /* A receiver that sends everything back, and far too much of it. */
 static void test_secrets_do_not_come_back(void **state)
 {
 	char *reply = xmalloc(200000);
-	struct call c;
+	struct http_call_rig c;
 	int n;
 
 	(void)state;
@@ -362,14 +237,15 @@ static void test_secrets_do_not_come_back(void **state)
 	memset(reply + n, 'z', 100000);
 	reply[n + 100000] = '\0';
 	setenv("RELAY_TEST_HEADER", "x-456", 1);
-	call_start(&c, reply,
-		   ", secret: " SECRET ", bearer: tok-123, headers: {X-Key: '${RELAY_TEST_HEADER}',"
-		   " X-Other: \"${RELAY_TEST_HEADER}\"}");
-	call_make(&c);
+	http_call_start(&c, reply,
+			", secret: " SECRET
+			", bearer: tok-123, headers: {X-Key: '${RELAY_TEST_HEADER}',"
+			" X-Other: \"${RELAY_TEST_HEADER}\"}");
+	http_call_make(&c);
 	assert_int_equal(c.outcome.verdict, TRY_AGAIN);
 	assert_memory_equal(c.why, "500: *** Bearer *** *** zzz", 27);
 	assert_in_range(strlen(c.why), 1000, 1024);
-	call_end(&c);
+	http_call_end(&c);
 	free(reply);
 }
 
@@ -404,7 +280,7 @@ static void test_configuration(void **state)
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		void *settings = xcalloc(1, transport_http.settings_size);
 		struct yaml *y;
-		char *said = read_settings(cases[i].config, settings, &y);
+		char *said = http_call_settings(cases[i].config, settings, &y);
 
 		if (!strstr(said, cases[i].says))
 			fail_msg("%s: %s", cases[i].config, said);
