@@ -17,7 +17,7 @@ struct router_destination {
 	bool topical;
 };
 
-/* known: the rules the journal holds; copied. */
+/* known: the rules the journal holds, ascending by number; copied. */
 struct router *router_new(const struct rule_record *known, size_t n);
 void router_free(struct router *r); /* NULL is allowed */
 
@@ -30,6 +30,12 @@ void router_use(struct router *r, const struct rules *rules,
 void router_route(struct router *r, struct batch *b, size_t first);
 /* The same, but nothing to the destination of that number: the events are about it. 0: none. */
 void router_route_but(struct router *r, struct batch *b, size_t first, uint32_t but);
+/* One event, an alert of that rule (its place in the list): to the rule's destinations, then as for
+ * any event. */
+void router_route_alert(struct router *r, struct batch *b, size_t event, size_t rule);
+/* What the rule of that number says of a callback's body, under the rules in force: by its name,
+ * so that mending a template mends what waits. NULL: nothing. */
+const struct template *router_body(const struct router *r, uint32_t rule);
 /* The batch was committed: its rule records are held. */
 void router_committed(struct router *r, const struct batch *b);
 

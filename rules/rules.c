@@ -1,179 +1,118 @@
 /*
- * The list of rules: read from YAML, checked against the destinations' names, and applied in order.
- * An event is parsed once, and only when some rule looks inside it.
+ * The list of rules at work: the index says which of them match an event, and what they say is
+ * applied in their order. Only a topic that is a template, and a rule that looks inside, make the
+ * event's text be read.
  */
 #include "rules/rules.h"
 
-#include <stddef.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include "relay/base/hash.h"
 #include "relay/base/mem.h"
-#include "rules/pattern.h"
-
-struct rule_options {
-	char *name;
-	const struct node *when;
-	struct strings to;
-	bool stop, enabled;
-};
-
-const struct option rule_option_table[] = {
-	{"name", OPT_STRING, offsetof(struct rule_options, name), .required = true,
-	 .help = "unique; shown with each event that the rule routed"},
-	{"when", OPT_NODE, offsetof(struct rule_options, when),
-	 .help = "event pattern: which events; without it, all"},
-	{"to", OPT_STRINGS, offsetof(struct rule_options, to), .required = true,
-	 .help = "names of destinations"},
-	{"stop", OPT_BOOL, offsetof(struct rule_options, stop), .preset = "false",
-	 .help = "later rules are not tried for an event that matched"},
-	{"enabled", OPT_BOOL, offsetof(struct rule_options, enabled), .preset = "true",
-	 .help = "false: the rule is checked but matches nothing"},
-	{0},
-};
-
-struct rule {
-	struct rule_options options;
-	struct pattern *pattern;
-	bool everything; /* no `when` */
-	size_t *to;	 /* places among the destinations */
-	uint64_t version;
-};
-
-struct rules {
-	struct rule *v;
-	size_t n, ndestinations;
-	bool look_inside; /* some enabled rule has a `when` */
-};
+#include "rules/rules_parts.h"
 
 struct rules_scratch {
+	const struct rules *rules;
+	struct index_scratch *index;
 	struct json_doc *doc;
-	bool *taken; /* per destination */
-	size_t ntaken;
+	const struct json *event; /* parsed, or NULL: not yet */
+	bool *taken;		  /* per destination: a rule has named it */
+	struct buf *topics;	  /* per destination */
 };
 
-static size_t place_of(const char *const *names, const char *name)
+struct rules_scratch *rules_scratch_new(const struct rules *rs)
 {
-	size_t i = 0;
-	while (names[i] && strcmp(names[i], name))
-		i++;
-	return i;
+	struct rules_scratch *s = xcalloc(1, sizeof *s);
+	s->rules = rs;
+	s->index = index_scratch_new(rs->index);
+	s->doc = json_doc_new();
+	s->taken = xcalloc(rs->ndestinations + 1, sizeof *s->taken);
+	s->topics = xcalloc(rs->ndestinations + 1, sizeof *s->topics);
+	for (size_t i = 0; i < rs->ndestinations; i++)
+		s->topics[i] = (struct buf)BUF_INIT(RULE_TOPIC_MAX);
+	return s;
 }
 
-static void resolve_destinations(struct rule *r, const struct node *n, const char *const *names,
-				 struct problems *p)
+void rules_scratch_free(struct rules_scratch *s)
 {
-	const struct node *to = node_get(n, "to");
-	r->to = xcalloc(r->options.to.n + 1, sizeof *r->to);
-	for (size_t i = 0; i < r->options.to.n; i++) {
-		const char *name = r->options.to.v[i];
-		r->to[i] = place_of(names, name);
-		if (names[r->to[i]])
-			continue;
-		const char *near = problem_nearest(name, names);
-		problem_at(p, to->kind == NODE_LIST ? to->items[i] : to,
-			   "there is no destination \"%s\"%s%s%s", name,
-			   near ? "; did you mean \"" : "", near ? near : "", near ? "\"?" : "");
-	}
-}
-
-/* A type that no event of today has may come with a flag that the API grows; a slip of one that
- * they have is told. */
-static void warn_of_type(const struct node *n, struct problems *p)
-{
-	const char *type = node_string(n);
-	const char *near = type && !n->unset ? problem_nearest(type, event_types) : NULL;
-	if (near && strcmp(near, type) != 0)
-		problem_warn(p, n, "\"%s\" is no type of today; did you mean \"%s\"?", type, near);
-}
-
-/* What is allowed but surely not meant. */
-static void warn_of_rule(const struct rules *rs, const struct node *n, struct problems *p)
-{
-	const struct rule *r = &rs->v[rs->n - 1];
-	const struct node *to = node_get(n, "to"), *type = node_get(r->options.when, "type");
-	if (to && to->kind == NODE_LIST && !to->n && !r->options.stop)
-		problem_warn(p, to, "an empty list sends nothing anywhere");
-	if (type && type->kind == NODE_SCALAR)
-		warn_of_type(type, p);
-	for (size_t i = 0; type && type->kind == NODE_LIST && i < type->n; i++)
-		warn_of_type(type->items[i], p);
-	for (size_t i = 0; i + 1 < rs->n; i++)
-		if (rs->v[i].everything && rs->v[i].options.stop && rs->v[i].options.enabled) {
-			problem_warn(p, n, "is never tried: rule %zu stops at every event", i + 1);
-			break;
-		}
-}
-
-static void read_rule(struct rules *rs, const struct node *n, const char *const *names,
-		      struct problems *p)
-{
-	struct rule *r = &rs->v[rs->n++];
-	if (n->kind != NODE_MAP) {
-		problem_at(p, n, "a rule is a map with name, when and to");
+	if (!s)
 		return;
-	}
-	options_read(rule_option_table, n, &r->options, p);
-	r->everything = !r->options.when;
-	r->pattern = pattern_compile(r->options.when, p);
-	resolve_destinations(r, n, names, p);
-	for (size_t i = 0; r->options.name && i + 1 < rs->n; i++)
-		if (rs->v[i].options.name && !strcmp(rs->v[i].options.name, r->options.name))
-			problem_at(p, node_get(n, "name"), "rule %zu has the name \"%s\" already",
-				   i + 1, r->options.name);
-	if (r->options.enabled && !r->everything)
-		rs->look_inside = true;
-	warn_of_rule(rs, n, p);
+	for (size_t i = 0; i < s->rules->ndestinations; i++)
+		buf_release(&s->topics[i]);
+	index_scratch_free(s->index);
+	json_doc_free(s->doc);
+	free(s->topics);
+	free(s->taken);
+	free(s);
 }
 
-static void set_version(struct rule *r)
+/* NULL: the event's own topic, where the rule has none to say. */
+static const char *topic_of(struct rules_scratch *s, const struct rule *r, size_t destination,
+			    const struct event *ev)
 {
-	struct buf meaning = BUF_INIT(YAML_FILE_MAX * 2);
-	buf_addf(&meaning, "%d%d%016llx", r->options.stop, r->options.enabled,
-		 (unsigned long long)pattern_hash(r->pattern));
-	for (size_t i = 0; i < r->options.to.n; i++)
-		buf_addf(&meaning, ",%s", r->options.to.v[i]);
-	r->version = hash64(meaning.data, meaning.len);
-	buf_release(&meaning);
-}
-
-struct rules *rules_load(const struct node *list, const char *const *destinations,
-			 struct problems *p)
-{
-	size_t before = problems_count(p), n = list && list->kind == NODE_LIST ? list->n : 0;
-	if (list && list->kind != NODE_LIST && !node_is_null(list))
-		problem_at(p, list, "a list of rules is expected");
-	if (n > RULES_MAX) {
-		problem_at(p, list, "%zu rules; at most %d are allowed", n, RULES_MAX);
-		n = 0;
-	}
-	struct rules *rs = xcalloc(1, sizeof *rs);
-	rs->v = xcalloc(n + 1, sizeof *rs->v);
-	while (destinations[rs->ndestinations])
-		rs->ndestinations++;
-	for (size_t i = 0; i < n; i++)
-		read_rule(rs, list->items[i], destinations, p);
-	if (problems_count(p) != before) {
-		rules_free(rs);
+	struct buf *out = &s->topics[destination];
+	struct err unlikely = {0}; /* the body is Relay's own */
+	if (!r->topic || !s->rules->topical[destination])
 		return NULL;
-	}
-	for (size_t i = 0; i < n; i++)
-		set_version(&rs->v[i]);
-	return rs;
+	if (!s->event)
+		s->event = json_parse(s->doc, ev->body, ev->len, JSON_DEPTH + 4, &unlikely);
+	buf_truncate(out, 0);
+	if (!s->event || template_render(r->topic, s->event, out, &unlikely) < 0 || !out->len)
+		return NULL;
+	return out->data;
 }
 
-void rules_free(struct rules *rs)
+/* Appends a hit for each destination of the rule that has none yet. */
+static size_t apply(struct rules_scratch *s, size_t rule, const struct event *ev,
+		    struct rule_hit *ret, size_t hits)
 {
-	for (size_t i = 0; rs && i < rs->n; i++) {
-		pattern_free(rs->v[i].pattern);
-		options_release(rule_option_table, &rs->v[i].options);
-		free(rs->v[i].to);
+	const struct rule *r = &s->rules->v[rule];
+	for (size_t k = 0; k < r->options.to.n; k++) {
+		size_t to = r->to[k];
+		if (s->taken[to])
+			continue;
+		s->taken[to] = true;
+		ret[hits++] = (struct rule_hit){rule, to, topic_of(s, r, to, ev)};
 	}
-	if (rs)
-		free(rs->v);
-	free(rs);
+	return hits;
 }
+
+static size_t apply_matching(struct rules_scratch *s, const struct event *ev, struct rule_hit *ret,
+			     size_t hits)
+{
+	const struct rules *rs = s->rules;
+	const uint32_t *matched;
+	index_read(rs->index, s->index, ev->body, rs->look_inside ? ev->len : 0);
+	size_t n = index_match(rs->index, s->index, &matched);
+	for (size_t i = 0; i < n; i++) {
+		size_t rule = rs->places[matched[i]];
+		hits = apply(s, rule, ev, ret, hits);
+		if (rs->v[rule].options.stop)
+			break;
+	}
+	return hits;
+}
+
+static void begin(struct rules_scratch *s)
+{
+	memset(s->taken, 0, (s->rules->ndestinations + 1) * sizeof *s->taken);
+	s->event = NULL;
+}
+
+size_t rules_route(struct rules_scratch *s, const struct event *ev, struct rule_hit *ret)
+{
+	begin(s);
+	return apply_matching(s, ev, ret, 0);
+}
+
+size_t rules_route_alert(struct rules_scratch *s, const struct event *ev, size_t rule,
+			 struct rule_hit *ret)
+{
+	begin(s);
+	return apply_matching(s, ev, ret, apply(s, rule, ev, ret, 0));
+}
+
+/* ---- what the list says of itself ---- */
 
 size_t rules_count(const struct rules *rs)
 {
@@ -190,54 +129,74 @@ uint64_t rules_version(const struct rules *rs, size_t rule)
 	return rs->v[rule].version;
 }
 
-struct rules_scratch *rules_scratch_new(void)
+const struct pattern *rules_pattern(const struct rules *rs, size_t rule)
 {
-	struct rules_scratch *s = xcalloc(1, sizeof *s);
-	s->doc = json_doc_new();
-	return s;
+	return rs->v[rule].pattern;
 }
 
-void rules_scratch_free(struct rules_scratch *s)
+bool rules_enabled(const struct rules *rs, size_t rule)
 {
-	if (!s)
-		return;
-	json_doc_free(s->doc);
-	free(s->taken);
-	free(s);
+	return rs->v[rule].options.enabled;
 }
 
-static void clear_taken(struct rules_scratch *s, size_t n)
+bool rules_stop(const struct rules *rs, size_t rule)
 {
-	if (s->ntaken < n) {
-		s->taken = xrealloc(s->taken, n, sizeof *s->taken);
-		s->ntaken = n;
+	return rs->v[rule].options.stop;
+}
+
+bool rules_is_alert(const struct rules *rs, size_t rule)
+{
+	return rs->v[rule].alert != NULL;
+}
+
+const struct node *rules_node(const struct rules *rs, size_t rule)
+{
+	return rs->v[rule].at;
+}
+
+size_t rules_find(const struct rules *rs, const char *name)
+{
+	size_t low = 0, high = rs->n;
+	while (low < high) {
+		size_t mid = low + (high - low) / 2;
+		int order = strcmp(rs->v[rs->by_name[mid]].options.name, name);
+		if (!order)
+			return rs->by_name[mid];
+		if (order < 0)
+			low = mid + 1;
+		else
+			high = mid;
 	}
-	memset(s->taken, 0, n * sizeof *s->taken);
+	return SIZE_MAX;
 }
 
-size_t rules_route(const struct rules *rs, struct rules_scratch *s, const struct event *ev,
-		   struct rule_hit *ret)
+const struct template *rules_body(const struct rules *rs, const char *name)
 {
-	size_t hits = 0;
-	struct err unlikely = {0}; /* the body is Relay's own */
-	const struct json *event =
-		rs->look_inside ? json_parse(s->doc, ev->body, ev->len, JSON_DEPTH + 4, &unlikely)
-				: NULL;
-	clear_taken(s, rs->ndestinations + 1);
-	for (size_t i = 0; i < rs->n; i++) {
-		const struct rule *r = &rs->v[i];
-		if (!r->options.enabled)
-			continue;
-		if (!r->everything && !(event && pattern_match(r->pattern, event)))
-			continue;
-		for (size_t k = 0; k < r->options.to.n; k++) {
-			if (s->taken[r->to[k]])
-				continue;
-			s->taken[r->to[k]] = true;
-			ret[hits++] = (struct rule_hit){i, r->options.name, r->to[k]};
-		}
-		if (r->options.stop)
-			break;
-	}
-	return hits;
+	size_t rule = name ? rules_find(rs, name) : SIZE_MAX;
+	return rule == SIZE_MAX ? NULL : rs->v[rule].body;
+}
+
+bool rules_have_bodies(const struct rules *rs)
+{
+	return rs->bodies;
+}
+
+void rules_paths(const struct rules *rs, size_t rule, pattern_path_fn *fn, void *arg)
+{
+	const struct rule *r = &rs->v[rule];
+	pattern_paths(r->pattern, fn, arg);
+	if (r->topic)
+		template_paths(r->topic, fn, arg);
+	if (r->body)
+		template_paths(r->body, fn, arg);
+	if (r->alert)
+		alert_rule_paths(r->alert, fn, arg);
+}
+
+size_t rules_alerts(const struct rules *rs, const struct alert_rule *const **ret,
+		    const size_t **ret_places)
+{
+	*ret = rs->alerts;
+	*ret_places = rs->alert_places;
+	return rs->nalerts;
 }

@@ -100,10 +100,7 @@ void metrics_single(struct buf *out, const char *name, const char *type, const c
 }
 
 static metrics_part *const parts[] = {
-	metrics_relay,
-	metrics_source,
-	metrics_journal,
-	metrics_destinations,
+	metrics_relay, metrics_source, metrics_rules, metrics_journal, metrics_destinations,
 };
 
 void admin_metrics(const struct admin_view *v, struct admin_reply *ret)

@@ -74,6 +74,25 @@ void metrics_source(const struct admin_view *v, struct buf *out)
 		       "Requests that may be made at once.", t.left);
 }
 
+void metrics_rules(const struct admin_view *v, struct buf *out)
+{
+	const struct windows_status *s = &v->alerts;
+
+	metrics_single(out, "relay_rules", "gauge", "Rules in force.", (double)v->rules);
+	metrics_single(out, "relay_alerts_firing", "gauge", "Alerts that are open.",
+		       (double)s->firing);
+	metrics_single(out, "relay_alert_keys", "gauge", "Keys that rules with alerts count.",
+		       (double)s->keys);
+	metrics_single(out, "relay_alert_bytes", "gauge", "Memory of what they count.",
+		       (double)s->bytes);
+	metrics_single(out, "relay_alert_late_total", "counter",
+		       "Events seen too late to be counted, since rules were loaded last.",
+		       (double)s->late);
+	metrics_single(out, "relay_alert_refused_total", "counter",
+		       "Events for which a rule had no room, since rules were loaded last.",
+		       (double)s->refused);
+}
+
 void metrics_journal(const struct admin_view *v, struct buf *out)
 {
 	struct journal_stats s;

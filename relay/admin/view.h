@@ -9,6 +9,7 @@
 #include "relay/base/event.h"
 #include "relay/delivery/delivery.h"
 #include "relay/source/report.h"
+#include "rules/window.h"
 
 /* How long single calls held the loop thread: counts per power of two from 1 µs. */
 #define LOOP_BUCKETS 24
@@ -25,9 +26,11 @@ struct admin_view {
 	const struct delivery *delivery;
 	const char *journal_file; /* NULL: none on this machine */
 	const struct relay_loop *loop;
-	const uint64_t *events; /* committed since the start, by event_type_place */
-	bool answered;		/* the API has, since the start */
-	bool journal_full;	/* polling pauses for it */
+	size_t rules;
+	struct windows_status alerts; /* of all of them together */
+	const uint64_t *events;	      /* committed since the start, by event_type_place */
+	bool answered;		      /* the API has, since the start */
+	bool journal_full;	      /* polling pauses for it */
 	bool stopping;
 	const char *down_why; /* while the source is down; else NULL */
 };

@@ -52,6 +52,9 @@ struct delivery_env {
 	/* Borrowed for the call: the destination's name, an event id or NULL, and why. */
 	void (*notice)(void *arg, enum delivery_notice what, const char *destination,
 		       const char *event, const char *why);
+	/* The template of a callback's body, by the number of the rule that sent the event; NULL:
+	 * none. Borrowed until the next reload. Optional. */
+	const struct template *(*body)(void *arg, uint32_t rule);
 	void *arg;
 	const struct sockaddr_storage *own;
 	size_t nown;

@@ -149,6 +149,13 @@ static struct flight *take_flight(struct destination *t)
 	return f;
 }
 
+static const struct template *body_of(const struct destination *t, const struct delivery_route *r)
+{
+	const struct delivery_env *env = &t->delivery->env;
+
+	return env->body ? env->body(env->arg, r->rule) : NULL;
+}
+
 static void start(struct destination *t, struct item *x)
 {
 	struct flight *f = take_flight(t);
@@ -162,6 +169,7 @@ static void start(struct destination *t, struct item *x)
 		.event = &x->route->event,
 		.prevsequence = x->route->prevsequence,
 		.attempt = x->attempts + 1,
+		.body = body_of(t, x->route),
 	};
 	f->outlet->flying++;
 	t->flying++;

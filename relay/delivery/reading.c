@@ -47,7 +47,6 @@ static void copy_route(struct destination *t, struct delivery_route *ret,
 		       const struct delivery_route *r)
 {
 	*ret = *r;
-	ret->rule = NULL;
 	ret->event.body = xstrndup(r->event.body, r->event.len);
 	ret->event.topic = xstrdup(r->event.topic);
 	t->body_bytes += r->event.len;

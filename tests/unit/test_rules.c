@@ -1,6 +1,6 @@
 /*
- * Patterns as a table (pattern, event, does it match), what must be refused at load with its place,
- * and the list of rules: order, stop, one route per destination.
+ * The list of rules: order, stop, one route per destination; topics and bodies; alerts; what must
+ * be refused at load, with its place.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -16,153 +16,19 @@
 #include "rules/pattern.h"
 #include "rules/rules.h"
 
-#define EVENT                                                                                      \
-	"{\"type\":\"recipient.failed\",\"subject\":null,\"data\":{\"state\":\"failed\",\"n\":3,"  \
-	"\"yes\":true,\"empty\":\"\",\"none\":null,\"list\":[\"a\",\"b\"],\"void\":[],"            \
-	"\"rows\":[{\"k\":\"x\",\"v\":1},{\"k\":\"y\",\"v\":2}],\"deep\":{\"er\":{\"est\":\"z\"}}" \
-	"}}"
-
-struct match_case {
-	const char *when;
-	bool matches;
-};
-
-static const struct match_case cases[] = {
-	{"{type: recipient.failed}", true},
-	{"{type: [recipient.sent, recipient.failed]}", true},
-	{"{type: [recipient.sent]}", false},
-	{"{type: Recipient.failed}", false},
-	{"{type: [{prefix: recipient.}]}", true},
-	{"{type: [{prefix: broadcast.}, {prefix: recipient.f}]}", true},
-	{"{type: [{prefix: recipient.failed.x}]}", false},
-	{"{type: [{prefix: \"\"}]}", true},
-	{"{data: {n: [3]}}", true},
-	{"{data: {n: [3.0]}}", true},
-	{"{data: {n: [\"3\"]}}", false},
-	{"{data: {yes: [true]}}", true},
-	{"{data: {yes: [\"true\"]}}", false},
-	{"{data: {yes: [1]}}", false},
-	{"{data: {yes: yes}}", false}, /* `yes` is a string in YAML 1.2 */
-	{"{data: {empty: [\"\"]}}", true},
-	{"{data: {empty: [null]}}", false},
-	{"{data: {none: [null]}}", true},
-	{"{data: {none: [{exists: true}]}}", true},
-	{"{data: {missing: [null]}}", false},
-	{"{data: {missing: [{exists: false}]}}", true},
-	{"{data: {missing: [{exists: true}]}}", false},
-	{"{data: {missing: [{exists: false}, x]}}", true},
-	{"{data: {state: [{exists: false}]}}", false},
-	{"{data: {void: [{exists: false}]}}", true},
-	{"{data: {void: [{exists: true}]}}", false},
-	{"{data: {deep: [{exists: true}]}}", false}, /* exists looks at leaves */
-	{"{data: {deep: {er: {est: z}}}}", true},
-	{"{data: {deep: {er: {est: [y]}}}}", false},
-	{"{data: {deep: {er: z}}}", false},
-	{"{data: {deep: {none: {est: [{exists: false}]}}}}", true},
-	{"{data: {list: [b, c]}}", true},
-	{"{data: {list: [c]}}", false},
-	{"{data: {rows: {k: [y]}}}", true},
-	{"{data: {rows: {k: [x], v: [1]}}}", true},
-	{"{data: {rows: {k: [x], v: [2]}}}", false}, /* not within one element */
-	{"{type: recipient.failed, data: {state: [failed]}}", true},
-	{"{type: recipient.failed, data: {state: [sent]}}", false},
-	{"{subject: [null]}", true},
-};
-
 static struct yaml *load(const char *text, struct problems *p)
 {
 	return yaml_parse("rules.yaml", text, strlen(text), p);
 }
 
-static void patterns_match(void **state)
-{
-	struct json_doc *doc = json_doc_new();
-	struct err err = {0};
-	(void)state;
-	const struct json *event = json_parse(doc, EVENT, strlen(EVENT), JSON_DEPTH, &err);
-	assert_non_null(event);
-	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-		struct problems p = {0};
-		char *text = xasprintf("when: %s\n", cases[i].when);
-		struct yaml *y = load(text, &p);
-		struct pattern *pt = pattern_compile(node_get(yaml_root(y), "when"), &p);
-		if (!pt)
-			fail_msg("%s: %s", cases[i].when, p.v[0]);
-		if (pattern_match(pt, event) != cases[i].matches)
-			fail_msg("%s should %smatch", cases[i].when,
-				 cases[i].matches ? "" : "not ");
-		pattern_free(pt);
-		yaml_free(y);
-		free(text);
-	}
-	struct problems none = {0};
-	struct pattern *everything = pattern_compile(NULL, &none);
-	assert_true(pattern_match(everything, event));
-	pattern_free(everything);
-	json_doc_free(doc);
-}
-
-static const struct {
-	const char *when, *place, *says;
-} refused[] = {
-	{"{typ: [a]}", ":1:8:", "\"typ\""},
-	{"{detail: {state: [a]}}", ":1:8:", "\"data\""},
-	{"{data: {state: []}}", ":1:22:", "empty list"},
-	{"{data: {}}", ":1:14:", "empty map"},
-	{"{type: [{sufix: a}]}", ":1:", "unknown operator \"sufix\""},
-	{"{type: [{prefix: a, exists: true}]}", ":1:15:", "one operator"},
-	{"{type: [{exists: maybe}]}", ":1:", "true or false"},
-	{"{type: [{prefix: [a]}]}", ":1:", "a string"},
-	{"{type: [[a]]}", ":1:15:", "list inside a list"},
-	{"[a]", ":1:7:", "a map"},
-};
-
-static void wrong_patterns_are_refused(void **state)
-{
-	(void)state;
-	for (size_t i = 0; i < sizeof refused / sizeof *refused; i++) {
-		struct problems p = {0};
-		char *text = xasprintf("when: %s\n", refused[i].when);
-		struct yaml *y = load(text, &p);
-		assert_null(pattern_compile(node_get(yaml_root(y), "when"), &p));
-		assert_int_equal(p.n, 1);
-		if (!strstr(p.v[0], refused[i].place) || !strstr(p.v[0], refused[i].says))
-			fail_msg("%s: %s", refused[i].when, p.v[0]);
-		problems_release(&p);
-		yaml_free(y);
-		free(text);
-	}
-}
-
-static uint64_t hash_of(const char *when)
-{
-	struct problems p = {0};
-	char *text = xasprintf("when: %s\n", when);
-	struct yaml *y = load(text, &p);
-	struct pattern *pt = pattern_compile(node_get(yaml_root(y), "when"), &p);
-	uint64_t hash = pattern_hash(pt);
-	pattern_free(pt);
-	yaml_free(y);
-	free(text);
-	return hash;
-}
-
-static void the_hash_is_of_the_meaning(void **state)
-{
-	(void)state;
-	assert_true(hash_of("{type: a}") == hash_of("{ type: [ \"a\" ] }"));
-	assert_true(hash_of("{type: a}") != hash_of("{type: b}"));
-	assert_true(hash_of("{type: [{prefix: a}]}") != hash_of("{type: [a]}"));
-	assert_true(hash_of("{data: {a: {b: [c]}}}") != hash_of("{data: {a: [b], b: [c]}}"));
-}
-
-static const char *const destinations[] = {"bus", "crm", "log", NULL};
+static const struct rules_destination destinations[] = {
+	{"bus", true, 0}, {"crm", false, 0}, {"log", false, 0}};
 
 static struct rules *rules_of(const char *text, struct yaml **y, struct problems *p)
 {
 	*y = load(text, p);
 	assert_non_null(*y);
-	return rules_load(node_get(yaml_root(*y), "rules"), destinations, p);
+	return rules_load(node_get(yaml_root(*y), "rules"), destinations, 3, p);
 }
 
 static void hits_are(const char *text, const char *body, const char *expected)
@@ -170,18 +36,19 @@ static void hits_are(const char *text, const char *body, const char *expected)
 	struct problems p = {0};
 	struct yaml *y;
 	struct rules *rs = rules_of(text, &y, &p);
-	struct rules_scratch *s = rules_scratch_new();
+	struct rules_scratch *s = rules_scratch_new(rs);
 	struct event ev = {.body = (char *)body, .len = strlen(body)};
 	struct rule_hit hits[3];
 	char got[256] = "";
 	if (!rs)
 		fail_msg("%s", p.v[0]);
 	for (int round = 0; round < 2; round++) {
-		size_t n = rules_route(rs, s, &ev, hits);
+		size_t n = rules_route(s, &ev, hits);
 		*got = '\0';
 		for (size_t i = 0; i < n; i++)
 			snprintf(got + strlen(got), sizeof got - strlen(got), "%s>%s ",
-				 hits[i].name, destinations[hits[i].destination]);
+				 rules_name(rs, hits[i].rule),
+				 destinations[hits[i].destination].name);
 		assert_string_equal(got, expected);
 	}
 	rules_scratch_free(s);
@@ -203,6 +70,143 @@ static void rules_apply_in_order(void **state)
 	hits_are("rules: []\n", "{\"type\":\"x\"}", "");
 }
 
+static void a_rule_may_say_topic_and_body(void **state)
+{
+	static const char list[] =
+		"rules:\n"
+		"- {name: by person, when: {type: [f]}, to: [crm, bus],\n"
+		"   topic: 'failed.{{data.who}}', body: '{\"who\": \"{{data.who}}\"}'}\n"
+		"- {name: all, topic: '{{data.long}}', to: [bus, log]}\n";
+	static const char who[] = "{\"type\":\"f\",\"data\":{\"who\":\"a b.c\"}}";
+	struct problems p = {0};
+	struct yaml *y;
+	struct rule_hit hits[3];
+	(void)state;
+	struct rules *rs = rules_of(list, &y, &p);
+	struct rules_scratch *s = rules_scratch_new(rs);
+
+	struct event ev = {.body = (char *)who, .len = sizeof who - 1};
+	assert_int_equal(rules_route(s, &ev, hits), 3);
+	assert_null(hits[0].topic); /* of a callback there is none */
+	assert_string_equal(hits[1].topic, "failed.a%20b%2Ec");
+
+	/* An empty topic, or one that is too long, gives way to the event's own. */
+	struct buf body = BUF_INIT(1 << 20);
+	buf_adds(&body, "{\"type\":\"g\",\"data\":{\"long\":\"");
+	for (int i = 0; i <= RULE_TOPIC_MAX; i++)
+		buf_addc(&body, 'x');
+	buf_adds(&body, "\"}}");
+	ev = (struct event){.body = body.data, .len = body.len};
+	assert_int_equal(rules_route(s, &ev, hits), 2);
+	assert_int_equal(hits[0].destination, 0);
+	assert_null(hits[0].topic);
+	buf_release(&body);
+
+	assert_true(rules_have_bodies(rs));
+	assert_non_null(rules_body(rs, "by person"));
+	assert_null(rules_body(rs, "all"));
+	assert_null(rules_body(rs, "gone"));
+	assert_null(rules_body(rs, NULL));
+	rules_scratch_free(s);
+	rules_free(rs);
+	yaml_free(y);
+}
+
+/* An alert goes to its rule's destinations, and then as the plain rules say of any event. */
+static void alerts_go_where_their_rule_says(void **state)
+{
+	static const char list[] =
+		"rules:\n"
+		"- {name: all, to: [bus, log]}\n"
+		"- {name: storm, when: {type: [f]}, to: [crm, log],\n"
+		"   alert: {per: [data.who], within: 5m, count: 3}}\n"
+		"- {name: off, alert: {within: 5m, count: 3}, to: [log], enabled: false}\n";
+	static const char body[] = "{\"type\":\"f\"}";
+	const struct event ev = {.body = (char *)body, .len = sizeof body - 1};
+	struct problems p = {0};
+	struct yaml *y;
+	struct rule_hit hits[3];
+	const struct alert_rule *const *alerts;
+	const size_t *places;
+	(void)state;
+	struct rules *rs = rules_of(list, &y, &p);
+	if (!rs)
+		fail_msg("%s", p.v[0]);
+	struct rules_scratch *s = rules_scratch_new(rs);
+	assert_int_equal(rules_alerts(rs, &alerts, &places), 1);
+	assert_int_equal(places[0], 1);
+	assert_int_equal(rules_route(s, &ev, hits), 2); /* it counts, and sends nothing */
+
+	assert_int_equal(rules_route_alert(s, &ev, 1, hits), 3);
+	const size_t by[] = {1, 1, 0}, to[] = {1, 2, 0};
+	for (size_t i = 0; i < 3; i++) {
+		assert_int_equal(hits[i].rule, by[i]);
+		assert_int_equal(hits[i].destination, to[i]);
+	}
+	rules_scratch_free(s);
+	rules_free(rs);
+	yaml_free(y);
+}
+
+static uint64_t version_of(const char *rest)
+{
+	struct problems p = {0};
+	struct yaml *y;
+	char *text = xasprintf("rules:\n- {name: a, %s}\n", rest);
+	struct rules *rs = rules_of(text, &y, &p);
+	if (!rs)
+		fail_msg("%s", p.v[0]);
+	uint64_t version = rules_version(rs, 0);
+	rules_free(rs);
+	yaml_free(y);
+	free(text);
+	return version;
+}
+
+static void the_version_is_of_the_meaning(void **state)
+{
+	static const char *const meanings[] = {
+		"to: [bus]",
+		"to: [crm]",
+		"to: [bus], stop: true",
+		"to: [bus], enabled: false",
+		"to: [bus], when: {type: a}",
+		"to: [bus], topic: a",
+		"to: [bus], body: '{}'",
+		"to: [bus], alert: {within: 5m, count: 3}",
+		"to: [bus], alert: {within: 5m, count: 4}",
+	};
+	const size_t n = sizeof meanings / sizeof *meanings;
+	(void)state;
+	for (size_t i = 0; i < n; i++)
+		for (size_t k = 0; k < i; k++)
+			if (version_of(meanings[i]) == version_of(meanings[k]))
+				fail_msg("%s and %s", meanings[i], meanings[k]);
+	assert_true(version_of("to: bus, when: {type: [a]}") == version_of(meanings[4]));
+}
+
+/* A thousand alternatives are as many as one pattern may have; 200 rules may have them. */
+static void too_much_of_many_is_refused(void **state)
+{
+	static const char ten[] = "{$or: [{a: 1}, {b: 1}, {c: 1}, {d: 1}, {e: 1}, {f: 1}, {g: 1},"
+				  " {h: 1}, {i: 1}, {j: 1}]}";
+	struct buf text = BUF_INIT(1 << 20);
+	struct problems p = {0};
+	struct yaml *y;
+	(void)state;
+	buf_adds(&text, "rules:\n");
+	for (int i = 0; i < 201; i++)
+		buf_addf(&text, "- {name: n%d, to: bus, when: {data: {x: %s, y: %s, z: %s}}}\n", i,
+			 ten, ten, ten);
+	assert_null(rules_of(text.data, &y, &p));
+	assert_int_equal(p.n, 1);
+	if (!strstr(p.v[0], "202:3: rules[200]: the patterns until here have a score of 201000"))
+		fail_msg("%s", p.v[0]);
+	problems_release(&p);
+	yaml_free(y);
+	buf_release(&text);
+}
+
 static void wrong_rules_are_refused(void **state)
 {
 	struct problems p = {0};
@@ -214,17 +218,25 @@ static void wrong_rules_are_refused(void **state)
 			     "- {to: [bus]}\n"
 			     "- {name: d}\n"
 			     "- {name: e, to: bus, wen: {}}\n"
-			     "- nonsense\n",
+			     "- nonsense\n"
+			     "- {name: g, to: bus, stop: true, alert: {within: 5m, count: 1}}\n"
+			     "- {name: h, to: bus, body: '{{data.x}}'}\n"
+			     "- {name: i, to: bus, topic: '{{'}\n"
+			     "- {name: j, to: bus, topic: [a]}\n",
 			     &y, &p));
 	static const char *const expected[] = {
 		"2:18: rules[0].to[0]: there is no destination \"bsu\"",
-		"3:10: rules[1].name: rule 1 has the name \"a\"",
 		"rules[2]",
 		"rules[3]",
 		"\"when\"",
-		"rules[5]"};
-	assert_int_equal(p.n, 6);
-	for (size_t i = 0; i < 6; i++)
+		"rules[5]",
+		"rules[6].stop: a rule with `alert`",
+		"rules[7].body",
+		"rules[8].topic",
+		"rules[9].topic: a template is a text",
+		"3:10: rules[1].name: rule 1 has the name \"a\""};
+	assert_int_equal(p.n, sizeof expected / sizeof *expected);
+	for (size_t i = 0; i < p.n; i++)
 		if (!strstr(p.v[i], expected[i]))
 			fail_msg("%s lacks %s", p.v[i], expected[i]);
 	problems_release(&p);
@@ -236,10 +248,11 @@ static void wrong_rules_are_refused(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(patterns_match),
-		cmocka_unit_test(wrong_patterns_are_refused),
-		cmocka_unit_test(the_hash_is_of_the_meaning),
 		cmocka_unit_test(rules_apply_in_order),
+		cmocka_unit_test(a_rule_may_say_topic_and_body),
+		cmocka_unit_test(alerts_go_where_their_rule_says),
+		cmocka_unit_test(the_version_is_of_the_meaning),
+		cmocka_unit_test(too_much_of_many_is_refused),
 		cmocka_unit_test(wrong_rules_are_refused),
 	};
 	return cmocka_run_group_tests_name("rules", tests, NULL, NULL);
