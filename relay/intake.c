@@ -1,9 +1,10 @@
 /*
- * A page goes through four steps, the second and fourth answered by the journal's threads:
+ * A page goes through five steps, the second, fourth and fifth answered by the journal's threads:
  *
  *   compare  rows with what memory holds → new, changed; stamp the others as seen
  *   recall   the changed rows' records from the journal
  *   derive   diff → events, records → routes → one batch
+ *   contacts of what was delivered: was its contact reached by that? (intake_contacts.c)
  *   settle   after the commit: memory takes over what the batch said
  *
  * The last page of a complete sweep is followed by a search for rows that missed it
@@ -120,6 +121,10 @@ void passage_end(struct passage *x)
 	source_page_done(in->source, x->page, &x->result);
 	free(x->rows);
 	free(x->numbers);
+	free(x->delivered);
+	causes_release(&x->failures);
+	contact_rows_release(&x->contacts);
+	recipient_records_release(&x->contacts_held);
 	for (size_t i = 0; x->recalled && i < x->nknown; i++)
 		recipient_record_release(&x->recalled[i]);
 	free(x->recalled);
@@ -245,13 +250,17 @@ static void derive(void *arg)
 	size_t first = x->batch->events.n;
 	for (; x->derived < end; x->derived++) {
 		struct recipient_write *w = batch_recipient(x->batch);
+		const struct row *row = &x->page->rows->v[x->rows[x->derived]];
 		uint32_t number = x->numbers[x->derived];
 		const struct recipient_record *before = recalled(x->recalled, x->nknown, number);
 		size_t made = x->batch->events.n;
 		w->broadcast = record->number;
-		diff_recipient(&at, before, &x->page->rows->v[x->rows[x->derived]], x->page->text,
-			       &x->batch->events, &w->r);
+		diff_recipient(&at, before, row, x->page->text, &x->batch->events, &w->r);
 		w->r.number = number;
+		if (summary_fails(before, &x->batch->events, made))
+			causes_add(&x->failures, row->integration_id, row->error_message);
+		if (summary_note(&w->r, &x->batch->events, made))
+			x->delivered[x->ndelivered++] = x->derived;
 		/* At first sight an old change is no late one. */
 		if (before)
 			note_delays(x, made);
@@ -261,9 +270,16 @@ static void derive(void *arg)
 		mailbox_post(x->in->env.loop, derive, x);
 		return;
 	}
+	passage_look_at_contacts(x);
+}
+
+void passage_commit(struct passage *x)
+{
 	struct batch *b = x->batch;
 	x->batch = NULL;
 	add_progress(x, b);
+	if (causes_total(&x->failures))
+		x->in->env.failures(x->in->env.arg, x->page->broadcast, &x->failures, b);
 	intake_commit(x->in, b, derived, x);
 }
 
@@ -299,8 +315,12 @@ static void derived(void *arg, const struct batch *b, const struct err *err)
 		passage_fail(x, err);
 		return;
 	}
-	for (size_t i = 0; i < b->nrecipients; i++)
+	for (size_t i = 0; i < b->nrecipients; i++) {
+		int64_t undecided = b->recipients[i].r.unreached_ms;
 		passage_keep(f->held, &b->recipients[i], x->page->sweep);
+		if (undecided > 0 && undecided < f->undecided_ms)
+			f->undecided_ms = undecided;
+	}
 	for (size_t i = 0; i < b->nbroadcasts; i++) {
 		f->record.baseline_page = b->broadcasts[i].baseline_page;
 		f->record.baseline_done = b->broadcasts[i].baseline_done;
@@ -353,10 +373,12 @@ void intake_page(struct intake *in, struct source_page *p, int64_t now_wall_ms)
 	*x = (struct passage){.in = in, .page = p, .recorded_ms = now_wall_ms};
 	in->busy++;
 	p->broadcast->passing = true;
+	p->broadcast->passages++;
 	note_sweep(p);
 	x->rows = xcalloc(p->rows->n + 1, sizeof *x->rows);
 	x->numbers = xcalloc(p->rows->n + 1, sizeof *x->numbers);
 	x->known = xcalloc(p->rows->n + 1, sizeof *x->known);
+	x->delivered = xcalloc(p->rows->n + 1, sizeof *x->delivered);
 	compare(x);
 	bool progress = p->in_turn && !p->broadcast->record.baseline_done;
 	if (x->nknown)

@@ -11,6 +11,7 @@
 
 #include "relay/journal/journal.h"
 #include "relay/router.h"
+#include "relay/source/causes.h"
 #include "relay/source/source.h"
 
 struct intake;
@@ -26,6 +27,9 @@ struct intake_env {
 	bool since_known; /* false: `now` is still to be taken from the first listing */
 	/* A batch is about to be committed: what else must go with it. */
 	void (*compose)(void *arg, struct batch *b);
+	/* So many rows of it failed, for these reasons, and say so in this batch. */
+	void (*failures)(void *arg, const struct followed *b, const struct causes *c,
+			 struct batch *batch);
 	/* The commit was reported: something may be due for delivery. */
 	void (*committed)(void *arg, const struct batch *b);
 	/* A commit failed. Called for each failure. */
@@ -50,11 +54,17 @@ void intake_listing(struct intake *in, const struct source_listing *l, struct in
 struct held *intake_load_rows(struct journal *j, const struct source_options *o,
 			      const struct broadcast_record *b, struct err *err);
 
+/* For events about that broadcast that somebody else makes. */
+struct diff_place intake_place(const struct intake *in, const struct broadcast_record *b,
+			       int64_t recorded_ms);
+
 /* At the start: a broadcast that the journal holds but that is gone, or that the options do not
  * name. Copied. */
 void intake_remember(struct intake *in, const struct broadcast_record *record);
 /* The API does not know it (404): believed once a complete list did not name it either. */
 void intake_broadcast_gone(struct intake *in, struct followed *b, int64_t now_wall_ms);
+/* Of a broadcast that is not followed, by its number; NULL: there is none. Borrowed. */
+const struct broadcast_record *intake_resting(const struct intake *in, uint32_t number);
 /* Before the journal is closed: what is under way ends with its next answer. */
 void intake_halt(struct intake *in);
 bool intake_busy(const struct intake *in);

@@ -62,6 +62,14 @@ static struct resting *find_resting(const struct intake *in, const char *org, co
 	return NULL;
 }
 
+const struct broadcast_record *intake_resting(const struct intake *in, uint32_t number)
+{
+	for (size_t i = 0; i < in->nresting; i++)
+		if (in->resting[i].record.number == number)
+			return &in->resting[i].record;
+	return NULL;
+}
+
 static void drop_resting(struct intake *in, struct resting *r)
 {
 	broadcast_record_release(&r->record);
@@ -267,7 +275,7 @@ static void update(struct intake *in, struct followed *f, const struct listing_r
 	bool leaves = !source_wants(in->options, row, f->moved_ms, now.wall_ms);
 	bool wanted = !leaves || !f->caught_up;
 	if (wanted)
-		source_listed(in->source, f, row, change, l->date_ms, now);
+		source_listed(in->source, f, row, change, l->asked_ms, now);
 	else if (!change)
 		let_rest(in, f);
 	if (wanted && leaves)

@@ -58,6 +58,7 @@ static void remove_missing(void *arg, const struct recipient_record *v, size_t n
 		diff_removed(&at, &v[i], &b->events);
 		recipient_record_copy(&w->r, &v[i]);
 		w->r.gone = true;
+		w->r.unreached_ms = 0;
 	}
 	router_route(x->in->env.router, b, 0);
 	intake_commit(x->in, b, removed, x);
@@ -69,7 +70,11 @@ void passage_look_for_missing(void *arg)
 	struct held *held = x->page->broadcast->held;
 	uint32_t count = held_count(held);
 	bool looks = x->page->last && !x->in->options->state_filter;
-	if (!looks || x->scanned >= count || x->in->halted) {
+	if (x->in->halted) { /* the end of a sweep would be told, and nobody listens any more */
+		passage_fail(x, &(struct err){ERR_STORE, "the relay stops"});
+		return;
+	}
+	if (!looks || x->scanned >= count) {
 		passage_end(x);
 		return;
 	}

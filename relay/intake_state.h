@@ -1,11 +1,13 @@
 /*
- * What the parts of intake share: pages (intake.c), rows that are in none of them
- * (intake_missing.c) and list entries (intake_listing.c).
+ * What the parts of intake share: pages (intake.c), the contacts of their rows
+ * (intake_contacts.c), rows that are in none of them (intake_missing.c) and list entries
+ * (intake_listing.c).
  */
 #ifndef RELAY_INTAKE_STATE_H
 #define RELAY_INTAKE_STATE_H
 
 #include "relay/intake.h"
+#include "relay/source/summary.h"
 
 #define MISSED_MAX 2 /* complete sweeps without a row until it counts as removed */
 #define NOT_SHOWN  3 /* held_row.missed: not seen by the filter in force; cannot be missed by it */
@@ -49,7 +51,13 @@ struct passage {
 	size_t n, nknown;
 	struct recipient_record *recalled; /* the journal's records of the known ones */
 	struct batch *batch;
-	size_t derived; /* rows that are in it */
+	size_t derived;	   /* rows that are in it */
+	size_t *delivered; /* rows in it that were, by their place there */
+	size_t ndelivered;
+	struct recipient_records contacts_held; /* the journal's records of those rows' contacts */
+	struct contact_rows contacts;		/* those, and what the page says of them */
+	size_t contacts_told;
+	struct causes failures;
 	struct page_result result;
 	uint32_t scanned; /* of the search for missing rows */
 	uint32_t *missing;
@@ -60,8 +68,13 @@ struct passage {
 /* intake.c */
 void passage_end(struct passage *x);
 void passage_fail(struct passage *x, const struct err *err);
+/* All is derived: commits the batch. */
+void passage_commit(struct passage *x);
 /* After a commit: memory takes over what was written; sweep: its stamp, 0 when it was not seen. */
 void passage_keep(struct held *held, const struct recipient_write *w, uint16_t sweep);
+
+/* intake_contacts.c: all rows are derived; adds what that says of their contacts, and commits. */
+void passage_look_at_contacts(struct passage *x);
 
 /* intake_missing.c: the last step of a passage; ends it. */
 void passage_look_for_missing(void *arg);
@@ -73,8 +86,6 @@ void intake_filter_rows(const struct source_options *o, struct held *held);
 /* intake_listing.c */
 void intake_listing_release(struct intake *in);
 
-struct diff_place intake_place(const struct intake *in, const struct broadcast_record *b,
-			       int64_t recorded_ms);
 /* Adds what must go with it and commits; its events are routed already. */
 void intake_commit(struct intake *in, struct batch *b, journal_done *done, void *arg);
 /* In a done function, after success: names and rules are held, delivery may look. */

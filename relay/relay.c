@@ -20,6 +20,11 @@ struct instant relay_now(const struct relay *r)
 	return r->env.clock ? r->env.clock(r->env.clock_arg) : clock_now();
 }
 
+bool relay_ending(const struct relay *r)
+{
+	return r->stopping || !r->delivery;
+}
+
 void relay_note_call(struct relay *r, int64_t started_us)
 {
 	uint64_t us = (uint64_t)(clock_mono_us() - started_us);
@@ -79,6 +84,13 @@ int relay_tick(struct relay *r, struct instant now)
 	relay_note_call(r, t);
 	t = clock_mono_us();
 	wait = nearer(wait, delivery_tick(r->delivery, now));
+	relay_note_call(r, t);
+	t = clock_mono_us();
+	wait = nearer(wait, relay_tick_alerts(r->alerts, now));
+	relay_note_call(r, t);
+	t = clock_mono_us();
+	relay_decide(r, now);
+	wait = nearer(wait, relay_report(r, now));
 	relay_note_call(r, t);
 	return wait;
 }
@@ -182,7 +194,8 @@ int relay_run(struct relay *r, int signal_fd)
 
 bool relay_settling(const struct relay *r)
 {
-	return intake_busy(r->intake) || journal_commits_pending(r->journal);
+	return intake_busy(r->intake) || journal_commits_pending(r->journal) ||
+	       relay_alerts_busy(r->alerts) || relay_deciding(r) || relay_reporting(r);
 }
 
 bool relay_delivered(const struct relay *r)

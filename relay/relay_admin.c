@@ -23,12 +23,14 @@ static void show(void *arg, struct admin_view *ret)
 		.delivery = r->delivery,
 		.journal_file = journal_file(&r->settings->journal),
 		.loop = &r->loop,
+		.rules = rules_count(r->settings->rules),
 		.events = r->events,
 		.answered = r->answered,
 		.journal_full = r->full,
 		.stopping = r->stopping,
 		.down_why = r->down_why,
 	};
+	relay_alerts_status(r->alerts, &ret->alerts);
 }
 
 static int open_with(struct relay *r, const char *token_file, struct err *err)

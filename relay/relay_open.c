@@ -99,14 +99,22 @@ static void on_orgs(void *arg)
 	intake_let_rest_unnamed(r->intake);
 }
 
+static void on_failures(void *arg, const struct followed *b, const struct causes *c,
+			struct batch *batch)
+{
+	relay_note_failures(arg, b, c, batch);
+}
+
 static void on_compose(void *arg, struct batch *b)
 {
+	relay_note_status(arg, b);
 	relay_add_destinations(arg, b);
 }
 
 void relay_committed(struct relay *r, const struct batch *b)
 {
 	relay_destinations_committed(r, b);
+	relay_reports_committed(r, b);
 	for (size_t i = 0; i < b->events.n; i++)
 		r->events[event_type_place(b->events.v[i].type)]++;
 	if (r->refusing) {
@@ -116,6 +124,8 @@ void relay_committed(struct relay *r, const struct batch *b)
 	}
 	if (b->nroutes && r->delivery) /* else the relay is being closed */
 		delivery_committed(r->delivery, journal_latest(r->journal));
+	if (r->alerts)
+		relay_feed_alerts(r->alerts, b);
 	log_debug("committed", log_num("events", (int64_t)b->events.n),
 		  log_num("rows", (int64_t)b->nrecipients), log_num("routes", (int64_t)b->nroutes));
 }
@@ -176,67 +186,6 @@ static void on_delivery_notice(void *arg, enum delivery_notice what, const char 
 			     log_num("parked", r->parked)));
 }
 
-/* ---- requests on the loop's own connections, timed ---- */
-
-struct loop_call {
-	struct relay *relay;
-	http_done *done;
-	void *arg;
-};
-
-static void loop_call_done(void *arg, const struct http_reply *reply)
-{
-	struct loop_call c = *(struct loop_call *)arg;
-	int64_t t = clock_mono_us();
-	free(arg);
-	c.done(c.arg, reply);
-	relay_note_call(c.relay, t);
-}
-
-static int loop_fetch(void *arg, const struct http_call *call, http_done *done, void *done_arg,
-		      struct err *err)
-{
-	struct relay *r = arg;
-	struct loop_call *c = xmalloc(sizeof *c);
-	*c = (struct loop_call){r, done, done_arg};
-	int failed = r->env.fetch ? r->env.fetch(r->env.fetch_arg, call, loop_call_done, c, err)
-				  : http_start(r->http, call, loop_call_done, c, NULL, err);
-	if (failed)
-		free(c);
-	return failed ? -1 : 0;
-}
-
-/* ---- the past, for transports that refill ---- */
-
-static int history_routes(void *arg, const struct history_query *q, history_each *each,
-			  void *each_arg, struct history_end *ret, struct err *err)
-{
-	struct relay *r = arg;
-	struct delivery_routes routes = {0};
-	struct route_query query = {
-		.destination = q->number,
-		.after = q->after,
-		.topic_prefix = q->prefix,
-		.limit = q->limit,
-		.scan_limit = q->scan,
-		.max_bytes = q->max_bytes,
-	};
-	if (journal_routes_wait(r->journal, &query, &routes, err) < 0)
-		return -1;
-	for (size_t i = 0; i < routes.n; i++)
-		each(each_arg, &(struct history_event){
-				       .sequence = routes.v[i].event.sequence,
-				       .prevsequence = routes.v[i].prevsequence,
-				       .topic = routes.v[i].event.topic,
-				       .body = routes.v[i].event.body,
-				       .len = routes.v[i].event.len,
-			       });
-	*ret = (struct history_end){routes.scanned, routes.more, journal_oldest(r->journal),
-				    journal_latest(r->journal)};
-	delivery_routes_release(&routes);
-	return 0;
-}
-
 /* ---- start ---- */
 
 /* A seed that cannot be used costs some requests, and no start. */
@@ -259,7 +208,7 @@ static void seed(struct source *source, const struct settings *s)
 struct source *relay_open_source(struct relay *r, struct settings *s, struct err *err)
 {
 	struct source_env env = {
-		.fetch = loop_fetch,
+		.fetch = relay_fetch,
 		.fetch_arg = r,
 		.states = &r->states,
 		.statuses = &r->statuses,
@@ -311,6 +260,7 @@ static void open_intake(struct relay *r, const struct store_head *head)
 		.since_ms = DATE_NONE,
 		.since_known = true,
 		.compose = on_compose,
+		.failures = on_failures,
 		.committed = on_committed,
 		.failed = on_commit_failed,
 		.arg = r,
@@ -327,6 +277,12 @@ static void open_intake(struct relay *r, const struct store_head *head)
 	r->intake = intake_new(&env);
 }
 
+static const struct template *body_of_rule(void *arg, uint32_t rule)
+{
+	const struct relay *r = arg;
+	return router_body(r->router, rule);
+}
+
 static int open_delivery(struct relay *r, struct store_head *head, struct err *err)
 {
 	r->wire = wire_open(r->mailbox, WIRE_CONNECTIONS, err);
@@ -334,7 +290,7 @@ static int open_delivery(struct relay *r, struct store_head *head, struct err *e
 		return -1;
 	memcpy(r->own, r->settings->own, sizeof r->own);
 	r->nown = r->settings->nown;
-	r->history = (struct transport_history){.arg = r, .routes = history_routes};
+	r->history = (struct transport_history){.arg = r, .routes = relay_history};
 	struct delivery_env env = {
 		.journal = r->journal,
 		.loop = r->mailbox,
@@ -342,6 +298,7 @@ static int open_delivery(struct relay *r, struct store_head *head, struct err *e
 		.history = &r->history,
 		.random = {r->env.seed},
 		.notice = on_delivery_notice,
+		.body = body_of_rule,
 		.arg = r,
 		.own = r->own,
 		.nown = r->nown,
@@ -382,6 +339,8 @@ static int open_stages(struct relay *r, struct store_head *head, struct err *err
 	if (!r->states.n)
 		states_init(&r->states);
 	r->router = router_new(head->rules, head->nrules);
+	r->deciding = deciding_new();
+	r->reports = reports_new(head, r->started_ms);
 	open_intake(r, head);
 	r->source = relay_open_source(r, r->settings, err);
 	if (!r->source)
@@ -391,6 +350,7 @@ static int open_stages(struct relay *r, struct store_head *head, struct err *err
 		return -1;
 	if (open_delivery(r, head, err) < 0)
 		return -1;
+	r->alerts = relay_open_alerts(r, head);
 	return relay_open_admin(r, err);
 }
 
@@ -424,6 +384,8 @@ void relay_close(struct relay *r)
 	r->delivery = NULL;
 	if (r->intake)
 		intake_halt(r->intake);
+	if (r->alerts)
+		relay_halt_alerts(r->alerts);
 	journal_close(r->journal);
 	if (r->mailbox)
 		mailbox_run(r->mailbox);
@@ -431,6 +393,7 @@ void relay_close(struct relay *r)
 	source_close(r->source);
 	source_close(r->next_source);
 	intake_free(r->intake);
+	relay_close_alerts(r->alerts);
 	router_free(r->router);
 	mailbox_close(r->mailbox);
 	http_close(r->http);
@@ -440,6 +403,8 @@ void relay_close(struct relay *r)
 	for (size_t i = 0; i < r->nexceptions; i++)
 		exception_release(&r->exceptions[i]);
 	free(r->exceptions);
+	deciding_free(r->deciding);
+	reports_free(r->reports);
 	free(r->last_trouble);
 	free(r->down_why);
 	settings_free(r->settings);

@@ -276,6 +276,7 @@ void relay_finish_reload(struct relay *r)
 	struct settings *s = r->next;
 	r->next = NULL;
 	exchange_source(r, s);
+	relay_renew_alerts(r->alerts);
 	relay_take_destinations(r, s);
 	wire_renew(r->wire);
 	settings_free(r->settings);

@@ -28,6 +28,7 @@ struct relay {
 	struct transport_history history;
 	struct names states, statuses;
 	struct router *router;
+	struct alerts *alerts;
 	struct intake *intake;
 	struct source *source;
 	struct wire *wire;
@@ -51,6 +52,8 @@ struct relay {
 	int64_t outage_ms;  /* wall: since when the API gives nothing usable, as told; 0: it does */
 	uint64_t untold;    /* relay.* events that the journal refused */
 	char *last_trouble; /* what was logged last, so that repetition is not */
+	struct deciding *deciding;
+	struct reports *reports;
 	struct relay_loop loop;
 	struct admin *admin;		  /* NULL: off */
 	int64_t started_ms;		  /* mono */
@@ -60,10 +63,18 @@ struct relay {
 };
 
 struct instant relay_now(const struct relay *r);
+bool relay_ending(const struct relay *r); /* nothing more is begun */
 void relay_note_call(struct relay *r, int64_t started_us);
 
 /* A commit was reported: the destinations' records are held, delivery may look. */
 void relay_committed(struct relay *r, const struct batch *b);
+
+/* relay_lend.c: requests on the loop's connections, timed; arg is the relay, as in … */
+int relay_fetch(void *arg, const struct http_call *call, http_done *done, void *done_arg,
+		struct err *err);
+/* … the past, from any thread. */
+int relay_history(void *arg, const struct history_query *q, history_each *each, void *each_arg,
+		  struct history_end *ret, struct err *err);
 
 /* relay_tell.c: an event about the relay itself, committed by itself soon; all borrowed. */
 struct relay_word {
@@ -80,6 +91,25 @@ void relay_tell_up(struct relay *r);
  * once in ten minutes of one broadcast. */
 void relay_tell_audit(struct relay *r, struct followed *b, int64_t count);
 
+/* relay_contacts.c: each turn; tells of contacts that are unreached, when all their rows are
+ * known. */
+struct deciding *deciding_new(void);
+void deciding_free(struct deciding *d); /* NULL is allowed */
+void relay_decide(struct relay *r, struct instant now);
+bool relay_deciding(const struct relay *r); /* an answer of the journal is outstanding */
+
+/* relay_reports.c: tells how a broadcast went when it is over. */
+struct reports *reports_new(const struct store_head *head, int64_t now_ms);
+void reports_free(struct reports *rp); /* NULL is allowed */
+/* This batch says that rows failed, or that a broadcast has ended or begun again; it was
+ * committed. */
+void relay_note_failures(struct relay *r, const struct followed *b, const struct causes *c,
+			 struct batch *batch);
+void relay_note_status(struct relay *r, struct batch *b);
+void relay_reports_committed(struct relay *r, const struct batch *b);
+int relay_report(struct relay *r, struct instant now); /* ms until the next work */
+bool relay_reporting(const struct relay *r);	       /* an answer is outstanding */
+
 /* relay_reload.c; also the last step of a start. Opens what the settings name, aside; on failure
  * nothing has changed. Then: makes it current, detaches the others, gives the rules to the router.
  */
@@ -89,6 +119,20 @@ void relay_take_destinations(struct relay *r, struct settings *s);
 void relay_add_destinations(const struct relay *r, struct batch *b);
 void relay_destinations_committed(struct relay *r, const struct batch *b);
 struct source *relay_open_source(struct relay *r, struct settings *s, struct err *err);
+/* relay_alerts.c: what rules count. Takes what the journal keeps of it out of head. */
+struct alerts *relay_open_alerts(struct relay *r, struct store_head *head);
+void relay_close_alerts(struct alerts *a); /* after the journal is closed; NULL is allowed */
+/* The rules changed, or will: what they count is built anew from the log with the next tick. The
+ * former rules are not looked at any more. */
+void relay_renew_alerts(struct alerts *a);
+void relay_halt_alerts(struct alerts *a); /* before the journal is closed */
+void relay_feed_alerts(struct alerts *a, const struct batch *committed);
+/* Returns ms until the next work. */
+int relay_tick_alerts(struct alerts *a, struct instant now);
+/* Of all rules together. */
+void relay_alerts_status(const struct alerts *a, struct windows_status *ret);
+bool relay_alerts_busy(const struct alerts *a); /* the past is being read */
+
 /* relay_admin.c: opens the admin server, unless it is off. */
 int relay_open_admin(struct relay *r, struct err *err);
 

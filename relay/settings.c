@@ -11,9 +11,9 @@
 
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
+#include "relay/settings_parts.h"
 
-#define DESTINATIONS_MAX 1000 /* each has a cursor and a window of its own */
-#define NAME_MAX_LEN	 64   /* of a destination: it stands in logs, metrics and URLs */
+#define NAME_MAX_LEN 64 /* of a destination: it stands in logs, metrics and URLs */
 
 static bool good_name(const char *name)
 {
@@ -55,8 +55,7 @@ static const struct node *find_transport(struct destination_settings *d, struct 
 	return found;
 }
 
-/* delivery's table and one row per transport, so that a slip in either is told with both. */
-static struct option *destination_table(void)
+struct option *settings_destination_table(void)
 {
 	size_t n = 0, transports = count_transports();
 	while (delivery_option_table[n].name)
@@ -79,22 +78,27 @@ struct destination_read { /* delivery's options with room for the transport's no
 	const struct node *transport;
 };
 _Static_assert(offsetof(struct destination_read, transport) == sizeof(struct delivery_options),
-	       "destination_table relies on it");
+	       "settings_destination_table relies on it");
 
-static void read_destination(struct destination_settings *d, struct problems *p)
+const struct node *settings_read_destination(struct destination_settings *d, struct problems *p)
 {
 	if (!good_name(d->name))
 		problem_at(p, d->node, "a name is 1 to %d of A-Z a-z 0-9 _ -", NAME_MAX_LEN);
 	if (d->node->kind != NODE_MAP) {
 		problem_at(p, d->node, "a map with a transport is expected");
-		return;
+		return NULL;
 	}
 	struct destination_read read = {0};
-	struct option *table = destination_table();
+	struct option *table = settings_destination_table();
 	options_read(table, d->node, &read, p);
 	d->options = read.options;
 	free(table);
-	const struct node *n = find_transport(d, p);
+	return find_transport(d, p);
+}
+
+static void read_destination(struct destination_settings *d, struct problems *p)
+{
+	const struct node *n = settings_read_destination(d, p);
 	if (!n)
 		return;
 	if (d->type->unordered && !node_get(d->node, "order"))
@@ -143,22 +147,27 @@ static void collect_listens(struct settings *s, const struct destination_setting
 	s->nown += n;
 }
 
-static void read_destinations(struct settings *s, struct problems *p)
+size_t settings_count_destinations(const struct settings *s, struct problems *p)
 {
 	const struct node *map = s->config.destinations;
 	size_t n = map && map->kind == NODE_MAP ? map->n : 0;
 	if (map && map->kind != NODE_MAP && !node_is_null(map))
 		problem_at(p, map, "a map of destinations by name is expected");
-	if (n > DESTINATIONS_MAX) {
-		problem_at(p, map, "%zu destinations; at most %d are allowed", n, DESTINATIONS_MAX);
-		n = 0;
-	}
+	if (n <= DESTINATIONS_MAX)
+		return n;
+	problem_at(p, map, "%zu destinations; at most %d are allowed", n, DESTINATIONS_MAX);
+	return 0;
+}
+
+static void read_destinations(struct settings *s, struct problems *p)
+{
+	const struct node *map = s->config.destinations;
+	size_t n = settings_count_destinations(s, p);
 	s->destinations = xcalloc(n + 1, sizeof *s->destinations);
-	s->destination_names = xcalloc(n + 1, sizeof *s->destination_names);
 	for (size_t i = 0; i < n; i++) {
 		struct destination_settings *d = &s->destinations[s->ndestinations++];
 		d->node = map->items[i];
-		d->name = s->destination_names[i] = d->node->key;
+		d->name = d->node->key;
 		read_destination(d, p);
 		collect_listens(s, d, p);
 	}
@@ -170,6 +179,54 @@ static void read_journal(struct settings *s, struct problems *p)
 	struct node absent = {.kind = NODE_MAP, .source = yaml_root(s->yaml)->source};
 	const struct node *written = s->config.journal;
 	journal_options_read(&s->journal, written && !node_is_null(written) ? written : &absent, p);
+}
+
+/* What is not read at all cannot be matched or shown. */
+struct uncollected {
+	const struct node *at;
+	struct problems *p;
+	bool told;
+};
+
+static void check_collected(void *arg, const char *path)
+{
+	static const char channels[] = "data.recipient.contact.channels";
+	struct uncollected *u = arg;
+	size_t len = sizeof channels - 1;
+	if (u->told || strncmp(path, channels, len) != 0 || (path[len] && path[len] != '.'))
+		return;
+	u->told = true;
+	problem_at(u->p, u->at, "names %s, which is not read; see source.collect", path);
+}
+
+void settings_check_paths(const struct settings *s, struct problems *p)
+{
+	if (s->source.channels)
+		return;
+	for (size_t i = 0; i < s->ndestinations; i++) {
+		const struct destination_settings *d = &s->destinations[i];
+		struct uncollected u = {d->node, p, false};
+		if (d->settings && d->type->paths)
+			d->type->paths(d->settings, check_collected, &u);
+	}
+	for (size_t i = 0; s->rules && i < rules_count(s->rules); i++) {
+		struct uncollected u = {rules_node(s->rules, i), p, false};
+		rules_paths(s->rules, i, check_collected, &u);
+	}
+}
+
+void settings_read_rules(struct settings *s, const struct settings *of, struct problems *p)
+{
+	struct rules_destination *v = xcalloc(of->ndestinations + 1, sizeof *v);
+	for (size_t i = 0; i < of->ndestinations; i++) {
+		const struct destination_settings *d = &of->destinations[i];
+		v[i].name = d->name;
+		v[i].topical = !d->type || d->type->topical;
+		if (d->type && d->type->repeat_ms && d->settings)
+			v[i].repeat_ms = d->type->repeat_ms(d->settings);
+	}
+	s->rules = rules_load(s->config.rules, v, of->ndestinations, p);
+	free(v);
 }
 
 static void warn_of_gaps(const struct settings *s, struct problems *p)
@@ -197,7 +254,8 @@ struct settings *settings_load(const char *path, struct problems *p)
 	read_journal(s, p);
 	read_admin(s, p);
 	read_destinations(s, p);
-	s->rules = rules_load(s->config.rules, s->destination_names, p);
+	settings_read_rules(s, s, p);
+	settings_check_paths(s, p);
 	if (p->n) {
 		settings_free(s);
 		return NULL;
@@ -206,29 +264,75 @@ struct settings *settings_load(const char *path, struct problems *p)
 	return s;
 }
 
-struct settings *settings_load_part(const char *path, enum settings_part part, struct problems *p)
+/* With the outermost map; what is wrong there is in *found, behind *ret_before problems with what
+ * the file does not have: variables. NULL: it cannot be read. */
+static struct settings *open_part(const char *path, struct problems *found, size_t *ret_before)
 {
-	struct problems found = {0};
-	struct yaml *yaml = yaml_load_on(path, &found);
-	if (!yaml) {
-		*p = found;
+	struct yaml *yaml = yaml_load_on(path, found);
+	if (!yaml)
 		return NULL;
-	}
 	struct settings *s = xcalloc(1, sizeof *s);
 	s->path = xstrdup(path);
 	s->yaml = yaml;
-	config_read(yaml, &s->config, &found);
-	size_t before = problems_count(&found);
-	read_journal(s, &found);
-	if (part == SETTINGS_ADMIN)
-		read_admin(s, &found);
-	if (problems_count(&found) == before) {
-		problems_release(&found);
+	*ret_before = problems_count(found);
+	config_read(yaml, &s->config, found);
+	return s;
+}
+
+/* Has what was read since then no problem? Else they are all told. */
+static struct settings *end_part(struct settings *s, size_t before, struct problems *found,
+				 struct problems *p)
+{
+	if (s && problems_count(found) == before) {
+		problems_release(found);
 		return s;
 	}
-	*p = found;
+	*p = *found;
 	settings_free(s);
 	return NULL;
+}
+
+/* A secret that is not in this environment is no reason not to know the names. */
+static void read_destination_names(struct settings *s)
+{
+	struct problems ignored = {0};
+	read_destinations(s, &ignored);
+	problems_release(&ignored);
+}
+
+struct settings *settings_load_part(const char *path, enum settings_part part, struct problems *p)
+{
+	struct problems found = {0};
+	size_t before = 0;
+	struct settings *s = open_part(path, &found, &before);
+	if (part != SETTINGS_RULES) /* for which a slip in "rules" is not just something else */
+		before = problems_count(&found);
+	if (s)
+		read_journal(s, &found);
+	if (s && part == SETTINGS_ADMIN)
+		read_admin(s, &found);
+	if (s && part >= SETTINGS_DESTINATIONS)
+		read_destination_names(s);
+	if (s && part == SETTINGS_RULES)
+		settings_read_rules(s, s, &found);
+	return end_part(s, before, &found, p);
+}
+
+struct settings *settings_load_rules(const char *path, const struct settings *base,
+				     struct problems *p)
+{
+	struct problems found = {0};
+	size_t before = 0;
+	struct settings *s = open_part(path, &found, &before);
+	if (s && !s->config.rules)
+		problem_at(&found, yaml_root(s->yaml), "rules is missing");
+	if (s && s->config.destinations) {
+		read_destination_names(s);
+		base = s;
+	}
+	if (s)
+		settings_read_rules(s, base, &found);
+	return end_part(s, before, &found, p);
 }
 
 void settings_free(struct settings *s)
@@ -244,7 +348,7 @@ void settings_free(struct settings *s)
 		free(d->settings);
 	}
 	free(s->destinations);
-	free(s->destination_names);
+	settings_offline_release(s);
 	admin_options_release(&s->admin);
 	journal_options_release(&s->journal);
 	source_options_release(&s->source);
@@ -252,52 +356,4 @@ void settings_free(struct settings *s)
 	yaml_free(s->yaml);
 	free(s->path);
 	free(s);
-}
-
-/* config's table with the parts' sections hung in. Caller frees. */
-static struct option *whole_table(void)
-{
-	size_t n = 0;
-	while (config_options[n].name)
-		n++;
-	struct option *table = xcalloc(n + 1, sizeof *table);
-	memcpy(table, config_options, n * sizeof *table);
-	for (size_t i = 0; i < n; i++) {
-		if (!strcmp(table[i].name, "source"))
-			table[i].section = source_option_table;
-		else if (!strcmp(table[i].name, "journal"))
-			table[i].section = journal_option_table;
-		else if (!strcmp(table[i].name, "admin"))
-			table[i].section = admin_option_table;
-	}
-	return table;
-}
-
-void settings_print_options(FILE *out)
-{
-	struct option *whole = whole_table(), *destination = destination_table();
-	options_print(whole, "", out);
-	options_print(destination, "destinations.NAME.", out);
-	options_print(rule_option_table, "rules[].", out);
-	free(whole);
-	free(destination);
-}
-
-void settings_schema(struct buf *out)
-{
-	struct option *whole = whole_table(), *destination = destination_table();
-	struct buf top = BUF_INIT(1 << 20);
-	options_schema(whole, &top);
-	/* `destinations` and `rules` hold maps by name and a list: said here, as tables cannot */
-	buf_adds(out, "{\"$schema\":\"https://json-schema.org/draft/2020-12/schema\","
-		      "\"title\":\"relay.yaml\",\"allOf\":[");
-	buf_add(out, top.data, top.len);
-	buf_adds(out, "],\"properties\":{\"destinations\":{\"additionalProperties\":");
-	options_schema(destination, out);
-	buf_adds(out, "},\"rules\":{\"type\":\"array\",\"items\":");
-	options_schema(rule_option_table, out);
-	buf_adds(out, "}}}");
-	buf_release(&top);
-	free(whole);
-	free(destination);
 }

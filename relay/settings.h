@@ -16,9 +16,11 @@ struct destination_settings {
 	const char *name;
 	struct delivery_options options;
 	const struct transport_type *type;
-	void *settings; /* the transport's, read by its table */
+	void *settings; /* the transport's, read by its table; NULL: left out (settings_offline) */
 	const struct node *node;
 };
+
+struct offline_section;
 
 struct settings {
 	char *path;
@@ -27,22 +29,46 @@ struct settings {
 	struct source_options source;
 	struct journal_options journal;
 	struct admin_options admin;
-	struct destination_settings *destinations;
+	struct destination_settings *destinations; /* in the rules' numbering */
 	size_t ndestinations;
-	const char **destination_names; /* NULL-terminated; the rules' numbering */
 	struct rules *rules;
 	struct sockaddr_storage own[64]; /* what admin and the destinations will listen on */
 	size_t nown;
+	struct offline_section *offline; /* what settings_load_offline made; else NULL */
 };
 
 /* NULL with problems added; warnings may be added to p in any case. */
 struct settings *settings_load(const char *path, struct problems *p);
-/* For who only reads the journal, or only asks the running relay: these sections must be right, and
- * only they and the outermost map are filled in. What else is wrong, or is not in this environment,
- * does not matter. p starts empty. */
-enum settings_part { SETTINGS_JOURNAL, SETTINGS_ADMIN /* and the journal's file */ };
+/* For who only reads the journal, or only asks the running relay, or only wants to know what rules
+ * say: these sections must be right, and only they and the outermost map are filled in; for the
+ * rules that map must be right, too. What else is wrong, or is not in this environment, does not
+ * matter. p starts empty. */
+enum settings_part {
+	SETTINGS_JOURNAL,
+	SETTINGS_ADMIN,	       /* and the journal's file */
+	SETTINGS_DESTINATIONS, /* their names and transports, and the journal */
+	SETTINGS_RULES,	       /* and those */
+};
 struct settings *settings_load_part(const char *path, enum settings_part part, struct problems *p);
+/* The rules of a file that has them and may have nothing else: then they are for the destinations
+ * of `base`, which must outlive what comes back. Else the destinations are the file's own. p starts
+ * empty. */
+struct settings *settings_load_rules(const char *path, const struct settings *base,
+				     struct problems *p);
 void settings_free(struct settings *s); /* NULL is allowed */
+
+/* For who tries rules away from where they run (`relay test`). What belongs to that machine is left
+ * out: secrets, files but templates, addresses, the journal, the admin port. Variables that are not
+ * set matter only where a rule needs them. p starts empty. */
+struct settings_offline {
+	const char *path; /* of a configuration; NULL: none */
+	/* In place of the file's sections; NULL: as there. They outlive the settings. */
+	const struct node *source, *destinations, *rules;
+	/* A destination that rules name and nobody describes is no mistake: it has topics, and its
+	 * `type` is NULL. */
+	bool stand_ins;
+};
+struct settings *settings_load_offline(const struct settings_offline *from, struct problems *p);
 
 /* The reference of all settings, and one JSON Schema for the whole file. */
 void settings_print_options(FILE *out);

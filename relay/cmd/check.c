@@ -45,6 +45,8 @@ static int run(const struct command *self, const struct args *a)
 		return cmd_usage(self, "FILE and --config say the same; give one");
 	path = path ? path : "relay.yaml";
 	struct settings *s = settings_load(path, &problems);
+	if (s)
+		rules_warn(s->rules, &problems);
 	if (arg_given(a, "json")) {
 		print_json(path, &problems);
 	} else {

@@ -3,13 +3,14 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
 
 const struct command *const commands[] = {
-	&cmd_run,     &cmd_check,   &cmd_init,	&cmd_options, &cmd_schema,
-	&cmd_status,  &cmd_events,  &cmd_probe, &cmd_plan,    &cmd_subscribe,
-	&cmd_receive, &cmd_version, NULL,
+	&cmd_run,	&cmd_check,   &cmd_test,    &cmd_explain, &cmd_backtest, &cmd_init,
+	&cmd_options,	&cmd_schema,  &cmd_status,  &cmd_events,  &cmd_probe,	 &cmd_plan,
+	&cmd_subscribe, &cmd_receive, &cmd_version, NULL,
 };
 
 static void print_commands(FILE *out)
@@ -54,6 +55,14 @@ int cmd_fail(const struct command *c, const struct err *err)
 {
 	fprintf(stderr, "relay %s: %s\n", c->name, err->msg);
 	return err->code == ERR_USAGE ? EXIT_USAGE : EXIT_FOUND;
+}
+
+bool cmd_number(const char *text, int64_t *ret)
+{
+	if (!text || !*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 16)
+		return false;
+	*ret = strtoll(text, NULL, 10);
+	return true;
 }
 
 bool cmd_wants_json(const struct args *a)

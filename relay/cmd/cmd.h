@@ -10,6 +10,7 @@
 #define RELAY_CMD_H
 
 #include <stdbool.h>
+#include <stdint.h>
 #include <stdio.h>
 
 #include "relay/cmd/args.h"
@@ -28,8 +29,9 @@ struct command {
 };
 
 extern const struct command *const commands[]; /* in the order of the help, ending in NULL */
-extern const struct command cmd_run, cmd_check, cmd_options, cmd_schema, cmd_init, cmd_version,
-	cmd_subscribe, cmd_receive, cmd_events, cmd_status, cmd_probe, cmd_plan;
+extern const struct command cmd_run, cmd_check, cmd_test, cmd_explain, cmd_backtest, cmd_options,
+	cmd_schema, cmd_init, cmd_version, cmd_subscribe, cmd_receive, cmd_events, cmd_status,
+	cmd_probe, cmd_plan;
 
 /* Finds the command, reads its flags, runs it. argv[0] is the program's name. */
 int cmd_main(int argc, char **argv);
@@ -52,6 +54,9 @@ int cmd_fail(const struct command *c, const struct err *err);
 	{                                                                                          \
 		0, "json", NULL, "one JSON object on one line instead of text"                     \
 	}
+
+/* A number as people give sequences and limits: up to 16 digits and nothing else. */
+bool cmd_number(const char *text, int64_t *ret);
 
 /* --json, or standard output is no terminal. */
 bool cmd_wants_json(const struct args *a);

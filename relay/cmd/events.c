@@ -11,6 +11,7 @@
 #include "relay/base/clock.h"
 #include "relay/base/json.h"
 #include "relay/cmd/cmd.h"
+#include "relay/cmd/one_event.h"
 #include "transports/transport.h"
 
 #define LIST_PRESET 20
@@ -63,15 +64,6 @@ static void close_store(struct opened *o)
 	settings_free(o->settings);
 }
 
-static bool parse_number(const char *text, int64_t *ret)
-{
-	char *end;
-	if (!text || !*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 16)
-		return false;
-	*ret = strtoll(text, &end, 10);
-	return true;
-}
-
 /* ---- list ---- */
 
 static void print_row(const struct event *ev)
@@ -121,9 +113,9 @@ static int list(const struct command *self, const struct args *a)
 {
 	int64_t limit = LIST_PRESET, after = 0;
 	struct err err = {0};
-	if (arg_given(a, "limit") && !parse_number(arg_value(a, "limit"), &limit))
+	if (arg_given(a, "limit") && !cmd_number(arg_value(a, "limit"), &limit))
 		return cmd_usage(self, "--limit is a number");
-	if (arg_given(a, "after") && !parse_number(arg_value(a, "after"), &after))
+	if (arg_given(a, "after") && !cmd_number(arg_value(a, "after"), &after))
 		return cmd_usage(self, "--after is a sequence");
 	if (limit > LIST_CHUNK && !arg_given(a, "after"))
 		return cmd_usage(self, "--limit above %d needs --after", LIST_CHUNK);
@@ -223,28 +215,17 @@ static void print_fates_json(const struct event *ev, const struct event_fates *f
 
 static int show_from(struct store *s, const char *what, bool json, struct err *err)
 {
-	struct event_query q = {.limit = 1};
-	struct events found = {0};
+	struct event found = {0};
 	struct event_fates fates = {0};
-	int64_t sequence;
-	if (parse_number(what, &sequence)) {
-		q.after = sequence - 1;
-		q.before = sequence + 1;
-	} else {
-		q.id = what;
-		q.newest_first = true;
-	}
-	int failed = s->type->events(s, &q, &found, err);
-	if (!failed && !found.n)
-		failed = err_set(err, ERR_USAGE, "the journal holds no event %s", what);
+	int failed = one_event_find(&found, what, s, err);
 	if (!failed)
-		failed = s->type->fates(s, found.v[0].sequence, &fates, err);
+		failed = s->type->fates(s, found.sequence, &fates, err);
 	if (!failed && json)
-		print_fates_json(&found.v[0], &fates);
+		print_fates_json(&found, &fates);
 	else if (!failed)
-		print_fates(&found.v[0], &fates);
+		print_fates(&found, &fates);
 	event_fates_release(&fates);
-	events_release(&found);
+	event_release(&found);
 	return failed;
 }
 
@@ -260,8 +241,6 @@ static int show(const struct command *self, const struct args *a)
 	close_store(&o);
 	if (err.code == ERR_CONFIG)
 		return EXIT_BAD_CONFIG;
-	if (err.code == ERR_USAGE)
-		err.code = ERR_STORE; /* the command was right, there is just no such event */
 	return failed ? cmd_fail(self, &err) : EXIT_OK;
 }
 

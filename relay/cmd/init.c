@@ -62,6 +62,12 @@ static const char starter[] =
 	"  # - name: failures to the CRM\n"
 	"  #   when:\n"
 	"  #     type: [recipient.failed, recipient.bounced]\n"
+	"  #   to: [crm]\n"
+	"\n"
+	"  # Counts instead of sending, and calls when there are so many of one broadcast.\n"
+	"  # - name: failure storm\n"
+	"  #   when: { type: [recipient.failed, recipient.bounced] }\n"
+	"  #   alert: { per: [data.broadcast_id], within: 5m, count: 100 }\n"
 	"  #   to: [crm]\n";
 
 static int run(const struct command *self, const struct args *a)

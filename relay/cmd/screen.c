@@ -36,12 +36,17 @@ const char *span_fine(char ret[SPAN_TEXT], int64_t ms)
 	return ret;
 }
 
-void screen_text(const char *text)
+void screen_print(const char *text, FILE *out)
 {
 	for (; *text; text++)
-		putchar((unsigned char)*text < ' ' || *text == 127 ||
-					((unsigned char)*text == 0xc2 &&
-					 (unsigned char)text[1] < 0xa0)
-				? '?'
-				: *text);
+		putc((unsigned char)*text < ' ' || *text == 127 ||
+				     ((unsigned char)*text == 0xc2 && (unsigned char)text[1] < 0xa0)
+			     ? '?'
+			     : *text,
+		     out);
+}
+
+void screen_text(const char *text)
+{
+	screen_print(text, stdout);
 }

@@ -5,6 +5,7 @@
 #define RELAY_SCREEN_H
 
 #include <stdint.h>
+#include <stdio.h>
 
 #define SPAN_TEXT 28
 
@@ -16,5 +17,6 @@ const char *span_fine(char ret[SPAN_TEXT], int64_t ms);
 
 /* Prints a text from outside: what could move the cursor or colour the terminal becomes "?". */
 void screen_text(const char *text);
+void screen_print(const char *text, FILE *out);
 
 #endif

@@ -307,16 +307,27 @@ void drive_restart(struct drive *d)
 	open_relay(d);
 }
 
-void drive_reload(struct drive *d, const char *source)
+static void reload(struct drive *d)
 {
 	struct problems problems = {0};
 	struct err err = {0};
-	d->options.source = source;
 	write_config(d);
 	struct settings *s = settings_load(d->config, &problems);
 	if (!s || relay_reload(d->relay, s, &err) < 0)
 		fail(d, "the drive's new configuration is refused: %s", err.msg);
 	problems_release(&problems);
+}
+
+void drive_reload(struct drive *d, const char *source)
+{
+	d->options.source = source;
+	reload(d);
+}
+
+void drive_reload_rules(struct drive *d, const char *rest)
+{
+	d->options.rest = rest;
+	reload(d);
 }
 
 void drive_cut(struct drive *d)

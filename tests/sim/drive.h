@@ -56,6 +56,8 @@ void drive_restart(struct drive *d);
 
 /* What SIGHUP does, with other lines of the source: section (borrowed until the next call). */
 void drive_reload(struct drive *d, const char *source);
+/* The same with other destinations and rules. */
+void drive_reload_rules(struct drive *d, const char *rest);
 
 /* As drive_restart, at the moment when the next page is on its way through the journal. */
 void drive_cut(struct drive *d);

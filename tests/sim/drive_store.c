@@ -109,6 +109,12 @@ static int recipients_at(struct store *s, uint32_t broadcast, const uint32_t *nu
 	return store_sqlite.recipients_at(inner(s), broadcast, numbers, n, ret, err);
 }
 
+static int rows(struct store *s, const struct row_query *q, struct recipient_records *ret,
+		struct err *err)
+{
+	return store_sqlite.rows(inner(s), q, ret, err);
+}
+
 static int routes(struct store *s, const struct route_query *q, struct delivery_routes *ret,
 		  struct err *err)
 {
@@ -118,6 +124,18 @@ static int routes(struct store *s, const struct route_query *q, struct delivery_
 static int events(struct store *s, const struct event_query *q, struct events *ret, struct err *err)
 {
 	return store_sqlite.events(inner(s), q, ret, err);
+}
+
+static int scan(struct store *s, int64_t first, int64_t last, store_event_fn *fn, void *arg,
+		struct err *err)
+{
+	return store_sqlite.scan(inner(s), first, last, fn, arg, err);
+}
+
+static int decisions(struct store *s, int64_t first, int64_t last, struct decisions *ret,
+		     struct err *err)
+{
+	return store_sqlite.decisions(inner(s), first, last, ret, err);
 }
 
 static int fates(struct store *s, int64_t sequence, struct event_fates *ret, struct err *err)
@@ -138,8 +156,11 @@ static const struct store_type watched = {
 	.rest = rest,
 	.recipients = recipients,
 	.recipients_at = recipients_at,
+	.rows = rows,
 	.routes = routes,
 	.events = events,
+	.scan = scan,
+	.decisions = decisions,
 	.fates = fates,
 };
 

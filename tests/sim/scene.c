@@ -100,6 +100,65 @@ int scene_count(const struct scene *s, const char *type, const char *id, const c
 	return n;
 }
 
+void scene_rows(struct drive *d, const char *broadcast, scene_json_fn *fn, void *arg)
+{
+	char *path = xasprintf("/orgs/c/broadcasts/%s/recipients", broadcast);
+	struct json_doc *doc = json_doc_new();
+	size_t got = 1;
+	for (unsigned page = 1; got; page++) {
+		struct sim_reply reply;
+		struct err err = {0};
+		char query[64];
+		snprintf(query, sizeof query, "page=%u&take=100", page);
+		model_request(drive_model(d), drive_now_ms(d),
+			      &(struct sim_request){"GET", path, query, "Bearer k", "test",
+						    drive_now_ms(d)},
+			      &reply);
+		const struct json *rows =
+			json_parse(doc, reply.body.data, reply.body.len, JSON_DEPTH, &err);
+		assert_non_null(rows);
+		got = json_count(rows);
+		for (const struct json *row = json_first(rows); row; row = json_next(row))
+			fn(arg, row);
+		sim_reply_release(&reply);
+	}
+	json_doc_free(doc);
+	free(path);
+}
+
+static bool is_of(const struct json *event, const char *type, const char *broadcast)
+{
+	const char *is = json_string(json_get(event, "type"));
+	const char *of = json_string(json_get(json_get(event, "data"), "broadcast_id"));
+	return !strncmp(is, type, strlen(type)) && of && !strcmp(of, broadcast);
+}
+
+void scene_events(const struct scene *s, const char *type, const char *broadcast, scene_json_fn *fn,
+		  void *arg)
+{
+	char *path = xasprintf("%s/events.ndjson", s->dir), *line = NULL;
+	struct json_doc *doc = json_doc_new();
+	int64_t latest = 0;
+	size_t room = 0;
+	ssize_t len;
+	drive_drain(s->d);
+	FILE *f = fopen(path, "re");
+	assert_non_null(f);
+	while ((len = getline(&line, &room, f)) > 0) {
+		struct err err = {0};
+		const struct json *event = json_parse(doc, line, (size_t)len, JSON_DEPTH, &err);
+		assert_non_null(event);
+		int64_t sequence = strtoll(json_string(json_get(event, "sequence")), NULL, 10);
+		if (sequence > latest && is_of(event, type, broadcast))
+			fn(arg, event);
+		latest = sequence > latest ? sequence : latest;
+	}
+	fclose(f);
+	free(line);
+	free(path);
+	json_doc_free(doc);
+}
+
 void scene_faults(struct drive *d, const char *const *specs, size_t n)
 {
 	struct err err = {0};

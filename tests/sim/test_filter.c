@@ -130,7 +130,7 @@ static void a_state_left_out(void **state)
 	assert_true(c->asked_ms[ASK_OPENED] != INT64_MIN);
 	assert_in_range(c->counts.v[ASK_FAILED].listed, 1, 600);
 	assert_int_equal(counts_due(&c->counts, ASK_FAILED, planes_of(b)), 0);
-	assert_in_range(c->counts.v[ASK_FAILED].known_ms, drive_now_ms(d) - MINUTE_MS,
+	assert_in_range(c->counts.v[ASK_FAILED].told_ms, drive_now_ms(d) - MINUTE_MS,
 			drive_now_ms(d));
 	uint32_t asked = b->track->spent[FOR_FAILURES];
 	char *row = scene_recipient(d, 3, "&is_failed=false&is_unsubscribed=false");

@@ -1,0 +1,69 @@
+/*
+ * What the relay lends to its stages: the loop's own connections to the source, and the past to
+ * transports that refill.
+ */
+#include <stdlib.h>
+
+#include "relay/base/mem.h"
+#include "relay/relay_state.h"
+
+/* ---- requests on the loop's own connections, timed ---- */
+
+struct loop_call {
+	struct relay *relay;
+	http_done *done;
+	void *arg;
+};
+
+static void loop_call_done(void *arg, const struct http_reply *reply)
+{
+	struct loop_call c = *(struct loop_call *)arg;
+	int64_t t = clock_mono_us();
+	free(arg);
+	c.done(c.arg, reply);
+	relay_note_call(c.relay, t);
+}
+
+int relay_fetch(void *arg, const struct http_call *call, http_done *done, void *done_arg,
+		struct err *err)
+{
+	struct relay *r = arg;
+	struct loop_call *c = xmalloc(sizeof *c);
+	*c = (struct loop_call){r, done, done_arg};
+	int failed = r->env.fetch ? r->env.fetch(r->env.fetch_arg, call, loop_call_done, c, err)
+				  : http_start(r->http, call, loop_call_done, c, NULL, err);
+	if (failed)
+		free(c);
+	return failed ? -1 : 0;
+}
+
+/* ---- the past, for transports that refill ---- */
+
+int relay_history(void *arg, const struct history_query *q, history_each *each, void *each_arg,
+		  struct history_end *ret, struct err *err)
+{
+	struct relay *r = arg;
+	struct delivery_routes routes = {0};
+	struct route_query query = {
+		.destination = q->number,
+		.after = q->after,
+		.topic_prefix = q->prefix,
+		.limit = q->limit,
+		.scan_limit = q->scan,
+		.max_bytes = q->max_bytes,
+	};
+	if (journal_routes_wait(r->journal, &query, &routes, err) < 0)
+		return -1;
+	for (size_t i = 0; i < routes.n; i++)
+		each(each_arg, &(struct history_event){
+				       .sequence = routes.v[i].event.sequence,
+				       .prevsequence = routes.v[i].prevsequence,
+				       .topic = routes.v[i].event.topic,
+				       .body = routes.v[i].event.body,
+				       .len = routes.v[i].event.len,
+			       });
+	*ret = (struct history_end){routes.scanned, routes.more, journal_oldest(r->journal),
+				    journal_latest(r->journal)};
+	delivery_routes_release(&routes);
+	return 0;
+}
