@@ -1,20 +1,20 @@
 // The commands as a person uses them: what they print, where, and with which exit status.
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
-import { closeSync, openSync } from 'node:fs';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { KEY, Place, RELAY, command, until } from './harness.mjs';
 
 test('relay alone lists the commands and says that it was used wrongly', () => {
   const r = command([]);
   assert.equal(r.status, 2);
   assert.match(r.stderr, /usage: relay COMMAND/);
-  for (const name of ['run', 'check', 'init', 'options', 'schema', 'events', 'subscribe', 'receive', 'version'])
+  for (const name of ['run', 'check', 'test', 'explain', 'backtest', 'init', 'options', 'schema', 'status', 'events', 'probe', 'plan', 'subscribe', 'receive', 'version'])
     assert.match(r.stderr, new RegExp(`^  ${name} `, 'm'));
 });
 
 test('each command has --help with an example', () => {
   const names = [...command(['--help']).stdout.matchAll(/^ {2}([a-z]+) /gm)].map((m) => m[1]);
-  assert.ok(names.length >= 9);
+  assert.ok(names.length >= 15);
   for (const name of names) {
     const r = command([name, '--help']);
     assert.equal(r.status, 0, name);
@@ -58,6 +58,9 @@ test('init writes a configuration that check accepts, and never over a file', (t
   const checked = command(['check', file], { env: { ...process.env, INVENT_API_KEY: 'k' } });
   assert.equal(checked.status, 0, checked.stderr);
   assert.match(checked.stdout, /ok: 1 destination, 1 rule\n/);
+  const all = readFileSync(file, 'utf8').replace(/^ {2}# (?![A-Z])/gm, '  ');
+  const more = command(['check', place.write('all.yaml', all)], { env: { ...process.env, INVENT_API_KEY: 'k', CRM_SECRET: `whsec_${Buffer.alloc(32).toString('base64')}` } });
+  assert.match(more.stdout, /ok: 2 destinations, 3 rules\n/, 'what is commented out is good, too: ' + more.stderr);
   const unset = command(['check', file], { env: { PATH: process.env.PATH } });
   assert.equal(unset.status, 78);
   assert.match(unset.stderr, /relay\.yaml:\d+:\d+: .*INVENT_API_KEY/);
@@ -139,7 +142,9 @@ test('options and schema come from the same tables', () => {
 
 test('version says what is built in', () => {
   assert.match(command(['version']).stdout, /^relay \d+\.\d+\.\d+\ntransports: .*http.*\njournals: sqlite/);
-  assert.ok(JSON.parse(command(['version', '--json']).stdout).transports.includes('nng'));
+  const version = JSON.parse(command(['version', '--json']).stdout);
+  assert.ok(version.transports.includes('nng'));
+  assert.equal(typeof version.regex, 'boolean');
 });
 
 test('subscribe says that nobody answers, and when the relay is gone and back', async (t) => {
