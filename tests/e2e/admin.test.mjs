@@ -2,18 +2,9 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { createServer, request } from 'node:http';
+import { request } from 'node:http';
 import { connect } from 'node:net';
-import { Place, RELAY, command, sourceConfig, until } from './harness.mjs';
-
-// Free for the moment: whoever takes it in between makes the relay say so and the test fail.
-async function freePort() {
-  const server = createServer();
-  await new Promise((done) => server.listen(0, '127.0.0.1', done));
-  const { port } = server.address();
-  await new Promise((done) => server.close(done));
-  return port;
-}
+import { Place, RELAY, command, freePort, sourceConfig, until } from './harness.mjs';
 
 function get(port, path, headers = {}, method = 'GET') {
   return new Promise((done, fail) => {

@@ -137,6 +137,14 @@ export class Place {
   }
 }
 
+// Free for the moment, for what takes no port 0: whoever takes it in between makes the test fail.
+export const freePort = () => new Promise((done) => {
+  const s = createServer().listen(0, '127.0.0.1', () => {
+    const { port } = s.address();
+    s.close(() => done(port));
+  });
+});
+
 // A command that ends by itself.
 export function command(args, options = {}) {
   return spawnSync(RELAY, args, { encoding: 'utf8', timeout: 30000, maxBuffer: 1 << 28, ...options });

@@ -2,20 +2,12 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { existsSync, statSync } from 'node:fs';
-import { createServer } from 'node:net';
-import { FAST, Place, RELAY, command, sourceConfig, until } from './harness.mjs';
+import { FAST, Place, RELAY, command, freePort, sourceConfig, until } from './harness.mjs';
 
 const REST = `journal: { sqlite: { path: relay.db } }
 destinations: { file: { stdout: { path: events.ndjson } } }
 rules: [{ name: all, to: [file] }]
 `;
-
-const freePort = () => new Promise((done) => {
-  const s = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = s.address();
-    s.close(() => done(port));
-  });
-});
 
 const relay = (place, ...args) => command(args, { cwd: place.dir });
 
