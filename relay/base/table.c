@@ -8,7 +8,7 @@
 
 #include "relay/base/mem.h"
 
-#define CHUNK	    256 /* records */
+#define CHUNK	    16 /* records: thousands of tables hold but a few */
 #define CELLS_LEAST 16
 
 struct table_cell {
