@@ -15,7 +15,7 @@
 #include "relay/base/json.h"
 #include "relay/base/mem.h"
 
-#define STEP	    1000 /* sequences read at a time: what is read is still in the cache */
+#define STEP	    4000 /* sequences read at a time */
 #define THREADS_MAX 4
 
 #define NOBODY SIZE_MAX
