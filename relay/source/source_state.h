@@ -1,6 +1,7 @@
 /*
- * What the parts of the source share: what is asked (source.c), what becomes of the answers
- * (source_answers.c), and pages of recipients on their way (source_pages.c).
+ * What the parts of the source share: what is asked (source.c), what is followed (source_follow.c),
+ * what becomes of the answers (source_answers.c), and pages of recipients on their way
+ * (source_pages.c).
  */
 #ifndef RELAY_SOURCE_STATE_H
 #define RELAY_SOURCE_STATE_H
