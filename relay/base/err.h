@@ -16,14 +16,15 @@
 
 enum err_code {
 	ERR_NONE,
-	ERR_USAGE,  /* the command line */
-	ERR_CONFIG, /* the configuration; the message starts with file:line:col */
-	ERR_IO,	    /* files, sockets, threads */
-	ERR_NET,    /* no usable answer from the other side */
-	ERR_FORMAT, /* bytes from outside that are not what they should be */
-	ERR_STORE,  /* the journal */
-	ERR_LIMIT,  /* a ceiling was reached */
-	ERR_DENIED, /* a policy forbids it */
+	ERR_USAGE,   /* the command line */
+	ERR_CONFIG,  /* the configuration; the message starts with file:line:col */
+	ERR_IO,	     /* files, sockets, threads */
+	ERR_NET,     /* no usable answer from the other side */
+	ERR_FORMAT,  /* bytes from outside that are not what they should be */
+	ERR_STORE,   /* the journal */
+	ERR_LIMIT,   /* a ceiling was reached */
+	ERR_DENIED,  /* a policy, or the state of things, forbids it */
+	ERR_MISSING, /* what is named is not there */
 };
 
 struct err {

@@ -9,6 +9,7 @@
 
 #include "relay/base/hash.h"
 #include "relay/base/json.h"
+#include "relay/base/mem.h"
 
 #define SEQUENCE_MAX 9999999999999999 /* sixteen digits; 2^53 comes first */
 
@@ -39,6 +40,11 @@ const char *const event_types[EVENT_TYPES + 1] = {
 	"alert.resolved",
 	"relay.source.down",
 	"relay.source.up",
+	"relay.destination.down",
+	"relay.destination.up",
+	"relay.destination.disabled",
+	"relay.parked",
+	"relay.dropped",
 	"relay.audit",
 	"relay.window.full",
 	NULL,
@@ -202,6 +208,45 @@ int64_t event_recorded_ms(const char *body, size_t len)
 	at += sizeof member - 1;
 	end = memchr(at, '"', len - (size_t)(at - body));
 	return end && date_parse(at, (size_t)(end - at), &ms) ? ms : DATE_NONE;
+}
+
+/* The text of a string in JSON, quotes included. */
+static char *unquoted(const char *text, size_t len)
+{
+	struct json_doc *doc = json_doc_new();
+	struct err ignored = {0}; /* no string: none is told */
+	char *ret = xstrdup(json_string(json_parse(doc, text, len, 8, &ignored)));
+
+	json_doc_free(doc);
+	return ret;
+}
+
+char *event_subject(const char *body, size_t len)
+{
+	/* As above. */
+	static const char member[] = "\"subject\":\"";
+	size_t end = event_sequence_at(body, len), at;
+	const char *text = memmem(body, end, member, sizeof member - 1);
+
+	if (!text)
+		return NULL;
+	text += sizeof member - 1;
+	for (at = (size_t)(text - body); at < end && body[at] != '"'; at++)
+		at += body[at] == '\\';
+	return at < end ? unquoted(text - 1, (size_t)(body + at + 1 - (text - 1))) : NULL;
+}
+
+bool event_is_about(const char *type)
+{
+	static const char family[] = "relay.destination.";
+
+	return strncmp(type, family, sizeof family - 1) == 0 || strcmp(type, "relay.parked") == 0 ||
+	       strcmp(type, "relay.dropped") == 0;
+}
+
+char *event_about(const struct event *ev)
+{
+	return event_is_about(ev->type) ? event_subject(ev->body, ev->len) : NULL;
 }
 
 static bool topic_byte(char c)

@@ -24,7 +24,7 @@
 #define EVENT_BODY_MAX	(256 << 10) /* a larger event is cut down by leaving out data.recipient */
 
 /* The types of today, ending in NULL. A flag or status that the API grows makes one more. */
-#define EVENT_TYPES 28
+#define EVENT_TYPES 33
 extern const char *const event_types[EVENT_TYPES + 1];
 
 struct event {
@@ -82,6 +82,14 @@ size_t event_sequence_at(const char *body, size_t len);
 
 /* When the relay saw it, as a body says; DATE_NONE: this is no event's body. */
 int64_t event_recorded_ms(const char *body, size_t len);
+
+/* Whom it is about, as a body says: a copy, yours; NULL: it does not say. */
+char *event_subject(const char *body, size_t len);
+
+/* The name of the destination that a relay.* event is about, which does not get it; yours. NULL: it
+ * is about none. */
+char *event_about(const struct event *ev);
+bool event_is_about(const char *type); /* is one of this type about a destination? */
 
 /*
  * Topics: every byte outside A-Za-z0-9_- of a part is percent-encoded, "." separates the parts,

@@ -4,22 +4,26 @@
 #include "relay/base/http.h"
 
 #include <assert.h>
-#include <netinet/in.h>
 #include <poll.h>
 #include <pthread.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
-#include <sys/socket.h>
 
 #include "relay/base/http_transfer.h"
 #include "relay/base/mem.h"
 
+/* What the owner does. Only one who waits costs its waker a system call. */
+enum http_owner { HTTP_AWAKE, HTTP_WAITING, HTTP_WOKEN };
+
 struct http {
 	CURLM *multi;
+	struct http_watch watch;
+	_Atomic enum http_owner owner;
 	struct transfer *open; /* doubly linked */
 	struct transfer *idle; /* by next; they wait for the next call */
 	size_t nopen;
+	size_t pool;  /* connections kept beside those in use */
 	uint64_t ids; /* given so far */
 	struct open_sockets sockets;
 	bool started; /* calls that libcurl has not seen yet */
@@ -33,7 +37,7 @@ static void init_library(void)
 	assert(code == CURLE_OK);
 }
 
-struct http *http_open(size_t max_connections, struct err *err)
+struct http *http_open(size_t max_idle, struct err *err)
 {
 	static pthread_once_t once = PTHREAD_ONCE_INIT;
 	struct http *h = xcalloc(1, sizeof *h);
@@ -45,8 +49,13 @@ struct http *http_open(size_t max_connections, struct err *err)
 		err_set(err, ERR_IO, "libcurl cannot start");
 		return NULL;
 	}
-	/* Below the number of calls at a time, libcurl would close connections just to reopen. */
-	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)max_connections);
+	if (http_watch_open(&h->watch, h->multi, err) < 0) {
+		curl_multi_cleanup(h->multi);
+		free(h);
+		return NULL;
+	}
+	http_sockets_init(&h->sockets, &h->watch);
+	h->pool = max_idle < h->sockets.most / 2 ? max_idle : h->sockets.most / 2;
 	curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
 	return h;
 }
@@ -85,10 +94,28 @@ static void finish(struct http *h, struct transfer *t, const struct http_reply *
 	put_idle(h, t);
 }
 
+/* libcurl counts those in use, too: were many calls open, it would close the others' connections
+ * just to reopen them. */
+static void allow_connections(struct http *h)
+{
+	curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)(h->pool + h->nopen));
+}
+
+static int put_in(struct http *h, struct transfer *t)
+{
+	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK)
+		return -1;
+	link_open(h, t);
+	allow_connections(h);
+	h->started = true;
+	return 0;
+}
+
 static void take_out(struct http *h, struct transfer *t)
 {
 	curl_multi_remove_handle(h->multi, t->easy);
 	unlink_open(h, t);
+	allow_connections(h);
 }
 
 static void abort_call(struct http *h, struct transfer *t)
@@ -119,6 +146,7 @@ void http_close(struct http *h)
 		transfer_free(t);
 	}
 	curl_multi_cleanup(h->multi);
+	http_watch_close(&h->watch);
 	free(h->sockets.v);
 	free(h);
 }
@@ -141,12 +169,10 @@ int http_start(struct http *h, const struct http_call *call, http_done *done, vo
 	t->id = ++h->ids;
 	t->done = done;
 	t->arg = arg;
-	if (curl_multi_add_handle(h->multi, t->easy) != CURLM_OK) {
+	if (put_in(h, t) < 0) {
 		put_idle(h, t);
 		return err_set(err, ERR_IO, "libcurl does not take the call");
 	}
-	link_open(h, t);
-	h->started = true;
 	if (ret_id)
 		*ret_id = t->id;
 	return 0;
@@ -170,16 +196,8 @@ size_t http_open_calls(const struct http *h)
 /* Is an open call connecting over this socket, or using it? */
 static bool in_use(const struct http *h, const struct open_socket *s)
 {
-	struct sockaddr_storage local = {0};
-	socklen_t len = sizeof local;
-	int port = 0;
+	int port = http_socket_port(s->fd);
 
-	if (getsockname(s->fd, (struct sockaddr *)&local, &len) == 0) {
-		if (local.ss_family == AF_INET)
-			port = ntohs(((struct sockaddr_in *)&local)->sin_port);
-		else
-			port = ntohs(((struct sockaddr_in6 *)&local)->sin6_port);
-	}
 	for (const struct transfer *t = h->open; t; t = t->next)
 		if (t->local_port ? t->local_port == port : t->id == s->opener)
 			return true;
@@ -195,14 +213,12 @@ void http_forget_connections(struct http *h)
 			shutdown(h->sockets.v[i].fd, SHUT_RDWR);
 }
 
-/* Lets libcurl work and ends what ended; the number of ends. */
-static int advance(struct http *h)
+/* Ends what ended; the number of ends. */
+static int end_calls(struct http *h)
 {
 	struct CURLMsg *msg;
 	int ends = 0, left;
 
-	h->started = false;
-	curl_multi_perform(h->multi, &left);
 	while ((msg = curl_multi_info_read(h->multi, &left)) != NULL) {
 		CURLcode code = msg->data.result; /* msg goes with the handle's removal */
 		struct http_reply reply;
@@ -212,6 +228,8 @@ static int advance(struct http *h)
 			continue;
 		curl_easy_getinfo(msg->easy_handle, CURLINFO_PRIVATE, &t);
 		take_out(h, t);
+		if (transfer_again(t) && put_in(h, t) == 0)
+			continue;
 		transfer_reply(t, code, &reply);
 		finish(h, t, &reply);
 		ends++;
@@ -219,24 +237,33 @@ static int advance(struct http *h)
 	return ends;
 }
 
+/* What was added since, by done functions too, goes out. */
+static int start_calls(struct http *h)
+{
+	h->started = false;
+	http_watch_timer(&h->watch);
+	return end_calls(h);
+}
+
 int http_wait(struct http *h, int timeout_ms, int fd, struct err *err)
 {
-	struct curl_waitfd extra = {.fd = fd, .events = CURL_WAIT_POLLIN};
-	int ready = 0;
-	CURLMcode code;
+	enum http_owner awake = HTTP_AWAKE;
+	int failed;
 
-	/* What was started since, by done functions too, goes out before the wait: to leave it to
-	 * the next turn cost three quarters of the rate. If that ended something, only look. */
-	if (h->started && (advance(h) || h->started))
+	/* To leave what was started to the next turn cost three quarters of the rate. If that ended
+	 * something, only look. */
+	if (h->started && (start_calls(h) || h->started))
 		timeout_ms = 0;
-	code = curl_multi_poll(h->multi, &extra, fd >= 0, timeout_ms > 0 ? timeout_ms : 0, &ready);
-	if (code != CURLM_OK)
-		return err_set(err, ERR_IO, "waiting for HTTP calls: %s",
-			       curl_multi_strerror(code));
-	advance(h);
+	if (timeout_ms > 0 && !atomic_compare_exchange_strong(&h->owner, &awake, HTTP_WAITING))
+		timeout_ms = 0; /* woken since the last wait ended */
+	failed = http_watch_wait(&h->watch, timeout_ms, fd, err);
+	end_calls(h);
+	/* From here on the caller looks for what it was woken for. */
+	atomic_store(&h->owner, HTTP_AWAKE);
+	if (failed)
+		return -1;
 	if (fd < 0)
 		return 0;
-	/* libcurl reports no POLLHUP, and an ended pipe would be waited for again and again. */
 	return poll(&(struct pollfd){.fd = fd, .events = POLLIN}, 1, 0) > 0;
 }
 
@@ -244,26 +271,6 @@ void http_wake(void *arg)
 {
 	struct http *h = arg;
 
-	curl_multi_wakeup(h->multi);
-}
-
-bool http_url_ok(const char *url, bool *ret_plain)
-{
-	size_t scheme = strncasecmp(url, "http://", 7) == 0    ? 7
-			: strncasecmp(url, "https://", 8) == 0 ? 8
-							       : 0;
-	const char *host = url + scheme;
-	bool ok;
-	CURLU *u;
-
-	/* libcurl would take http:/a and http:///a for http://a. */
-	if (!scheme || strchr("/?#\\", *host) || memchr(host, '@', strcspn(host, "/?#")))
-		return false;
-	u = curl_url();
-	assert(u);						  /* only lack of memory */
-	ok = curl_url_set(u, CURLUPART_URL, url, 0) == CURLUE_OK; /* what a call will say to it */
-	curl_url_cleanup(u);
-	if (ok)
-		*ret_plain = scheme == 7;
-	return ok;
+	if (atomic_exchange(&h->owner, HTTP_WOKEN) == HTTP_WAITING)
+		http_watch_wake(&h->watch);
 }

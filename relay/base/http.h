@@ -3,9 +3,12 @@
  * the wait of the thread that owns it. Only http_wake may be called from another thread.
  *
  * What is fixed for every call: HTTP/1.1, http and https only, no redirects, no cookies, no proxy
- * but the one named, no HTTP/0.9, certificates and host names verified, replies cut at max_reply
- * bytes *after* decoding and headers at 64 KiB, `Expect:` never sent. The address policy is asked
- * before each connect and again before a request is written on a pooled connection.
+ * but the one named, no HTTP/0.9, certificates and host names verified (but for insecure), replies
+ * cut at max_reply bytes *after* decoding and headers at 64 KiB, `Expect:` never sent. The address
+ * policy is asked before each connect and again before a request is written on a pooled connection.
+ * One on which something lies by then, an end or what nobody asked for, is not used; one whose
+ * answer told its length in two ways is not kept. At most three quarters of the files that the
+ * process may open become connections; a call beyond them ends with HTTP_UNREACHABLE.
  */
 #ifndef RELAY_HTTP_H
 #define RELAY_HTTP_H
@@ -36,6 +39,7 @@ struct http_call {
 	const char
 		*proxy; /* NULL: none, whatever the environment says; else the policy judges it */
 	const struct network_policy *network; /* borrowed while the http lives; NULL: all allowed */
+	bool insecure;		  /* take any certificate; over a connection of its own kind */
 	bool loopback_only_plain; /* refuse http:// to anything but a loopback address */
 };
 
@@ -67,7 +71,8 @@ struct http_reply {
  * http_start. The reply and all in it end with the call. May start further calls. */
 typedef void http_done(void *arg, const struct http_reply *reply);
 
-struct http *http_open(size_t max_connections, struct err *err);
+/* max_idle: connections kept for calls to come, beside those in use. */
+struct http *http_open(size_t max_idle, struct err *err);
 void http_close(struct http *h); /* ends open calls with HTTP_ABORTED; NULL is allowed */
 
 /* Copies what it needs of the call but the body. Fails only for what can never be sent: a URL that

@@ -1,138 +1,20 @@
-/* http_transfer — a call's options, libcurl's callbacks during it, and its end as a reply.
- * Invariant: no socket is opened and no request written to an address that network_refuses names,
- * and no more is kept or read than the ceilings say, whatever the other side sends. */
+/* http_transfer — a call's options, and its end as a reply. Invariant: whatever a call asks for is
+ * set or undone, so that none gets what another one asked for. */
 #include "relay/base/http_transfer.h"
 
-#include <arpa/inet.h>
 #include <assert.h>
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
 
-#define HEADERS_MAX	   (64 << 10)
-#define DROPPED_MAX	   (64 << 10)  /* of a reply that need not be kept */
 #define KEEP_BODY	   (256 << 10) /* a larger body's memory is given back after the call */
 #define CONNECT_TIMEOUT_MS 5000
 #define TIMEOUT_MS	   15000
 #define RECEIVE_SMALL	   (4 << 10) /* bytes asked of the kernel at once: most replies are a line */
 #define RECEIVE_LARGE	   (128 << 10) /* most of a page of recipients */
-
-/* --- where to --- */
-
-static const char *refuses(const struct transfer *t, const struct sockaddr *address)
-{
-	if (t->plain && t->loopback_only_plain && (t->proxied || !address_is_loopback(address)))
-		return "plain http off loopback";
-	return t->network ? network_refuses(t->network, address) : NULL;
-}
-
-static curl_socket_t open_socket(void *clientp, curlsocktype purpose, struct curl_sockaddr *to)
-{
-	struct transfer *t = clientp;
-	struct open_sockets *all = t->sockets;
-	const char *why = refuses(t, &to->addr);
-	curl_socket_t fd;
-
-	(void)purpose;
-	if (why) {
-		t->denied = why;
-		return CURL_SOCKET_BAD; /* libcurl goes on to the name's next address */
-	}
-	t->tried = true;
-	fd = socket(to->family, to->socktype | SOCK_CLOEXEC, to->protocol);
-	if (fd < 0)
-		return CURL_SOCKET_BAD;
-	all->v = mem_grow(all->v, all->n, &all->cap, sizeof *all->v);
-	all->v[all->n++] = (struct open_socket){fd, t->id};
-	return fd;
-}
-
-int transfer_close_socket(void *clientp, curl_socket_t fd)
-{
-	struct open_sockets *all = clientp;
-
-	for (size_t i = 0; i < all->n; i++) {
-		if (all->v[i].fd == fd) {
-			all->v[i] = all->v[--all->n];
-			break;
-		}
-	}
-	return close(fd);
-}
-
-static bool peer_address(struct sockaddr_storage *ret, const char *ip, int port)
-{
-	struct sockaddr_in *v4 = (struct sockaddr_in *)ret;
-	struct sockaddr_in6 *v6 = (struct sockaddr_in6 *)ret;
-
-	memset(ret, 0, sizeof *ret);
-	if (inet_pton(AF_INET, ip, &v4->sin_addr) == 1) {
-		v4->sin_family = AF_INET;
-		v4->sin_port = htons((in_port_t)port);
-		return true;
-	}
-	v6->sin6_family = AF_INET6;
-	v6->sin6_port = htons((in_port_t)port);
-	return inet_pton(AF_INET6, ip, &v6->sin6_addr) == 1;
-}
-
-/* The connection is ready and no byte of the request is written. Pooled connections pass only
- * here: open_socket judged them for another call, maybe by another policy. */
-static int before_request(void *clientp, char *peer, char *local, int peer_port, int local_port)
-{
-	struct transfer *t = clientp;
-	struct sockaddr_storage address;
-
-	(void)local;
-	t->local_port = local_port;
-	t->denied = peer_address(&address, peer, peer_port)
-			    ? refuses(t, (struct sockaddr *)&address)
-			    : "an address that cannot be read";
-	return t->denied ? CURL_PREREQFUNC_ABORT : CURL_PREREQFUNC_OK;
-}
-
-/* --- what comes --- */
-
-static size_t take_header(char *line, size_t size, size_t n, void *userdata)
-{
-	struct transfer *t = userdata;
-	size_t len = size * n;
-
-	t->header_read += len;
-	if (t->header_read > HEADERS_MAX) { /* interim replies and trailers count too */
-		t->too_long = true;
-		return 0;
-	}
-	if (len >= 5 && memcmp(line, "HTTP/", 5) == 0)
-		buf_clear(&t->headers); /* what came before was an interim reply */
-	while (len && strchr("\r\n \t", line[len - 1]))
-		len--;
-	buf_add(&t->headers, line, len);
-	buf_addc(&t->headers, '\0');
-	return size * n;
-}
-
-static size_t take_body(char *bytes, size_t size, size_t n, void *userdata)
-{
-	struct transfer *t = userdata;
-	size_t len = size * n, room = t->max_reply - t->body.len;
-
-	buf_add(&t->body, bytes, len < room ? len : room);
-	t->body_read += len;
-	if (t->body_read <= t->max_reply)
-		return len;
-	if (t->cut_is_failure)
-		t->too_long = true;
-	else if (t->body_read > DROPPED_MAX)
-		t->enough = true; /* nobody waits for the end of an endless page */
-	return t->too_long || t->enough ? 0 : len;
-}
 
 /* --- what is asked --- */
 
@@ -156,25 +38,19 @@ static void set_fixed(struct transfer *t)
 	bad |= curl_easy_setopt(e, CURLOPT_PROXY, ""); /* else the environment names one */
 	bad |= curl_easy_setopt(e, CURLOPT_NOPROXY, "");
 	bad |= curl_easy_setopt(e, CURLOPT_SUPPRESS_CONNECT_HEADERS, 1L);
-	bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETFUNCTION, http_socket_open);
 	bad |= curl_easy_setopt(e, CURLOPT_OPENSOCKETDATA, t);
-	bad |= curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, transfer_close_socket);
+	bad |= curl_easy_setopt(e, CURLOPT_CLOSESOCKETFUNCTION, http_socket_close);
 	bad |= curl_easy_setopt(e, CURLOPT_CLOSESOCKETDATA, t->sockets);
-	bad |= curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, before_request);
+	bad |= curl_easy_setopt(e, CURLOPT_PREREQFUNCTION, http_socket_use);
 	bad |= curl_easy_setopt(e, CURLOPT_PREREQDATA, t);
-	bad |= curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, take_header);
+	bad |= curl_easy_setopt(e, CURLOPT_HEADERFUNCTION, http_take_header);
 	bad |= curl_easy_setopt(e, CURLOPT_HEADERDATA, t);
-	bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, take_body);
+	bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, http_take_body);
 	bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
+	bad |= curl_easy_setopt(e, CURLOPT_CURLU, t->address);
 	assert(!bad);
 	t->dressed = false;
-}
-
-static bool is_header(const char *line, const char *name)
-{
-	size_t len = strlen(name);
-
-	return strncasecmp(line, name, len) == 0 && (line[len] == ':' || line[len] == ';');
 }
 
 /* Copies the lines into nodes of our own, so that a call allocates nothing here once warm. Two are
@@ -188,7 +64,7 @@ static int copy_headers(struct transfer *t, const char *const *headers, struct e
 
 	for (headers = headers ? headers : none; headers[n]; n++) {
 		size += strlen(headers[n]) + 1;
-		typed |= is_header(headers[n], "content-type");
+		typed |= http_is_header(headers[n], "content-type");
 		for (const char *p = headers[n]; *p; p++)
 			if (((unsigned char)*p < 0x20 && *p != '\t') || *p == 0x7f)
 				return err_set(err, ERR_FORMAT,
@@ -248,9 +124,33 @@ static int dress(struct transfer *t, const struct http_call *call)
 		bad |= curl_easy_setopt(e, CURLOPT_USERPWD, call->userpwd);
 	if (call->proxy)
 		bad |= curl_easy_setopt(e, CURLOPT_PROXY, call->proxy);
-	t->dressed =
-		call->ca_file || call->cert_file || call->key_file || call->userpwd || call->proxy;
+	if (call->insecure) {
+		bad |= curl_easy_setopt(e, CURLOPT_SSL_VERIFYPEER, 0L);
+		bad |= curl_easy_setopt(e, CURLOPT_SSL_VERIFYHOST, 0L);
+	}
+	t->dressed = call->insecure || call->ca_file || call->cert_file || call->key_file ||
+		     call->userpwd || call->proxy;
 	return bad;
+}
+
+/* A URL is read once, not with each call: by libcurl that took a fifth of a call's instructions. */
+static int set_url(struct transfer *t, const char *url, struct err *err)
+{
+	CURLU *address;
+
+	if (t->url && strcmp(t->url, url) == 0)
+		return 0;
+	address = http_url_read(url, &t->plain);
+	if (!address)
+		return err_set(err, ERR_FORMAT, "not a URL of http or https without user info");
+	/* It keeps the first one's text, which goes with CURLOPT_URL. */
+	curl_easy_setopt(t->easy, CURLOPT_URL, NULL);
+	curl_easy_setopt(t->easy, CURLOPT_CURLU, address);
+	curl_url_cleanup(t->address);
+	free(t->url);
+	t->address = address;
+	t->url = xstrdup(url);
+	return 0;
 }
 
 int transfer_prepare(struct transfer *t, const struct http_call *call, struct err *err)
@@ -260,15 +160,14 @@ int transfer_prepare(struct transfer *t, const struct http_call *call, struct er
 	CURL *e = t->easy;
 	int bad = 0;
 
-	if (!http_url_ok(call->url, &t->plain))
-		return err_set(err, ERR_FORMAT, "not a URL of http or https without user info");
+	if (set_url(t, call->url, err) < 0)
+		return -1;
 	for (const char *p = call->method; *p; p++)
 		if (*p < 'A' || *p > 'Z')
 			return err_set(err, ERR_FORMAT, "not an HTTP method: %s", call->method);
 	if (copy_headers(t, call->headers, err) < 0)
 		return -1;
 
-	bad |= curl_easy_setopt(e, CURLOPT_URL, call->url);
 	bad |= curl_easy_setopt(e, CURLOPT_HTTPHEADER, t->nodes);
 	bad |= set_method(e, call);
 	/* Refused by a handle that still has a buffer, from a call that failed early; then that
@@ -279,6 +178,7 @@ int transfer_prepare(struct transfer *t, const struct http_call *call, struct er
 	bad |= curl_easy_setopt(e, CURLOPT_CONNECTTIMEOUT_MS, connect_ms);
 	bad |= curl_easy_setopt(e, CURLOPT_TIMEOUT_MS, whole_ms);
 	bad |= curl_easy_setopt(e, CURLOPT_FORBID_REUSE, 0L);
+	bad |= curl_easy_setopt(e, CURLOPT_FRESH_CONNECT, 0L);
 	bad |= dress(t, call);
 	if (bad)
 		return err_set(err, ERR_FORMAT, "libcurl refuses a setting of this call");
@@ -322,12 +222,16 @@ static void judge_end(const struct transfer *t, CURLcode code, struct http_reply
 {
 	if (t->too_long) {
 		ret->failure = HTTP_TOO_LONG;
-		ret->why = t->header_read > HEADERS_MAX ? "headers over their ceiling"
-							: "an answer over its ceiling";
+		ret->why = t->header_read > HTTP_HEADERS_MAX ? "headers over their ceiling"
+							     : "an answer over its ceiling";
 		return;
 	}
 	if (t->enough)
 		code = CURLE_OK;
+	else if (t->not_http)
+		code = CURLE_WEIRD_SERVER_REPLY;
+	else if (code == CURLE_OK && !t->head_ended) /* libcurl takes that for a whole answer */
+		code = CURLE_PARTIAL_FILE;
 	if (t->denied &&
 	    (code == CURLE_ABORTED_BY_CALLBACK || (code == CURLE_COULDNT_CONNECT && !t->tried))) {
 		ret->failure = HTTP_DENIED;
@@ -344,6 +248,8 @@ static void judge_end(const struct transfer *t, CURLcode code, struct http_reply
 	}
 	if (code == CURLE_OPERATION_TIMEDOUT && !t->local_port)
 		ret->why = "no connection in time";
+	if (code == CURLE_COULDNT_CONNECT && t->too_many)
+		ret->why = "too many connections are open";
 }
 
 void transfer_reply(struct transfer *t, CURLcode code, struct http_reply *ret)
@@ -366,6 +272,26 @@ void transfer_reply(struct transfer *t, CURLcode code, struct http_reply *ret)
 		ret->date_ms = DATE_NONE;
 }
 
+/* Forgets how far it came. */
+static void rewind_to_start(struct transfer *t)
+{
+	buf_clear(&t->body);
+	buf_clear(&t->headers);
+	t->body_read = t->header_read = 0;
+	t->local_port = 0;
+	t->head_ended = t->not_http = t->tried = t->too_many = t->stale = t->too_long = t->enough =
+		false;
+	t->denied = NULL;
+}
+
+bool transfer_again(struct transfer *t)
+{
+	if (!t->stale)
+		return false;
+	rewind_to_start(t);
+	return curl_easy_setopt(t->easy, CURLOPT_FRESH_CONNECT, 1L) == CURLE_OK;
+}
+
 void transfer_reset(struct transfer *t)
 {
 	if (t->dressed) {
@@ -374,12 +300,7 @@ void transfer_reset(struct transfer *t)
 	}
 	if (t->body.cap > KEEP_BODY)
 		buf_release(&t->body);
-	buf_clear(&t->body);
-	buf_clear(&t->headers);
-	t->body_read = t->header_read = 0;
-	t->local_port = 0;
-	t->tried = t->too_long = t->enough = false;
-	t->denied = NULL;
+	rewind_to_start(t);
 	t->network = NULL;
 	t->done = NULL;
 }
@@ -392,7 +313,7 @@ struct transfer *transfer_new(struct open_sockets *sockets)
 	t->easy = curl_easy_init();
 	assert(t->easy); /* only lack of memory */
 	buf_init(&t->body, 0);
-	buf_init(&t->headers, HEADERS_MAX); /* each line's NUL stands for its "\n" */
+	buf_init(&t->headers, HTTP_HEADERS_MAX); /* each line's NUL stands for its "\n" */
 	set_fixed(t);
 	return t;
 }
@@ -402,6 +323,8 @@ void transfer_free(struct transfer *t)
 	if (!t)
 		return;
 	curl_easy_cleanup(t->easy);
+	curl_url_cleanup(t->address);
+	free(t->url);
 	buf_release(&t->body);
 	buf_release(&t->headers);
 	free(t->nodes);

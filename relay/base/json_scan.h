@@ -52,4 +52,8 @@ int json_hex4(const char *p, const char *end);
  * the length, which never exceeds len. */
 size_t json_unescape(char *ret, const char *raw, size_t len);
 
+/* Behind the value that begins at p, or `end`: its quotes and braces are taken to be right. Behind
+ * a number, true, false or null that is the byte which ends it, blanks being a part of it. */
+const char *json_skip(const char *p, const char *end);
+
 #endif

@@ -78,7 +78,7 @@ static const char *skip_nest(const char *p, const char *end, unsigned depth)
 	return p;
 }
 
-static const char *skip_value(const char *p, const char *end)
+const char *json_skip(const char *p, const char *end)
 {
 	bool escaped;
 
@@ -239,7 +239,7 @@ static const char *read_object(struct walk *w, const char *p, uint32_t path)
 		child = read_key(w, &p, path);
 		p = skip_colon(p, w->end);
 		if (child == JSON_PATH_NONE || w->s->seen[child] == object) {
-			p = skip_value(p, w->end);
+			p = json_skip(p, w->end);
 			continue;
 		}
 		w->s->seen[child] = object;
@@ -280,7 +280,7 @@ static const char *read_value(struct walk *w, const char *p, uint32_t path)
 		return p;
 	}
 	if (!node->wanted)
-		return skip_value(p, w->end);
+		return json_skip(p, w->end);
 	return *p == '"' ? read_string(w, p + 1, path) : read_plain(w, p, path);
 }
 

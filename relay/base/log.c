@@ -103,6 +103,11 @@ static bool unseen(uint32_t c)
 	return false;
 }
 
+bool log_seen(const char *s, size_t *ret_len)
+{
+	return !unseen(decode((const unsigned char *)s, ret_len));
+}
+
 static bool is_plain(const char *value)
 {
 	const unsigned char *s = (const unsigned char *)value;
@@ -180,6 +185,8 @@ void log_write(enum log_level level, const char *msg, const struct log_field *fi
 	add_field(&l, "level", level_names[level]);
 	add_field(&l, "msg", msg);
 	for (; fields->key; fields++) {
+		if (!*fields->key)
+			continue;
 		snprintf(text, sizeof text, "%" PRId64, fields->number);
 		add_field(&l, fields->key, fields->text ? fields->text : text);
 	}

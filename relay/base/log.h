@@ -11,6 +11,8 @@
  *
  *   log_warn("callback refused", log_str("event", id), log_num("status", 404));
  *
+ * log_opt is for what a happening may lack: without a value the line does not name it.
+ *
  * Only the relay's top layer and its commands log above debug. Any thread may log; lines do not
  * mix. The level is set once at start.
  */
@@ -18,12 +20,13 @@
 #define RELAY_LOG_H
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum log_level { LOG_DEBUG, LOG_INFO, LOG_WARN, LOG_ERROR };
 
 struct log_field {
-	const char *key;  /* NULL ends a list */
+	const char *key;  /* NULL ends a list; "": is left out */
 	const char *text; /* NULL: the number counts */
 	int64_t number;
 };
@@ -33,10 +36,18 @@ static inline struct log_field log_str(const char *key, const char *value)
 	return (struct log_field){key, value ? value : "", 0};
 }
 
+static inline struct log_field log_opt(const char *key, const char *value)
+{
+	return (struct log_field){value && *value ? key : "", value, 0};
+}
+
 static inline struct log_field log_num(const char *key, int64_t value)
 {
 	return (struct log_field){key, 0, value};
 }
+
+/* May the character at s be shown as it is? *ret_len: its bytes, 1 for what is none. */
+bool log_seen(const char *s, size_t *ret_len);
 
 void log_set_level(enum log_level least);
 bool log_level_parse(const char *name, enum log_level *ret); /* debug info warn error */

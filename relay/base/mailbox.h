@@ -2,8 +2,8 @@
  * mailbox — the only thing that two threads share: functions to be run by the mailbox's owner.
  *
  * Any thread posts; the owner runs what has come, in the order of arrival. A message that arrives
- * wakes the owner through the function given at the start (curl_multi_wakeup, by http_wake; or a
- * condition variable's signal).
+ * wakes the owner through the function given at the start (http_wake, or a condition variable's
+ * signal).
  */
 #ifndef RELAY_MAILBOX_H
 #define RELAY_MAILBOX_H

@@ -252,6 +252,36 @@ static void largest_event_fits_to_the_byte(void **state)
 	buf_release(&data);
 }
 
+static void some_are_about_a_destination(void **state)
+{
+	static const struct {
+		const char *type, *subject, *about;
+	} cases[] = {
+		{"relay.parked", "crm", "crm"},		  {"relay.dropped", "a \"b\"", "a \"b\""},
+		{"relay.destination.down", "crm", "crm"}, {"relay.destination.up", NULL, NULL},
+		{"relay.source.down", "crm", NULL},	  {"relay.audit", "crm", NULL},
+		{"recipient.failed", "crm", NULL}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct event ev;
+		const struct event_head head = {.id = "evt_1",
+						.type = cases[i].type,
+						.source = "urn:x",
+						.subject = cases[i].subject,
+						.partitionkey = "k",
+						.time_ms = DATE_NONE};
+		event_make(&ev, &head, "{}", 2);
+		char *about = event_about(&ev);
+		if (cases[i].about)
+			assert_string_equal(about, cases[i].about);
+		else
+			assert_null(about);
+		free(about);
+		event_release(&ev);
+	}
+}
+
 static void lists_are_released(void **state)
 {
 	struct events list = {0};
@@ -280,6 +310,7 @@ int main(void)
 		cmocka_unit_test(topics_are_encoded),
 		cmocka_unit_test(large_events_are_cut_down),
 		cmocka_unit_test(largest_event_fits_to_the_byte),
+		cmocka_unit_test(some_are_about_a_destination),
 		cmocka_unit_test(lists_are_released),
 	};
 

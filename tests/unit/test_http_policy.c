@@ -29,9 +29,53 @@ static const struct network_policy public = {.kind = NETWORK_PUBLIC};
 
 static void denied_addresses_are_never_connected_to(void **state)
 {
-	static const char *const hosts[] = {"127.0.0.1", "localhost",  "2130706433",
-					    "0x7f.1",	 "0177.0.0.1", "127.1",
-					    "[::1]",	 "0",	       "[::ffff:127.0.0.1]"};
+	static const char *const hosts[] = {
+		/* This machine, in every spelling. */
+		"127.0.0.1",
+		"localhost",
+		"LOCALHOST",
+		"2130706433",
+		"0x7f000001",
+		"017700000001",
+		"0x7f.1",
+		"0177.0.0.1",
+		"127.1",
+		"127.0.1",
+		"0",
+		"0.0.0.0",
+		"127.255.255.254",
+		"[::1]",
+		"[::]",
+		"[0:0:0:0:0:0:0:1]",
+		"[::ffff:127.0.0.1]",
+		"[::ffff:7f00:1]",
+		"[::127.0.0.1]",
+		"[::ffff:0:127.0.0.1]",
+		"[64:ff9b::7f00:1]",
+		"[64:ff9b:1::7f00:1]",
+		"[2002:7f00:1::]",
+		"[2001:0:7f00:1::80ff:fffe]",
+		/* Other places that are none of a receiver. */
+		"10.0.0.1",
+		"172.16.0.1",
+		"192.168.1.1",
+		"100.64.0.1",
+		"169.254.169.254",
+		"0xa9fea9fe",
+		"[::ffff:169.254.169.254]",
+		"[fd00:ec2::254]",
+		"168.63.129.16",
+		"224.0.0.1",
+		"255.255.255.255",
+		"198.18.0.1",
+		"240.0.0.1",
+		"[fe80::1]",
+		"[fc00::1]",
+		"[fec0::1]",
+		"[ff02::1]",
+		"[2001:db8::1]",
+		"[100::1]",
+	};
 	struct stage *s = *state;
 	struct fetched f = {0};
 
@@ -79,15 +123,25 @@ static void plain_http_stays_on_loopback(void **state)
 
 static void environment_names_no_proxy(void **state)
 {
-	static const char *const names[] = {"http_proxy", "all_proxy", "ALL_PROXY", "no_proxy"};
+	static const char *const names[] = {"http_proxy",  "https_proxy", "HTTP_PROXY",
+					    "HTTPS_PROXY", "all_proxy",	  "ALL_PROXY"};
 	struct stage *s = *state;
 	struct raw_request rq;
 	struct fetched f = {0};
 
-	for (size_t i = 0; i < 3; i++)
+	for (size_t i = 0; i < 6; i++)
 		setenv(names[i], "http://127.0.0.1:1", 1);
-	setenv("no_proxy", "*", 1);
 	fetch(s->http, &s->call, HTTP_OK, &f);
+
+	snprintf(s->url, sizeof s->url, "https://127.0.0.1:%d/ok", raw_server_port(s->server));
+	s->call.timeout_ms = 200; /* the server waits for a request, and knows no TLS */
+	fetch(s->http, &s->call, HTTP_TIMEOUT, &f);
+	assert_int_equal(raw_server_connections(s->server), 2);
+	s->call.timeout_ms = 0;
+	for (size_t i = 0; i < 6; i++)
+		unsetenv(names[i]);
+	setenv("no_proxy", "*", 1);
+	setenv("NO_PROXY", "*", 1);
 
 	/* The one that is named is used, even so; and only by the call that names it. */
 	s->call.url = "http://somewhere.invalid/x";
@@ -98,13 +152,34 @@ static void environment_names_no_proxy(void **state)
 	s->call.network = &public;
 	fetch(s->http, &s->call, HTTP_DENIED, &f);
 	s->call.network = NULL;
+	snprintf(s->url, sizeof s->url, "http://127.0.0.1:%d/ok", raw_server_port(s->server));
 	s->call.url = s->url;
 	s->call.proxy = NULL;
 	fetch(s->http, &s->call, HTTP_OK, &f);
 	raw_server_last(s->server, &rq);
 	assert_memory_equal(rq.head, "GET /ok HTTP/1.1\r\n", 18);
-	for (size_t i = 0; i < 4; i++)
-		unsetenv(names[i]);
+	unsetenv("no_proxy");
+	unsetenv("NO_PROXY");
+}
+
+/* Through a proxy it is the proxy that is connected to, and judged; the rest is its own matter. */
+static void the_proxy_is_judged(void **state)
+{
+	struct stage *s = *state;
+	struct raw_request rq;
+	struct fetched f = {0};
+
+	s->call.proxy = local_url(raw_server_port(s->server), "");
+	s->call.url = "https://93.184.216.34/x";
+	s->call.network = &public;
+	fetch(s->http, &s->call, HTTP_DENIED, &f);
+	assert_string_equal(f.why, "loopback");
+	assert_int_equal(raw_server_connections(s->server), 0);
+	s->call.network = NULL;
+	s->call.url = "http://169.254.169.254/x";
+	fetch(s->http, &s->call, HTTP_OK, &f);
+	raw_server_last(s->server, &rq);
+	assert_memory_equal(rq.head, "GET http://169.254.169.254/x HTTP/1.1\r\n", 39);
 }
 
 static void unreachable_is_said(void **state)
@@ -135,6 +210,7 @@ int main(void)
 		STAGED(pooled_connections_are_judged_again),
 		STAGED(plain_http_stays_on_loopback),
 		STAGED(environment_names_no_proxy),
+		STAGED(the_proxy_is_judged),
 		STAGED(unreachable_is_said),
 	};
 

@@ -125,6 +125,10 @@ static void quotes_and_escapes(void **state)
 	char *text = one_line("a\nb", LOG_FIELDS(log_num("n", INT64_MIN)));
 	assert_string_equal(text, "level=info msg=\"a\\x0ab\" n=-9223372036854775808\n");
 	free(text);
+	text = one_line("m", LOG_FIELDS(log_opt("a", NULL), log_opt("b", ""), log_opt("c", "x"),
+					log_num("n", 1)));
+	assert_string_equal(text, "level=info msg=m c=x n=1\n");
+	free(text);
 }
 
 static void keeps_to_the_level(void **state)
