@@ -54,6 +54,12 @@ struct route *batch_route(struct batch *b)
 	return append(b->routes, &b->nroutes, sizeof *b->routes);
 }
 
+struct late_route *batch_late(struct batch *b)
+{
+	b->late = mem_grow(b->late, b->nlate, &b->late_cap, sizeof *b->late);
+	return append(b->late, &b->nlate, sizeof *b->late);
+}
+
 struct settle *batch_settle(struct batch *b)
 {
 	b->settles = mem_grow(b->settles, b->nsettles, &b->settles_cap, sizeof *b->settles);
@@ -88,7 +94,8 @@ struct fold_record *batch_fold(struct batch *b)
 bool batch_is_empty(const struct batch *b)
 {
 	return b->nrecipients + b->nbroadcasts + b->events.n + b->nroutes + b->nsettles +
-		       b->ndestinations + b->nrules + b->nnames + b->nfolds + b->ndecided ==
+		       b->ndestinations + b->nrules + b->nnames + b->nfolds + b->ndecided +
+		       b->nlate ==
 	       0;
 }
 
@@ -153,6 +160,7 @@ void batch_free(struct batch *b)
 	free(b->decided);
 	free(b->broadcasts);
 	free(b->routes);
+	free(b->late);
 	free(b->settles);
 	free(b->destinations);
 	free(b->rules);

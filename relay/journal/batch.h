@@ -30,6 +30,13 @@ struct route {
 	char *topic;  /* owned; NULL with topical: the event's default topic */
 };
 
+/* The route of an event that was committed earlier, without a topic. One that is there stays as it
+ * is. */
+struct late_route {
+	int64_t sequence;
+	uint32_t destination, rule; /* numbers */
+};
+
 enum exception_state { EXCEPTION_RETRY, EXCEPTION_WAITING, EXCEPTION_PARKED };
 
 /* A route that did not go the happy path. Key: (destination, sequence). */
@@ -40,6 +47,7 @@ struct exception {
 	enum exception_state state;
 	unsigned attempts;
 	int64_t due_ms; /* wall; retry only */
+	bool held;	/* the receiver named that time: nothing else makes it due sooner */
 	char *why;	/* owned; what the last attempt said, at most 1 KiB; NULL: nothing yet */
 };
 
@@ -70,13 +78,22 @@ struct settle {
 	size_t nattempts;
 };
 
-enum destination_state { DESTINATION_ENABLED, DESTINATION_DISABLED, DESTINATION_DETACHED };
+/* DROPPED: nobody wants what it was owed, and there is no way back. Housekeeping takes its rows
+ * away by and by; what is committed for it later is left out. It is not among the destinations that
+ * the journal tells of, so its name is free; its number is not. */
+enum destination_state {
+	DESTINATION_ENABLED,
+	DESTINATION_DISABLED,
+	DESTINATION_DETACHED,
+	DESTINATION_DROPPED,
+};
 
 struct destination_record {
 	uint32_t number; /* from 1; never reused */
 	char *name;	 /* owned */
 	enum destination_state state;
 	char *why;	      /* owned; of a disabled one */
+	int64_t down_ms;      /* wall: since when it is down; 0: it is not */
 	struct cursor cursor; /* at start; written by settles only, but for a new destination */
 };
 
@@ -114,6 +131,7 @@ struct batch {
 	struct broadcast_record *broadcasts;
 	struct events events;
 	struct route *routes; /* ascending by event */
+	struct late_route *late;
 	struct settle *settles;
 	struct destination_record *destinations;
 	struct rule_record *rules;
@@ -122,9 +140,9 @@ struct batch {
 	bool tells_outage;
 	int64_t outage_ms;
 	size_t nrecipients, nbroadcasts, nroutes, nsettles, ndestinations, nrules, nnames, nfolds,
-		ndecided;
+		ndecided, nlate;
 	size_t recipients_cap, broadcasts_cap, routes_cap, settles_cap, destinations_cap, rules_cap,
-		names_cap, folds_cap, decided_cap;
+		names_cap, folds_cap, decided_cap, late_cap;
 };
 
 struct batch *batch_new(void);
@@ -136,6 +154,7 @@ struct decided_write *batch_decided(struct batch *b);
 struct broadcast_record *batch_broadcast(struct batch *b);
 struct event *batch_event(struct batch *b);
 struct route *batch_route(struct batch *b);
+struct late_route *batch_late(struct batch *b);
 struct settle *batch_settle(struct batch *b);
 struct destination_record *batch_destination(struct batch *b);
 struct rule_record *batch_rule(struct batch *b);

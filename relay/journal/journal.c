@@ -15,8 +15,9 @@
 #include "relay/journal/reader.h"
 
 /* Housekeeping goes on, in small steps, when nothing is committed. */
-#define TIDY_EVERY_S 30
-#define REST_AFTER_S 2 /* of quiet: caches and the heap's free pages go back to the system */
+#define TIDY_EVERY_MS 30000
+#define TIDY_SOON_MS  10   /* … when it has more to do: half of the time is left to others */
+#define REST_AFTER_MS 2000 /* of quiet: caches and the heap's free pages go back to the system */
 
 struct commit {
 	struct commit *next;
@@ -43,6 +44,7 @@ struct journal {
 	struct commit *first, **last;
 	bool closing;
 	struct journal_stats stats;
+	struct store_room room;
 	pthread_t thread;
 };
 
@@ -134,12 +136,29 @@ static void commit_group(struct journal *j, struct commit *group)
 	free(batches);
 }
 
-static void tidy(struct journal *j)
+static void look_at_room(struct journal *j)
 {
+	struct store_room room;
+	struct err ignored = {0}; /* what was known last is told on */
+
+	if (!j->store->type->room || j->store->type->room(j->store, &room, &ignored) != 0)
+		return;
+	pthread_mutex_lock(&j->lock);
+	j->room = room;
+	pthread_mutex_unlock(&j->lock);
+}
+
+/* Is there more to do? */
+static bool tidy(struct journal *j)
+{
+	bool more = false;
+
 	pthread_mutex_lock(&j->turn);
-	int64_t oldest = j->store->type->tidy(j->store, clock_now().wall_ms);
+	int64_t oldest = j->store->type->tidy(j->store, clock_now().wall_ms, &more);
+	look_at_room(j);
 	pthread_mutex_unlock(&j->turn);
 	atomic_store(&j->oldest, oldest);
+	return more;
 }
 
 static void rest(struct journal *j)
@@ -152,14 +171,19 @@ static void rest(struct journal *j)
 }
 
 /* Takes all that is queued; NULL after a while without. *ret_end: closing, and nothing is left. */
-static struct commit *next_group(struct journal *j, int patience_s, bool *ret_end)
+static struct commit *next_group(struct journal *j, int patience_ms, bool *ret_end)
 {
 	struct timespec until;
 	struct commit *group;
 	int late = 0;
 
 	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += patience_s;
+	until.tv_sec += patience_ms / 1000;
+	until.tv_nsec += patience_ms % 1000 * 1000000L;
+	if (until.tv_nsec >= 1000000000) {
+		until.tv_sec++;
+		until.tv_nsec -= 1000000000;
+	}
 	pthread_mutex_lock(&j->lock);
 	while (!j->first && !j->closing && late != ETIMEDOUT)
 		late = pthread_cond_timedwait(&j->arrived, &j->lock, &until);
@@ -174,16 +198,17 @@ static struct commit *next_group(struct journal *j, int patience_s, bool *ret_en
 static void *run(void *arg)
 {
 	struct journal *j = arg;
-	bool end, rested = false;
+	bool end, rested = false, more = false;
 
 	for (;;) {
-		struct commit *group = next_group(j, rested ? TIDY_EVERY_S : REST_AFTER_S, &end);
+		int patience_ms = more ? TIDY_SOON_MS : rested ? TIDY_EVERY_MS : REST_AFTER_MS;
+		struct commit *group = next_group(j, patience_ms, &end);
 
 		if (end)
 			return NULL;
-		if (!group && !rested)
+		if (!group && !rested && !more)
 			rest(j);
-		rested = !group;
+		rested = !group && !more;
 		if (group)
 			commit_group(j, group);
 		while (group) {
@@ -192,7 +217,7 @@ static void *run(void *arg)
 			mailbox_post(j->loop, answer, group);
 			group = next;
 		}
-		tidy(j);
+		more = tidy(j);
 	}
 }
 
@@ -236,6 +261,7 @@ struct journal *journal_open(const struct journal_options *options, struct mailb
 		goto failed;
 	atomic_store(&j->latest, head.latest);
 	atomic_store(&j->oldest, head.oldest);
+	look_at_room(j);
 	j->reader = open_reader(options, loop, err);
 	if (!j->reader || thread_start(&j->thread, "journal", run, j, err) != 0)
 		goto failed;
@@ -326,6 +352,22 @@ void journal_events(struct journal *j, const struct event_query *q, journal_even
 	reader_events(j->reader, q, done, arg);
 }
 
+void journal_picks(struct journal *j, const struct pick_query *q, journal_picks_done *done,
+		   void *arg)
+{
+	reader_picks(j->reader, q, done, arg);
+}
+
+void journal_owed(struct journal *j, const struct owed_query *q, journal_owed_done *done, void *arg)
+{
+	reader_owed(j->reader, q, done, arg);
+}
+
+void journal_recorded_before(struct journal *j, int64_t ms, journal_sequence_done *done, void *arg)
+{
+	reader_recorded_before(j->reader, ms, done, arg);
+}
+
 int journal_routes_wait(struct journal *j, const struct route_query *q, struct delivery_routes *ret,
 			struct err *err)
 {
@@ -340,6 +382,15 @@ int64_t journal_latest(const struct journal *j)
 int64_t journal_oldest(const struct journal *j)
 {
 	return atomic_load(&j->oldest);
+}
+
+void journal_room(const struct journal *j, struct store_room *ret)
+{
+	pthread_mutex_t *lock = (pthread_mutex_t *)&j->lock; /* as below */
+
+	pthread_mutex_lock(lock);
+	*ret = j->room;
+	pthread_mutex_unlock(lock);
 }
 
 void journal_stats(const struct journal *j, struct journal_stats *ret)

@@ -26,6 +26,7 @@ void journal_options_read(struct journal_options *ret, const struct node *map, s
 void journal_options_release(struct journal_options *o);
 /* Its file, borrowed; NULL: it keeps none on this machine. */
 const char *journal_file(const struct journal_options *o);
+int64_t journal_keep_unsent_ms(const struct journal_options *o);
 
 /*
  * Opens the store twice and starts the threads. *ret_head is everything small that it holds, for
@@ -74,9 +75,24 @@ typedef void journal_events_done(void *arg, const struct events *v, const struct
 void journal_events(struct journal *j, const struct event_query *q, journal_events_done *done,
 		    void *arg);
 
+/* See store.h. In done the result is borrowed; that of picks may be taken over by zeroing the
+ * struct. Texts and sequences of the query are copied. */
+typedef void journal_picks_done(void *arg, struct picks *p, const struct err *err);
+void journal_picks(struct journal *j, const struct pick_query *q, journal_picks_done *done,
+		   void *arg);
+typedef void journal_owed_done(void *arg, const struct owed *owed, const struct err *err);
+void journal_owed(struct journal *j, const struct owed_query *q, journal_owed_done *done,
+		  void *arg);
+typedef void journal_sequence_done(void *arg, int64_t sequence, const struct err *err);
+void journal_recorded_before(struct journal *j, int64_t ms, journal_sequence_done *done, void *arg);
+
 /* Sequences held, as of the last commit reported to the loop. Any thread. */
 int64_t journal_latest(const struct journal *j);
 int64_t journal_oldest(const struct journal *j);
+
+/* How full the store is, as of its last housekeeping, which follows each commit and comes every
+ * half minute. Any thread. */
+void journal_room(const struct journal *j, struct store_room *ret);
 
 /* How long commits took, in µs: counts per power of two from 64 µs, for logs and benches. */
 #define JOURNAL_BUCKETS 20

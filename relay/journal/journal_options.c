@@ -61,6 +61,11 @@ const char *journal_file(const struct journal_options *o)
 	return o->type && o->type->file ? o->type->file(o->options) : NULL;
 }
 
+int64_t journal_keep_unsent_ms(const struct journal_options *o)
+{
+	return o->type->keep_unsent_ms(o->options);
+}
+
 void journal_options_release(struct journal_options *o)
 {
 	if (!o || !o->type)

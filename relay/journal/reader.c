@@ -8,52 +8,6 @@
 
 #include "relay/base/mem.h"
 
-struct request {
-	struct request *next;
-	void (*read)(struct store *store, struct request *q);
-	void (*answer)(void *q); /* on the loop; frees it */
-	struct err err;
-	bool failed;
-};
-
-struct recipients_request {
-	struct request request; /* first */
-	uint32_t broadcast;
-	uint32_t *numbers;
-	size_t n;
-	struct recipient_record *v;
-	journal_recipients_done *done;
-	void *arg;
-};
-
-struct rows_request {
-	struct request request; /* first */
-	struct row_query query;
-	char **contacts;
-	struct recipient_records found;
-	journal_rows_done *done;
-	void *arg;
-};
-
-struct routes_request {
-	struct request request; /* first */
-	struct route_query query;
-	int64_t *sequences;
-	char *topic_prefix;
-	struct delivery_routes found;
-	journal_routes_done *done;
-	void *arg;
-};
-
-struct events_request {
-	struct request request; /* first */
-	struct event_query query;
-	char *type, *id, *subject;
-	struct events found;
-	journal_events_done *done;
-	void *arg;
-};
-
 struct reader {
 	struct store *store;
 	struct mailbox *loop;
@@ -113,7 +67,7 @@ static void *run(void *arg)
 }
 
 /* The loop calls it, and closes: after that there is nobody to read. */
-static void post(struct reader *r, struct request *q)
+void reader_post(struct reader *r, struct request *q)
 {
 	q->next = NULL;
 	if (!r->store) {
@@ -167,154 +121,6 @@ void reader_free(struct reader *r)
 	pthread_mutex_destroy(&r->lock);
 	pthread_mutex_destroy(&r->turn);
 	free(r);
-}
-
-static void read_recipients(struct store *store, struct request *request)
-{
-	struct recipients_request *q = (struct recipients_request *)request;
-
-	q->v = xcalloc(q->n, sizeof *q->v);
-	request->failed = store->type->recipients_at(store, q->broadcast, q->numbers, q->n, q->v,
-						     &request->err) != 0;
-}
-
-static void answer_recipients(void *arg)
-{
-	struct recipients_request *q = arg;
-	size_t n = q->request.failed ? 0 : q->n;
-
-	q->done(q->arg, q->v, n, q->request.failed ? &q->request.err : NULL);
-	for (size_t i = 0; i < n; i++)
-		recipient_record_release(&q->v[i]);
-	free(q->v);
-	free(q->numbers);
-	free(q);
-}
-
-void reader_recipients(struct reader *r, uint32_t broadcast, const uint32_t *numbers, size_t n,
-		       journal_recipients_done *done, void *arg)
-{
-	struct recipients_request *q = xcalloc(1, sizeof *q);
-
-	q->request.read = read_recipients;
-	q->request.answer = answer_recipients;
-	q->broadcast = broadcast;
-	q->numbers = xcalloc(n, sizeof *q->numbers);
-	if (n)
-		memcpy(q->numbers, numbers, n * sizeof *numbers);
-	q->n = n;
-	q->done = done;
-	q->arg = arg;
-	post(r, &q->request);
-}
-
-static void read_rows(struct store *store, struct request *request)
-{
-	struct rows_request *q = (struct rows_request *)request;
-
-	request->failed = store->type->rows(store, &q->query, &q->found, &request->err) != 0;
-}
-
-static void answer_rows(void *arg)
-{
-	struct rows_request *q = arg;
-
-	q->done(q->arg, &q->found, q->request.failed ? &q->request.err : NULL);
-	recipient_records_release(&q->found);
-	for (size_t i = 0; i < q->query.ncontacts; i++)
-		free(q->contacts[i]);
-	free(q->contacts);
-	free(q);
-}
-
-void reader_rows(struct reader *r, const struct row_query *query, journal_rows_done *done,
-		 void *arg)
-{
-	struct rows_request *q = xcalloc(1, sizeof *q);
-
-	q->request.read = read_rows;
-	q->request.answer = answer_rows;
-	q->query = *query;
-	q->contacts = xcalloc(query->ncontacts, sizeof *q->contacts);
-	for (size_t i = 0; i < query->ncontacts; i++)
-		q->contacts[i] = xstrdup(query->contacts[i]);
-	q->query.contacts = (const char *const *)q->contacts;
-	q->done = done;
-	q->arg = arg;
-	post(r, &q->request);
-}
-
-static void read_routes(struct store *store, struct request *request)
-{
-	struct routes_request *q = (struct routes_request *)request;
-
-	request->failed = store->type->routes(store, &q->query, &q->found, &request->err) != 0;
-}
-
-static void answer_routes(void *arg)
-{
-	struct routes_request *q = arg;
-
-	q->done(q->arg, &q->found, q->request.failed ? &q->request.err : NULL);
-	delivery_routes_release(&q->found);
-	free(q->sequences);
-	free(q->topic_prefix);
-	free(q);
-}
-
-void reader_routes(struct reader *r, const struct route_query *query, journal_routes_done *done,
-		   void *arg)
-{
-	struct routes_request *q = xcalloc(1, sizeof *q);
-
-	q->request.read = read_routes;
-	q->request.answer = answer_routes;
-	q->query = *query;
-	if (query->nsequences) {
-		q->sequences = xcalloc(query->nsequences, sizeof *q->sequences);
-		memcpy(q->sequences, query->sequences, query->nsequences * sizeof *q->sequences);
-	}
-	q->topic_prefix = xstrdup(query->topic_prefix);
-	q->query.sequences = q->sequences;
-	q->query.topic_prefix = q->topic_prefix;
-	q->done = done;
-	q->arg = arg;
-	post(r, &q->request);
-}
-
-static void read_events(struct store *store, struct request *request)
-{
-	struct events_request *q = (struct events_request *)request;
-
-	request->failed = store->type->events(store, &q->query, &q->found, &request->err) != 0;
-}
-
-static void answer_events(void *arg)
-{
-	struct events_request *q = arg;
-
-	q->done(q->arg, &q->found, q->request.failed ? &q->request.err : NULL);
-	events_release(&q->found);
-	free(q->type);
-	free(q->id);
-	free(q->subject);
-	free(q);
-}
-
-void reader_events(struct reader *r, const struct event_query *query, journal_events_done *done,
-		   void *arg)
-{
-	struct events_request *q = xcalloc(1, sizeof *q);
-
-	q->request.read = read_events;
-	q->request.answer = answer_events;
-	q->query = *query;
-	q->query.type = q->type = xstrdup(query->type);
-	q->query.id = q->id = xstrdup(query->id);
-	q->query.subject = q->subject = xstrdup(query->subject);
-	q->done = done;
-	q->arg = arg;
-	post(r, &q->request);
 }
 
 int reader_routes_now(struct reader *r, const struct route_query *q, struct delivery_routes *ret,

@@ -25,6 +25,21 @@ void reader_routes(struct reader *r, const struct route_query *q, journal_routes
 		   void *arg);
 void reader_events(struct reader *r, const struct event_query *q, journal_events_done *done,
 		   void *arg);
+void reader_picks(struct reader *r, const struct pick_query *q, journal_picks_done *done,
+		  void *arg);
+void reader_owed(struct reader *r, const struct owed_query *q, journal_owed_done *done, void *arg);
+void reader_recorded_before(struct reader *r, int64_t ms, journal_sequence_done *done, void *arg);
+
+/* What stands behind all of these (reads.c): a request on its way to the thread and back. */
+struct request {
+	struct request *next;
+	void (*read)(struct store *store, struct request *q);
+	void (*answer)(void *q); /* on the loop; frees it */
+	struct err err;
+	bool failed;
+};
+
+void reader_post(struct reader *r, struct request *q);
 
 /* On the caller's thread, which waits for its turn; any thread. */
 int reader_routes_now(struct reader *r, const struct route_query *q, struct delivery_routes *ret,

@@ -18,6 +18,7 @@ static void close_store(struct store *store)
 	sqlite_disconnect(s);
 	words_free(s->words);
 	heads_free(s->heads);
+	contact_index_free(s->index);
 	if (s->lock_fd >= 0)
 		close(s->lock_fd); /* the lock file stays: removing it would race with the next */
 	free(s->path);
@@ -73,7 +74,8 @@ static int open_writing(struct sqlite_store *s, struct err *err)
 	    sqlite_migrate(s, err) != 0)
 		return -1;
 	sqlite3_wal_hook(s->db, note_commit, s); /* also what turns autocheckpoint off */
-	if (load_ends(s, err) != 0)
+	if (load_ends(s, err) != 0 || sqlite_find_dropped(s, err) != 0 ||
+	    sqlite_index_start(s, err) != 0)
 		return -1;
 	return sqlite_tidy_start(s, err);
 }
@@ -93,6 +95,7 @@ static struct store *open_store(const void *options, enum store_mode mode, struc
 	s->lock_fd = -1;
 	s->words = words_new();
 	s->heads = heads_new();
+	s->index = contact_index_new();
 	if (s->writes)
 		failed = open_writing(s, err);
 	else
@@ -116,10 +119,11 @@ static int set_since(struct store *store, int64_t since_ms, struct err *err)
 	return sqlite_run(s, st, err);
 }
 
-/* Does it carry more than verdicts? */
+/* Does it carry more than verdicts? What folds keep is small, and dropping what fills the journal
+ * needs it. */
 static bool grows(const struct batch *b)
 {
-	return b->nrecipients || b->nbroadcasts || b->events.n || b->nroutes || b->nfolds;
+	return b->nrecipients || b->nbroadcasts || b->events.n || b->nroutes || b->nlate;
 }
 
 static int write_all(struct sqlite_store *s, struct batch *const *batches, size_t n, int64_t *next,
@@ -161,7 +165,7 @@ static int commit(struct store *store, struct batch *const *batches, size_t n, s
 
 	for (size_t i = 0; i < n; i++)
 		growing |= grows(batches[i]);
-	if (growing && sqlite_room(s, err) != 0)
+	if (growing && sqlite_has_room(s, err) != 0)
 		return -1;
 	heads_clear(s->heads);
 	failed = sqlite_run_plain(s, SQL_BEGIN, err);
@@ -177,11 +181,29 @@ static int commit(struct store *store, struct batch *const *batches, size_t n, s
 	return 0;
 }
 
+static int recorded_before(struct store *store, int64_t ms, int64_t *ret, struct err *err)
+{
+	struct sqlite_store *s = (struct sqlite_store *)store;
+	int64_t found;
+	int failed = sqlite_begin_read(s, err);
+
+	if (!failed)
+		failed = sqlite_recorded_before(s, ms, &found, err);
+	sqlite_end_read(s);
+	if (!failed)
+		*ret = found;
+	return failed;
+}
+
 const struct option sqlite_option_table[] = {
 	{"path", OPT_PATH, offsetof(struct sqlite_options, path), .preset = "relay.db",
 	 .help = "the journal's file; its write-ahead log and lock file lie beside it"},
 	{"keep", OPT_DURATION, offsetof(struct sqlite_options, keep_ms), .preset = "30d",
 	 .help = "how long events are kept that every destination has had"},
+	{"keep_unsent", OPT_DURATION, offsetof(struct sqlite_options, keep_unsent_ms),
+	 .preset = "30d",
+	 .help = "how long events are kept that nobody takes: parked ones, and what is owed to a "
+		 "destination that is disabled or no longer in this file"},
 	{"max_size", OPT_SIZE, offsetof(struct sqlite_options, max_size), .preset = "20GB",
 	 .min = 10000000, .max = 1000000000000000,
 	 .help = "at 95% of this size polling pauses and deliveries go on"},
@@ -199,17 +221,24 @@ static const char *file_of(const void *options)
 	return ((const struct sqlite_options *)options)->path;
 }
 
+static int64_t keep_unsent_ms(const void *options)
+{
+	return ((const struct sqlite_options *)options)->keep_unsent_ms;
+}
+
 const struct store_type store_sqlite = {
 	.name = "sqlite",
 	.options = sqlite_option_table,
 	.options_size = sizeof(struct sqlite_options),
 	.file = file_of,
+	.keep_unsent_ms = keep_unsent_ms,
 	.open = open_store,
 	.close = close_store,
 	.head = sqlite_head,
 	.set_since = set_since,
 	.commit = commit,
 	.tidy = sqlite_tidy,
+	.room = sqlite_room,
 	.rest = rest,
 	.recipients = sqlite_recipients,
 	.recipients_at = sqlite_recipients_at,
@@ -218,5 +247,8 @@ const struct store_type store_sqlite = {
 	.events = sqlite_events,
 	.scan = sqlite_scan,
 	.decisions = sqlite_decisions,
+	.picks = sqlite_picks,
+	.owed = sqlite_owed,
+	.recorded_before = recorded_before,
 	.fates = sqlite_fates,
 };

@@ -10,7 +10,7 @@
 
 struct sqlite_options {
 	char *path; /* beside it: PATH-wal, PATH-shm, PATH.lock */
-	int64_t keep_ms;
+	int64_t keep_ms, keep_unsent_ms;
 	int64_t max_size, min_free; /* bytes */
 };
 extern const struct option sqlite_option_table[];

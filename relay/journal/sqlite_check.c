@@ -15,7 +15,7 @@
 
 static const char *const small_tables[] = {"meta",	   "names",   "words", "broadcasts",
 					   "destinations", "cursors", "rules", "heads",
-					   "exceptions",   "marks",   "folds"};
+					   "exceptions",   "marks",   "folds", "indexed"};
 
 /* Runs one check; its first row is "ok" or what is wrong. */
 static int check_by(struct sqlite_store *s, const char *sql, struct err *err)

@@ -9,7 +9,7 @@
 #include "relay/base/json.h"
 #include "relay/base/mem.h"
 
-static void get_event_id(sqlite3_stmt *st, int at, char ret[EVENT_ID_SIZE])
+void sqlite_get_event_id(sqlite3_stmt *st, int at, char ret[EVENT_ID_SIZE])
 {
 	const uint8_t *bytes = sqlite3_column_blob(st, at);
 	size_t len = (size_t)sqlite3_column_bytes(st, at);
@@ -56,7 +56,7 @@ static int get_event(struct sqlite_store *s, sqlite3_stmt *st, struct event *ret
 
 	if (look_at_event(s, st, 2, 6, &ev, err) != 0)
 		return -1;
-	get_event_id(st, 1, ev.id);
+	sqlite_get_event_id(st, 1, ev.id);
 	ev.order_key = (uint64_t)sqlite3_column_int64(st, 4);
 	ev.time_ms = sqlite3_column_int64(st, 5);
 	ev.body = xstrndup(ev.body, ev.len);
@@ -239,6 +239,14 @@ int sqlite_routes(struct store *store, const struct route_query *q, struct deliv
 	else
 		*ret = read.found;
 	return failed;
+}
+
+bool sqlite_type_fits(const char *type, const char *asked)
+{
+	size_t len = asked ? strlen(asked) : 0;
+	bool open_ended = len && asked[len - 1] == '.';
+
+	return !asked || (open_ended ? has_prefix(type, asked) : strcmp(type, asked) == 0);
 }
 
 /* "recipient." asks for all types from it up to "recipient/", the next byte's. */

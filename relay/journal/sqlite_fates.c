@@ -5,14 +5,6 @@
 
 #include "relay/base/mem.h"
 
-static bool is_settled(const struct cursor *c, int64_t sequence)
-{
-	if (sequence <= c->position)
-		return true;
-	uint64_t bit = (uint64_t)(sequence - c->position - 1);
-	return bit < SETTLE_WINDOW && (c->done[bit / 64] >> (bit % 64) & 1);
-}
-
 static int read_attempts(struct sqlite_store *s, uint32_t destination, int64_t sequence,
 			 struct event_fate *fate, struct err *err)
 {
@@ -70,7 +62,7 @@ static int get_fate(struct sqlite_store *s, sqlite3_stmt *st, int64_t sequence,
 	if (!ret->rule)
 		ret->rule = xstrdup("");
 	ret->topic = sqlite_get_text(st, 3);
-	ret->settled = is_settled(&c, sequence);
+	ret->settled = sqlite_is_settled(&c, sequence);
 	if (read_exception(s, destination, sequence, ret, err) != 0)
 		return -1;
 	return read_attempts(s, destination, sequence, ret, err);

@@ -108,6 +108,7 @@ static int read_destinations(struct sqlite_store *s, struct store_head *h, struc
 			.number = (uint32_t)sqlite3_column_int64(st, 0),
 			.state = (enum destination_state)sqlite3_column_int(st, 2),
 			.cursor.position = sqlite3_column_int64(st, 4),
+			.down_ms = sqlite3_column_int64(st, 6),
 		};
 
 		if (sqlite_cursor_unpack(sqlite3_column_blob(st, 5),
@@ -119,7 +120,11 @@ static int read_destinations(struct sqlite_store *s, struct store_head *h, struc
 			mem_grow(h->destinations, h->ndestinations, &cap, sizeof *h->destinations);
 		h->destinations[h->ndestinations++] = d;
 	}
-	return got;
+	int64_t given = 0;
+	if (got < 0 || sqlite_end(s, SQL_DESTINATIONS_GIVEN, &given, err) != 0)
+		return -1;
+	h->destinations_given = (uint32_t)given;
+	return 0;
 }
 
 static int read_rules(struct sqlite_store *s, struct store_head *h, struct err *err)
@@ -173,6 +178,7 @@ void sqlite_get_exception(sqlite3_stmt *st, struct exception *ret)
 		.attempts = (unsigned)sqlite3_column_int64(st, 4),
 		.due_ms = sqlite3_column_int64(st, 5),
 		.why = sqlite_get_text(st, 6),
+		.held = sqlite3_column_int(st, 7) != 0,
 	};
 }
 
@@ -190,13 +196,6 @@ static int read_exceptions(struct sqlite_store *s, struct store_head *h, struct 
 		sqlite_get_exception(st, &h->exceptions[h->nexceptions++]);
 	}
 	return got;
-}
-
-int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, which, err);
-
-	return st ? sqlite_number(s, st, ret, err) : -1;
 }
 
 static int read_head(struct sqlite_store *s, struct store_head *h, struct err *err)

@@ -103,3 +103,22 @@ int sqlite_cursor_unpack(const uint8_t *bytes, size_t len, struct cursor *ret)
 		ret->done[i / 8] |= (uint64_t)bytes[i] << (8 * (i % 8));
 	return 0;
 }
+
+int sqlite_get_cursor(struct sqlite_store *s, sqlite3_stmt *st, uint32_t *ret_destination,
+		      struct cursor *ret, struct err *err)
+{
+	*ret_destination = (uint32_t)sqlite3_column_int64(st, 0);
+	ret->position = sqlite3_column_int64(st, 1);
+	if (sqlite_cursor_unpack(sqlite3_column_blob(st, 2), (size_t)sqlite3_column_bytes(st, 2),
+				 ret) != 0)
+		return sqlite_damaged(s, "cursor", *ret_destination, err);
+	return 0;
+}
+
+bool sqlite_is_settled(const struct cursor *c, int64_t sequence)
+{
+	if (sequence <= c->position)
+		return true;
+	uint64_t bit = (uint64_t)(sequence - c->position - 1);
+	return bit < SETTLE_WINDOW && (c->done[bit / 64] >> (bit % 64) & 1);
+}

@@ -57,5 +57,17 @@ static const char contacts[] =
 	"CREATE INDEX recipients_undecided ON recipients (broadcast, unreached)"
 	" WHERE unreached > 0;";
 
-const char *const sqlite_migrations[] = {first, folds, contacts};
+/* The random keys cost more than the rows themselves after all: see sqlite_index.c. */
+static const char entries[] =
+	"DROP INDEX recipients_contact;"
+	"CREATE TABLE entries (broadcast INT, hash INT, number INT,"
+	" PRIMARY KEY (broadcast, hash, number)) WITHOUT ROWID;"
+	"CREATE TABLE indexed (broadcast INTEGER PRIMARY KEY, until INT NOT NULL);";
+
+/* A time that a receiver named holds against anything that would make it due sooner; and since when
+ * a destination is down. */
+static const char outages[] = "ALTER TABLE exceptions ADD COLUMN held INT NOT NULL DEFAULT 0;"
+			      "ALTER TABLE destinations ADD COLUMN down INT NOT NULL DEFAULT 0;";
+
+const char *const sqlite_migrations[] = {first, folds, contacts, outages, entries};
 const int sqlite_schema_version = sizeof sqlite_migrations / sizeof *sqlite_migrations;

@@ -48,11 +48,11 @@ static int read_marks(struct sqlite_store *s, int64_t ms, int64_t *low, int64_t 
 	return sqlite_number(s, st, high, err);
 }
 
-int sqlite_recorded_before(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err)
+/* The sequence up to which an order without disorder has what is older. */
+static int bisect(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err)
 {
 	int64_t low = 0, high = 0, sequence, recorded = 0;
 
-	ms -= DISORDER_MS;
 	if (read_marks(s, ms, &low, &high, err) != 0)
 		return -1;
 	while (low < high) { /* retention leaves holes: the event looked at may lie behind */
@@ -67,4 +67,14 @@ int sqlite_recorded_before(struct sqlite_store *s, int64_t ms, int64_t *ret, str
 	}
 	*ret = low;
 	return 0;
+}
+
+int sqlite_recorded_before(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err)
+{
+	return bisect(s, ms - DISORDER_MS, ret, err);
+}
+
+int sqlite_recorded_until(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err)
+{
+	return bisect(s, ms + DISORDER_MS, ret, err);
 }

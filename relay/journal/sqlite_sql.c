@@ -7,11 +7,16 @@
 
 #include "relay/base/mem.h"
 
-/* An event or route that an exception still needs outlives its neighbours. */
+/* State 3 is DESTINATION_DROPPED. An event or route that an exception still needs outlives its
+ * neighbours. */
 #define NOT_EXCEPTED(table)                                                                        \
 	" AND NOT EXISTS (SELECT 1 FROM destinations d JOIN exceptions x"                          \
-	" ON x.dest = d.number AND x.seq = " table ".seq)"
-#define EVENT_COLUMNS "SELECT seq, id, type, topic, key, time, body FROM events "
+	" ON x.dest = d.number AND x.seq = " table ".seq WHERE d.state <> 3)"
+#define FIRST_ROWS(table)                                                                          \
+	" AND seq <= (SELECT max(seq) FROM"                                                        \
+	" (SELECT seq FROM " table " WHERE dest = ?1 ORDER BY seq LIMIT ?2))"
+#define EXCEPTION_COLUMNS "SELECT dest, seq, key, state, attempts, due, why, held FROM exceptions "
+#define EVENT_COLUMNS	  "SELECT seq, id, type, topic, key, time, body FROM events "
 #define EVENT_FILTER                                                                               \
 	"WHERE seq > ?1 AND seq < ?2"                                                              \
 	" AND (?3 IS NULL OR type IN (SELECT number FROM words WHERE word >= ?3 AND word < ?4))"   \
@@ -39,11 +44,10 @@ const char *const sqlite_statements[STATEMENTS] = {
 		"INSERT INTO recipients"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)"
 		" ON CONFLICT DO UPDATE SET id = ?3, states = ?4, status = ?5, gone = ?6,"
-		" processed = ?7, created = ?8, updated = ?9, times = ?10, integration = ?12,"
+		" processed = ?7, created = ?8, updated = ?9, times = ?10, contact = ?11,"
+		" integration = ?12,"
 		" identity_hash = ?13, error_hash = ?14, contact_hash = ?15",
-	/* Columns that have an index: to set one costs its entry, also where nothing changes. */
-	[SQL_MEND_CONTACT] = "UPDATE recipients SET contact = ?3 WHERE broadcast = ?1"
-			     " AND number = ?2 AND contact IS NOT ?3",
+	/* A column that has an index: to set it costs its entry, also where nothing changes. */
 	[SQL_PUT_UNREACHED] = "UPDATE recipients SET unreached = ?3 WHERE broadcast = ?1"
 			      " AND number = ?2 AND unreached >= 0",
 	[SQL_PUT_DECIDED] = "UPDATE recipients SET unreached = ?4 WHERE broadcast = ?1"
@@ -52,19 +56,42 @@ const char *const sqlite_statements[STATEMENTS] = {
 	[SQL_RECIPIENT] = RECIPIENT_COLUMNS "WHERE broadcast = ?1 AND number = ?2",
 	[SQL_ROWS_AFTER] =
 		RECIPIENT_COLUMNS "WHERE broadcast = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
-	/* Else it would go through all rows of the broadcast, which are in that order already. */
-	[SQL_ROWS_OF_CONTACT] = RECIPIENT_COLUMNS
-	"INDEXED BY recipients_contact WHERE broadcast = ?1 AND contact = ?2"
-	" ORDER BY number LIMIT ?3",
+	[SQL_RECIPIENTS_END] = "SELECT max(number) + 1 FROM recipients WHERE broadcast = ?1",
+	[SQL_CONTACT_OF] = "SELECT contact FROM recipients WHERE broadcast = ?1 AND number = ?2",
+	[SQL_CONTACTS_FROM] = "SELECT number, contact FROM recipients"
+			      " WHERE broadcast = ?1 AND number >= ?2 ORDER BY number LIMIT ?3",
+	[SQL_ADD_ENTRY] = "INSERT OR IGNORE INTO entries VALUES (?1, ?2, ?3)",
+	[SQL_DROP_ENTRY] = "DELETE FROM entries WHERE broadcast = ?1 AND hash = ?2 AND number = ?3",
+	[SQL_ENTRIES] = "SELECT number FROM entries WHERE broadcast = ?1 AND hash = ?2"
+			" AND number < ?3 ORDER BY number",
+	[SQL_INDEXED_UNTIL] = "SELECT until FROM indexed WHERE broadcast = ?1",
+	[SQL_PUT_INDEXED_UNTIL] = "INSERT OR REPLACE INTO indexed VALUES (?1, ?2)",
 	[SQL_ROWS_UNDECIDED] = RECIPIENT_COLUMNS
 	"INDEXED BY recipients_undecided WHERE broadcast = ?1 AND unreached > ?2"
 	" AND unreached > 0 ORDER BY unreached LIMIT ?3",
-	[SQL_PUT_DESTINATION] = "INSERT OR REPLACE INTO destinations VALUES (?1, ?2, ?3, ?4)",
+	[SQL_PUT_DESTINATION] = "INSERT OR REPLACE INTO destinations VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_ADD_CURSOR] = "INSERT OR IGNORE INTO cursors VALUES (?1, ?2, ?3)",
 	[SQL_PUT_CURSOR] = "INSERT OR REPLACE INTO cursors VALUES (?1, ?2, ?3)",
-	[SQL_DESTINATIONS] = "SELECT d.number, d.name, d.state, d.why, c.position, c.done"
+	[SQL_DESTINATIONS] = "SELECT d.number, d.name, d.state, d.why, c.position, c.done, d.down"
 			     " FROM destinations d LEFT JOIN cursors c ON c.dest = d.number"
-			     " ORDER BY d.number",
+			     " WHERE d.state <> 3 ORDER BY d.number",
+	[SQL_DESTINATIONS_GIVEN] = "SELECT max(number) FROM destinations",
+	[SQL_CURSORS] = "SELECT d.number, c.position, c.done"
+			" FROM destinations d LEFT JOIN cursors c ON c.dest = d.number"
+			" WHERE d.state <> 3 AND d.number BETWEEN ?1 AND ?2 ORDER BY d.number",
+	[SQL_ANY_DROPPED] = "SELECT count(*) FROM destinations WHERE state = 3",
+	[SQL_IS_DROPPED] = "SELECT 1 FROM destinations WHERE number = ?1 AND state = 3",
+	/* The cursor goes last: whose is gone has nothing any more. */
+	[SQL_TO_CLEAR] = "SELECT min(d.number) FROM destinations d"
+			 " JOIN cursors c ON c.dest = d.number WHERE d.state = 3",
+	[SQL_CLEAR_EXCEPTIONS] = "DELETE FROM exceptions WHERE dest = ?1" FIRST_ROWS("exceptions"),
+	[SQL_CLEAR_ATTEMPTS] = "DELETE FROM attempts WHERE dest = ?1" FIRST_ROWS("attempts"),
+	[SQL_CLEAR_ROUTES] = "DELETE FROM routes WHERE dest = ?1" FIRST_ROWS("routes"),
+	[SQL_CLEAR_HEADS] = "DELETE FROM heads WHERE dest = ?1 AND topic <= (SELECT max(topic) FROM"
+			    " (SELECT topic FROM heads WHERE dest = ?1 ORDER BY topic LIMIT ?2))",
+	[SQL_CLEAR_CURSOR] = "DELETE FROM cursors WHERE dest = ?1",
+	/* The number stays taken. */
+	[SQL_CLEAR_NAME] = "UPDATE destinations SET name = '', why = NULL WHERE number = ?1",
 	[SQL_PUT_RULE] = "INSERT OR REPLACE INTO rules VALUES (?1, ?2, ?3)",
 	[SQL_RULES] = "SELECT number, name, version FROM rules ORDER BY number",
 	[SQL_PUT_FOLD] = "INSERT OR REPLACE INTO folds VALUES (?1, ?2, ?3)",
@@ -86,18 +113,26 @@ const char *const sqlite_statements[STATEMENTS] = {
 	[SQL_FIND_WORD] = "SELECT number FROM words WHERE word = ?1",
 	[SQL_WORD] = "SELECT word FROM words WHERE number = ?1",
 	[SQL_ADD_ROUTE] = "INSERT INTO routes VALUES (?1, ?2, ?3, ?4, ?5)",
+	/* What is there stays; what is gone does not come back. */
+	[SQL_ADD_LATE] = "INSERT OR IGNORE INTO routes SELECT ?1, seq, NULL, NULL, ?3 FROM events"
+			 " WHERE seq = ?2",
 	[SQL_ROUTES] = "SELECT seq, topic, prev, rule FROM routes WHERE dest = ?1 AND seq > ?2"
 		       " ORDER BY seq",
+	[SQL_ROUTES_BETWEEN] = "SELECT seq FROM routes WHERE dest = ?1 AND seq > ?2 AND seq <= ?3"
+			       " ORDER BY seq",
+	[SQL_ROUTES_COUNT] =
+		"SELECT count(*) FROM routes WHERE dest = ?1 AND seq > ?2 AND seq <= ?3",
 	[SQL_ROUTE] = "SELECT seq, topic, prev, rule FROM routes WHERE dest = ?1 AND seq = ?2",
 	[SQL_TOPIC_HEAD] = "SELECT last FROM heads WHERE dest = ?1 AND topic = ?2",
 	[SQL_PUT_TOPIC_HEAD] = "INSERT OR REPLACE INTO heads VALUES (?1, ?2, ?3)",
 	[SQL_PUT_EXCEPTION] =
-		"INSERT OR REPLACE INTO exceptions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+		"INSERT OR REPLACE INTO exceptions VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)",
 	[SQL_DROP_EXCEPTION] = "DELETE FROM exceptions WHERE dest = ?1 AND seq = ?2",
-	[SQL_EXCEPTIONS] = "SELECT dest, seq, key, state, attempts, due, why FROM exceptions"
-			   " ORDER BY dest, seq",
-	[SQL_EXCEPTION] = "SELECT dest, seq, key, state, attempts, due, why FROM exceptions"
-			  " WHERE dest = ?1 AND seq = ?2",
+	[SQL_EXCEPTIONS] = EXCEPTION_COLUMNS
+	"WHERE dest NOT IN (SELECT number FROM destinations WHERE state = 3) ORDER BY dest, seq",
+	[SQL_EXCEPTIONS_BETWEEN] =
+		EXCEPTION_COLUMNS "WHERE dest = ?1 AND seq > ?2 AND seq <= ?3 ORDER BY seq",
+	[SQL_EXCEPTION] = EXCEPTION_COLUMNS "WHERE dest = ?1 AND seq = ?2",
 	[SQL_ADD_ATTEMPT] = "INSERT INTO attempts VALUES (?1, ?2,"
 			    " (SELECT coalesce(max(n), 0) + 1 FROM attempts"
 			    " WHERE dest = ?1 AND seq = ?2), ?3, ?4, ?5, ?6)",
@@ -107,11 +142,12 @@ const char *const sqlite_statements[STATEMENTS] = {
 		      " FROM destinations d JOIN routes r ON r.dest = d.number AND r.seq = ?1"
 		      " LEFT JOIN rules u ON u.number = r.rule"
 		      " LEFT JOIN words w ON w.number = r.topic"
-		      " LEFT JOIN cursors c ON c.dest = d.number ORDER BY d.number",
+		      " LEFT JOIN cursors c ON c.dest = d.number"
+		      " WHERE d.state <> 3 ORDER BY d.number",
 	/* One range of each destination's routes; those are few. */
 	[SQL_DECISIONS] = "SELECT r.seq, r.dest, r.rule FROM destinations d CROSS JOIN routes r"
 			  " ON r.dest = d.number AND r.seq BETWEEN ?1 AND ?2"
-			  " ORDER BY d.number, r.seq",
+			  " WHERE d.state <> 3 ORDER BY d.number, r.seq",
 	[SQL_ADD_MARK] = "INSERT OR IGNORE INTO marks VALUES (?1, ?2)",
 	[SQL_LAST_MARK] = "SELECT max(seq) FROM marks",
 	[SQL_MARK_BEFORE] = "SELECT max(seq) FROM marks WHERE at <= ?1",
@@ -121,7 +157,8 @@ const char *const sqlite_statements[STATEMENTS] = {
 	/* A destination that has had all its routes owes nothing, wherever its cursor stands. */
 	[SQL_SETTLED] = "SELECT min((SELECT min(r.seq) FROM routes r WHERE r.dest = d.number"
 			" AND r.seq > coalesce(c.position, 0))) - 1"
-			" FROM destinations d LEFT JOIN cursors c ON c.dest = d.number",
+			" FROM destinations d LEFT JOIN cursors c ON c.dest = d.number"
+			" WHERE d.state <> 3",
 	[SQL_PRUNE_ROUTES] =
 		"DELETE FROM routes WHERE dest = ?1 AND seq > ?2 AND seq <= ?3" NOT_EXCEPTED(
 			"routes"),
@@ -224,6 +261,13 @@ int sqlite_number(struct sqlite_store *s, sqlite3_stmt *st, int64_t *ret, struct
 		*ret = sqlite3_column_int64(st, 0);
 	sqlite3_reset(st);
 	return got < 0 ? -1 : 0;
+}
+
+int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, which, err);
+
+	return st ? sqlite_number(s, st, ret, err) : -1;
 }
 
 int sqlite_begin_read(struct sqlite_store *s, struct err *err)

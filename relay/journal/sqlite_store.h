@@ -5,9 +5,11 @@
  *   sqlite.c         open, close, commit order, the store_type
  *   sqlite_file.c    lock file, creation, identity and integrity of the file, migrations
  *   sqlite_schema.c  the migrations;   sqlite_sql.c  every statement, running them
- *   sqlite_write.c   a batch → rows
+ *   sqlite_write.c, sqlite_settle.c   a batch → rows
  *   sqlite_read.c, sqlite_contacts.c, sqlite_events.c, sqlite_fates.c  rows → records
- *   sqlite_since.c   events by time
+ *   sqlite_picks.c, sqlite_owed.c  routes that people look for, and what is owed
+ *   sqlite_since.c   events by time;   sqlite_dropped.c  destinations that nobody wants
+ *   sqlite_index.c   rows by contact
  *   sqlite_words.c   the dictionary of types and topics;   sqlite_heads.c  their last sequences
  *   sqlite_record.c  the two packed columns;   sqlite_tidy.c  checkpoint and retention
  */
@@ -40,18 +42,35 @@ enum statement {
 	SQL_PUT_BROADCAST,
 	SQL_BROADCASTS,
 	SQL_PUT_RECIPIENT,
-	SQL_MEND_CONTACT,
 	SQL_PUT_UNREACHED,
 	SQL_PUT_DECIDED,
 	SQL_RECIPIENTS,
 	SQL_RECIPIENT,
 	SQL_ROWS_AFTER,
-	SQL_ROWS_OF_CONTACT,
 	SQL_ROWS_UNDECIDED,
+	SQL_RECIPIENTS_END,
+	SQL_CONTACT_OF,
+	SQL_CONTACTS_FROM,
+	SQL_ADD_ENTRY,
+	SQL_DROP_ENTRY,
+	SQL_ENTRIES,
+	SQL_INDEXED_UNTIL,
+	SQL_PUT_INDEXED_UNTIL,
 	SQL_PUT_DESTINATION,
 	SQL_ADD_CURSOR,
 	SQL_PUT_CURSOR,
 	SQL_DESTINATIONS,
+	SQL_DESTINATIONS_GIVEN,
+	SQL_CURSORS,
+	SQL_ANY_DROPPED,
+	SQL_IS_DROPPED,
+	SQL_TO_CLEAR,
+	SQL_CLEAR_EXCEPTIONS,
+	SQL_CLEAR_ATTEMPTS,
+	SQL_CLEAR_ROUTES,
+	SQL_CLEAR_HEADS,
+	SQL_CLEAR_CURSOR,
+	SQL_CLEAR_NAME,
 	SQL_PUT_RULE,
 	SQL_RULES,
 	SQL_PUT_FOLD,
@@ -70,13 +89,17 @@ enum statement {
 	SQL_FIND_WORD,
 	SQL_WORD,
 	SQL_ADD_ROUTE,
+	SQL_ADD_LATE,
 	SQL_ROUTES,
+	SQL_ROUTES_BETWEEN,
+	SQL_ROUTES_COUNT,
 	SQL_ROUTE,
 	SQL_TOPIC_HEAD,
 	SQL_PUT_TOPIC_HEAD,
 	SQL_PUT_EXCEPTION,
 	SQL_DROP_EXCEPTION,
 	SQL_EXCEPTIONS,
+	SQL_EXCEPTIONS_BETWEEN,
 	SQL_EXCEPTION,
 	SQL_ADD_ATTEMPT,
 	SQL_ATTEMPTS,
@@ -101,6 +124,7 @@ extern const char *const sqlite_statements[STATEMENTS];
 
 struct words;
 struct heads;
+struct contact_index;
 
 struct sqlite_store {
 	struct store store; /* first: what the others see */
@@ -111,18 +135,23 @@ struct sqlite_store {
 	int lock_fd; /* of PATH.lock; -1: not held */
 	sqlite3_stmt *prepared[STATEMENTS];
 
-	struct words *words; /* numbers and texts of the dictionary */
-	struct heads *heads; /* topics touched by the running commit */
-	int64_t latest;	     /* writing: last committed sequence */
-	int64_t oldest;	     /* writing: from here on everything is held, 0: nothing is */
+	struct words *words;	     /* numbers and texts of the dictionary */
+	struct heads *heads;	     /* topics touched by the running commit */
+	struct contact_index *index; /* writing: rows that wait for their entries */
+	int64_t latest;		     /* writing: last committed sequence */
+	int64_t oldest;		     /* writing: from here on everything is held, 0: nothing is */
 	int64_t first; /* … and the first held at all: exceptions keep single events longer */
-	bool full;     /* writing: the file reached its ceiling */
+	int64_t used;  /* writing: bytes of the file that are in use, at the last look */
 	int wal_pages; /* writing: in the write-ahead log after the last commit */
 
 	int64_t looked_ms;	  /* tidy: when it last looked what is old enough */
+	int64_t pressed_ms;	  /* … and what is settled, under pressure */
+	bool pressed;		  /* tidy: so full that age does not count */
 	int64_t marked;		  /* tidy: the newest mark's sequence */
 	int64_t pruned, prunable; /* tidy: retention went up to, may go up to */
 	int64_t pass_end;	  /* … and begins anew at `first` once it got here */
+	bool dropped;		  /* writing: some destination was, at any time */
+	bool clearing;		  /* … and may have rows left */
 };
 
 /* sqlite_sql.c. Messages begin with the path; SQLite's codes end here. */
@@ -134,6 +163,7 @@ int sqlite_run(struct sqlite_store *s, sqlite3_stmt *st, struct err *err); /* no
 int sqlite_run_plain(struct sqlite_store *s, enum statement which, struct err *err);
 /* The first column of the first row; *ret stays when there is none or it is NULL. */
 int sqlite_number(struct sqlite_store *s, sqlite3_stmt *st, int64_t *ret, struct err *err);
+int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err);
 /* Around a call that reads with several statements: they see one state. */
 int sqlite_begin_read(struct sqlite_store *s, struct err *err);
 void sqlite_end_read(struct sqlite_store *s);
@@ -166,6 +196,18 @@ int sqlite_write_recipients(struct sqlite_store *s, struct batch *const *batches
 			    struct err *err);
 int sqlite_write_decided(struct sqlite_store *s, const struct batch *b, struct err *err);
 
+/* sqlite_settle.c */
+int sqlite_write_settle(struct sqlite_store *s, const struct settle *settle, struct err *err);
+int sqlite_write_cursor(struct sqlite_store *s, enum statement how, uint32_t destination,
+			const struct cursor *c, struct err *err);
+int sqlite_write_late(struct sqlite_store *s, const struct late_route *late, struct err *err);
+
+/* sqlite_dropped.c: 1: nothing is kept for it; 0; -1 with err */
+int sqlite_is_dropped(struct sqlite_store *s, uint32_t destination, struct err *err);
+int sqlite_find_dropped(struct sqlite_store *s, struct err *err); /* at the start */
+/* Takes some rows of dropped destinations away. Returns 1: there is more; 0; -1 with err. */
+int sqlite_clear_dropped(struct sqlite_store *s, struct err *err);
+
 /* sqlite_words.c */
 struct words *words_new(void);
 void words_free(struct words *w);
@@ -184,19 +226,37 @@ int sqlite_head_move(struct sqlite_store *s, uint32_t destination, int64_t topic
 		     int64_t *ret, struct err *err);
 int sqlite_heads_write(struct sqlite_store *s, struct err *err);
 
+/* sqlite_index.c: which rows a contact has. */
+struct contact_index *contact_index_new(void);
+void contact_index_free(struct contact_index *x);
+int sqlite_index_start(struct sqlite_store *s, struct err *err);
+/* Before the row is written. */
+int sqlite_index_row(struct sqlite_store *s, const struct recipient_write *w, struct err *err);
+/* Gives some rows their entries, when it is time. Returns 1: there is more; 0; -1 with err. */
+int sqlite_index_step(struct sqlite_store *s, int64_t now_ms, struct err *err);
+/* Rows of smaller numbers have their entries. */
+int sqlite_indexed_until(struct sqlite_store *s, uint32_t broadcast, int64_t *ret, struct err *err);
+int64_t sqlite_contact_hash(const char *contact);
+
 /* sqlite_record.c: a recipient as columns */
 size_t sqlite_times_pack(const struct recipient_record *r, uint8_t *ret);
 #define SQLITE_TIMES_MAX (STATES_MAX * 11)
 int sqlite_times_unpack(const uint8_t *bytes, size_t len, struct recipient_record *r);
 size_t sqlite_cursor_pack(const struct cursor *c, uint8_t ret[SETTLE_WINDOW / 8]);
 int sqlite_cursor_unpack(const uint8_t *bytes, size_t len, struct cursor *ret);
+/* A row that begins with a destination's number, position and bitmap. */
+int sqlite_get_cursor(struct sqlite_store *s, sqlite3_stmt *st, uint32_t *ret_destination,
+		      struct cursor *ret, struct err *err);
+bool sqlite_is_settled(const struct cursor *c, int64_t sequence);
 
-int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err);
 /* A row of a recipients' statement; the strings are SQLite's, valid until the next row. */
 int sqlite_get_recipient(struct sqlite_store *s, sqlite3_stmt *st, struct recipient_record *r,
 			 struct err *err);
 void sqlite_get_exception(sqlite3_stmt *st, struct exception *ret);
 void sqlite_bind_event_id(sqlite3_stmt *st, int at, const char *id, uint8_t bytes[16]);
+void sqlite_get_event_id(sqlite3_stmt *st, int at, char ret[EVENT_ID_SIZE]);
+/* Is this what a query's `type` asks for? */
+bool sqlite_type_fits(const char *type, const char *asked);
 
 /* sqlite_read.c, sqlite_contacts.c, sqlite_events.c: the store's reading calls */
 int sqlite_head(struct store *store, struct store_head *ret, struct err *err);
@@ -216,13 +276,20 @@ int sqlite_fates(struct store *store, int64_t sequence, struct event_fates *ret,
 int sqlite_decisions(struct store *store, int64_t first, int64_t last, struct decisions *ret,
 		     struct err *err);
 
+int sqlite_picks(struct store *store, const struct pick_query *q, struct picks *ret,
+		 struct err *err);
+int sqlite_owed(struct store *store, const struct owed_query *q, struct owed *ret, struct err *err);
+
 /* sqlite_since.c: the sequence up to which everything was recorded before that time; 0: nothing. */
 int sqlite_recorded_before(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err);
+/* … behind which everything was recorded at that time or later */
+int sqlite_recorded_until(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err);
 
 /* sqlite_tidy.c */
-int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms);
+int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms, bool *ret_more);
+int sqlite_room(struct store *store, struct store_room *ret, struct err *err);
 /* Is there room for more than verdicts? */
-int sqlite_room(struct sqlite_store *s, struct err *err);
+int sqlite_has_room(struct sqlite_store *s, struct err *err);
 int sqlite_tidy_start(struct sqlite_store *s, struct err *err);
 
 #endif

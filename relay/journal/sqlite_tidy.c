@@ -17,8 +17,14 @@
 /* Sequences a call goes over: some 10 ms; at ten commits a second still 5,000 events/s. */
 #define PRUNE_STEP 500
 
-/* The file is full at this part of max_size, so that verdicts still have room. */
-#define FULL_PERCENT 95
+/* The file is full at this part of max_size, so that verdicts still have room. Before that what is
+ * settled goes, whatever its age, until there is some distance again. */
+#define FULL_PERCENT	95
+#define PRESSED_PERCENT 90
+#define EASED_PERCENT	85
+
+/* Under pressure there may be more to take whenever something was settled. */
+#define LOOK_PRESSED_MS 1000
 
 static int measure(struct sqlite_store *s, struct err *err)
 {
@@ -27,24 +33,54 @@ static int measure(struct sqlite_store *s, struct err *err)
 	if (sqlite_end(s, SQL_PAGES, &pages, err) != 0 ||
 	    sqlite_end(s, SQL_FREE_PAGES, &unused, err) != 0)
 		return -1;
-	s->full = s->max_size && (pages - unused) * SQLITE_PAGE > s->max_size / 100 * FULL_PERCENT;
+	s->used = (pages - unused) * SQLITE_PAGE;
 	return 0;
 }
 
-int sqlite_room(struct sqlite_store *s, struct err *err)
+static bool is_above(const struct sqlite_store *s, int percent)
+{
+	return s->max_size && s->used > s->max_size / 100 * percent;
+}
+
+static int free_on_disk(const struct sqlite_store *s, int64_t *ret, struct err *err)
 {
 	struct statvfs fs;
 
-	if (s->full)
+	if (statvfs(s->path, &fs) != 0)
+		return err_set(err, ERR_IO, "%s: %s", s->path, strerror(errno));
+	*ret = fs.f_bavail > (uint64_t)INT64_MAX / fs.f_frsize
+		       ? INT64_MAX
+		       : (int64_t)(fs.f_bavail * fs.f_frsize);
+	return 0;
+}
+
+int sqlite_has_room(struct sqlite_store *s, struct err *err)
+{
+	int64_t left = 0;
+
+	if (is_above(s, FULL_PERCENT))
 		return err_set(err, ERR_LIMIT, "%s: journal full: %d%% of max_size is in use",
 			       s->path, FULL_PERCENT);
 	if (!s->min_free)
 		return 0;
-	if (statvfs(s->path, &fs) != 0)
-		return err_set(err, ERR_IO, "%s: %s", s->path, strerror(errno));
-	if (fs.f_bavail < (uint64_t)s->min_free / fs.f_frsize)
+	if (free_on_disk(s, &left, err) != 0)
+		return -1;
+	if (left < s->min_free)
 		return err_set(err, ERR_LIMIT,
 			       "%s: journal full: less than min_free is left on its disk", s->path);
+	return 0;
+}
+
+int sqlite_room(struct store *store, struct store_room *ret, struct err *err)
+{
+	struct sqlite_store *s = (struct sqlite_store *)store;
+	struct store_room room = {
+		.used = s->used, .max_size = s->max_size, .min_free = s->min_free};
+
+	if (free_on_disk(s, &room.free, err) != 0)
+		return -1;
+	room.full = is_above(s, FULL_PERCENT) || room.free < room.min_free;
+	*ret = room;
 	return 0;
 }
 
@@ -80,6 +116,8 @@ static int find_prunable(struct sqlite_store *s, int64_t now_ms, struct err *err
 	sqlite_bind_int(st, 1, now_ms - s->keep_ms);
 	if (sqlite_number(s, st, &old, err) != 0 || sqlite_end(s, SQL_SETTLED, &settled, err) != 0)
 		return -1;
+	if (s->pressed)
+		old = s->latest;
 	s->prunable = old < settled ? old : settled;
 	if (s->prunable >= s->latest)
 		s->prunable = s->latest - 1;
@@ -181,7 +219,7 @@ static int step_end(struct sqlite_store *s, int64_t *ret, struct err *err)
 
 static int prune(struct sqlite_store *s, struct err *err)
 {
-	int64_t to, unused = 0;
+	int64_t to;
 
 	if (step_end(s, &to, err) != 0)
 		return -1;
@@ -191,44 +229,80 @@ static int prune(struct sqlite_store *s, struct err *err)
 		sqlite_end_read(s);
 		return -1;
 	}
+	return 0;
+}
+
+/* Most free pages are used again soon; only a surplus goes back to the disk. */
+static int give_back(struct sqlite_store *s, struct err *err)
+{
+	int64_t unused = 0;
+
 	if (sqlite_end(s, SQL_FREE_PAGES, &unused, err) != 0)
 		return -1;
-	/* Most free pages are used again soon; only a surplus goes back to the disk. */
-	if (unused > 4 * CHECKPOINT_PAGES && sqlite_run_plain(s, SQL_VACUUM, err) != 0)
-		return -1;
-	return measure(s, err);
+	return unused > 4 * CHECKPOINT_PAGES ? sqlite_run_plain(s, SQL_VACUUM, err) : 0;
 }
 
+/* What age allows is looked for now and then, what pressure allows more often. */
+static int look(struct sqlite_store *s, int64_t now_ms, struct err *err)
+{
+	bool due = now_ms - s->looked_ms >= MARK_EVERY_MS || now_ms < s->looked_ms;
+	bool pressing = s->pressed && s->pruned >= s->prunable &&
+			(now_ms - s->pressed_ms >= LOOK_PRESSED_MS || now_ms < s->pressed_ms);
+
+	if (due && s->latest > s->marked && add_mark(s, now_ms, err) != 0)
+		return -1;
+	if ((due || pressing) && find_prunable(s, now_ms, err) != 0)
+		return -1;
+	if (due)
+		s->looked_ms = now_ms;
+	if (pressing)
+		s->pressed_ms = now_ms;
+	return 0;
+}
+
+static void feel_pressure(struct sqlite_store *s)
+{
+	if (is_above(s, PRESSED_PERCENT)) {
+		s->pressed = true;
+	} else if (s->pressed && !is_above(s, EASED_PERCENT)) {
+		s->pressed = false;
+		s->prunable = s->pass_end = s->pruned; /* age counts again */
+	}
+}
+
+/* 1: there is more to let go; 0; -1 with err */
 static int retain(struct sqlite_store *s, int64_t now_ms, struct err *err)
 {
-	if (now_ms - s->looked_ms >= MARK_EVERY_MS || now_ms < s->looked_ms) {
-		if (s->latest > s->marked && add_mark(s, now_ms, err) != 0)
-			return -1;
-		if (find_prunable(s, now_ms, err) != 0)
-			return -1;
-		s->looked_ms = now_ms;
-	}
-	return s->pruned < s->prunable ? prune(s, err) : 0;
+	feel_pressure(s);
+	if (look(s, now_ms, err) != 0)
+		return -1;
+	if (s->pruned >= s->prunable)
+		return 0;
+	return prune(s, err) != 0 ? -1 : s->pruned < s->prunable;
 }
 
+/* A log that stays long is tried again after the next commit. */
 static void checkpoint(struct sqlite_store *s)
 {
-	struct err ignored = {0}; /* a log that stays long is tried again after the next commit */
-
 	if (s->wal_pages < CHECKPOINT_PAGES)
 		return;
 	if (sqlite3_wal_checkpoint_v2(s->db, NULL, SQLITE_CHECKPOINT_PASSIVE, NULL, NULL) ==
 	    SQLITE_OK)
 		s->wal_pages = 0;
-	measure(s, &ignored);
 }
 
-int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms)
+int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms, bool *ret_more)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
 	struct err ignored = {0};
+	int retaining = retain(s, now_wall_ms, &ignored);
+	int clearing = sqlite_clear_dropped(s, &ignored);
+	int indexing = sqlite_index_step(s, now_wall_ms, &ignored);
 
-	retain(s, now_wall_ms, &ignored);
+	if (retaining || clearing)
+		give_back(s, &ignored);
 	checkpoint(s);
+	measure(s, &ignored);
+	*ret_more = retaining > 0 || clearing > 0 || indexing > 0;
 	return s->oldest;
 }

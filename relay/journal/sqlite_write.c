@@ -57,35 +57,26 @@ static int write_broadcast(struct sqlite_store *s, const struct broadcast_record
 	return sqlite_run(s, st, err);
 }
 
-static int write_cursor(struct sqlite_store *s, enum statement how, uint32_t destination,
-			const struct cursor *c, struct err *err)
-{
-	uint8_t done[SETTLE_WINDOW / 8];
-	size_t len = sqlite_cursor_pack(c, done);
-	sqlite3_stmt *st = sqlite_ready(s, how, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, destination);
-	sqlite_bind_int(st, 2, c->position);
-	sqlite_bind_bytes(st, 3, done, len);
-	return sqlite_run(s, st, err);
-}
-
 static int write_destination(struct sqlite_store *s, const struct destination_record *d,
 			     struct err *err)
 {
-	sqlite3_stmt *st = sqlite_ready(s, SQL_PUT_DESTINATION, err);
+	int dropped = sqlite_is_dropped(s, d->number, err);
+	sqlite3_stmt *st = dropped ? NULL : sqlite_ready(s, SQL_PUT_DESTINATION, err);
 
+	if (dropped > 0)
+		return 0;
 	if (!st)
 		return -1;
+	if (d->state == DESTINATION_DROPPED)
+		s->dropped = s->clearing = true;
 	sqlite_bind_int(st, 1, d->number);
 	sqlite_bind_text(st, 2, d->name);
 	sqlite_bind_int(st, 3, d->state);
 	sqlite_bind_text(st, 4, d->why);
+	sqlite_bind_int(st, 5, d->down_ms);
 	if (sqlite_run(s, st, err) != 0)
 		return -1;
-	return write_cursor(s, SQL_ADD_CURSOR, d->number, &d->cursor, err);
+	return sqlite_write_cursor(s, SQL_ADD_CURSOR, d->number, &d->cursor, err);
 }
 
 /* The sixteen bytes of "evt_" and 32 hex digits; another form stays text. */
@@ -134,7 +125,10 @@ static int write_route(struct sqlite_store *s, const struct route *r, const stru
 {
 	const char *text = r->topic ? r->topic : ev->topic;
 	int64_t topic = 0, previous = 0;
+	int dropped = sqlite_is_dropped(s, r->destination, err);
 
+	if (dropped)
+		return dropped > 0 ? 0 : -1;
 	if (r->topical) {
 		assert(text); /* a bus has no message without a topic */
 		if (sqlite_word_number(s, text, &topic, err) != 0 ||
@@ -152,68 +146,6 @@ static int write_route(struct sqlite_store *s, const struct route *r, const stru
 	}
 	sqlite_bind_int(st, 5, r->rule);
 	return sqlite_run(s, st, err);
-}
-
-static int write_exception(struct sqlite_store *s, const struct exception *x, struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, SQL_PUT_EXCEPTION, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, x->destination);
-	sqlite_bind_int(st, 2, x->sequence);
-	sqlite_bind_int(st, 3, (int64_t)x->order_key);
-	sqlite_bind_int(st, 4, x->state);
-	sqlite_bind_int(st, 5, x->attempts);
-	sqlite_bind_int(st, 6, x->due_ms);
-	sqlite_bind_text(st, 7, x->why);
-	return sqlite_run(s, st, err);
-}
-
-static int drop_exception(struct sqlite_store *s, uint32_t destination, int64_t sequence,
-			  struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, SQL_DROP_EXCEPTION, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, destination);
-	sqlite_bind_int(st, 2, sequence);
-	return sqlite_run(s, st, err);
-}
-
-static int write_attempt(struct sqlite_store *s, const struct attempt *a, struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, SQL_ADD_ATTEMPT, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, a->destination);
-	sqlite_bind_int(st, 2, a->sequence);
-	sqlite_bind_int(st, 3, a->at_ms);
-	sqlite_bind_int(st, 4, a->took_ms);
-	sqlite_bind_int(st, 5, a->verdict);
-	sqlite_bind_text(st, 6, a->why);
-	return sqlite_run(s, st, err);
-}
-
-static int write_settle(struct sqlite_store *s, const struct settle *settle, struct err *err)
-{
-	if (write_cursor(s, SQL_PUT_CURSOR, settle->destination, &settle->cursor, err) != 0)
-		return -1;
-	for (size_t i = 0; i < settle->ngone; i++) {
-		if (drop_exception(s, settle->destination, settle->gone[i], err) != 0)
-			return -1;
-	}
-	for (size_t i = 0; i < settle->nchanged; i++) {
-		if (write_exception(s, &settle->changed[i], err) != 0)
-			return -1;
-	}
-	for (size_t i = 0; i < settle->nattempts; i++) {
-		if (write_attempt(s, &settle->attempts[i], err) != 0)
-			return -1;
-	}
-	return 0;
 }
 
 static int write_fold(struct sqlite_store *s, const struct fold_record *f, struct err *err)
@@ -280,23 +212,15 @@ int sqlite_write_batch(struct sqlite_store *s, struct batch *b, int64_t *next, s
 		if (write_route(s, r, &b->events.v[r->event], err) != 0)
 			return -1;
 	}
+	for (size_t i = 0; i < b->nlate; i++) {
+		if (sqlite_write_late(s, &b->late[i], err) != 0)
+			return -1;
+	}
 	for (size_t i = 0; i < b->nsettles; i++) {
-		if (write_settle(s, &b->settles[i], err) != 0)
+		if (sqlite_write_settle(s, &b->settles[i], err) != 0)
 			return -1;
 	}
 	return 0;
-}
-
-static int mend_contact(struct sqlite_store *s, const struct recipient_write *w, struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, SQL_MEND_CONTACT, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, w->broadcast);
-	sqlite_bind_int(st, 2, w->r.number);
-	sqlite_bind_text(st, 3, w->r.contact_id);
-	return sqlite_run(s, st, err);
 }
 
 static int write_unreached(struct sqlite_store *s, const struct recipient_write *w, struct err *err)
@@ -329,8 +253,11 @@ static int write_recipient(struct sqlite_store *s, const struct recipient_write 
 	const struct recipient_record *r = &w->r;
 	uint8_t times[SQLITE_TIMES_MAX];
 	size_t len = sqlite_times_pack(r, times);
-	sqlite3_stmt *st = sqlite_ready(s, SQL_PUT_RECIPIENT, err);
+	sqlite3_stmt *st;
 
+	if (sqlite_index_row(s, w, err) != 0)
+		return -1;
+	st = sqlite_ready(s, SQL_PUT_RECIPIENT, err);
 	if (!st)
 		return -1;
 	sqlite_bind_int(st, 1, w->broadcast);
@@ -348,7 +275,7 @@ static int write_recipient(struct sqlite_store *s, const struct recipient_write 
 	sqlite_bind_int(st, 13, (int64_t)r->identity);
 	sqlite_bind_int(st, 14, (int64_t)r->error);
 	sqlite_bind_int(st, 15, (int64_t)r->contact);
-	return sqlite_run(s, st, err) != 0 ? -1 : mend_contact(s, w, err);
+	return sqlite_run(s, st, err);
 }
 
 struct queued {

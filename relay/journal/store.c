@@ -45,6 +45,18 @@ void decisions_release(struct decisions *d)
 	*d = (struct decisions){0};
 }
 
+void picks_release(struct picks *p)
+{
+	if (!p)
+		return;
+	for (size_t i = 0; i < p->n; i++) {
+		free(p->v[i].why);
+		free(p->v[i].subject);
+	}
+	free(p->v);
+	*p = (struct picks){0};
+}
+
 void event_fates_release(struct event_fates *f)
 {
 	if (!f)

@@ -26,6 +26,14 @@ enum store_mode {
 	STORE_READ,  /* neither creates nor changes */
 };
 
+/* Where commits of anything but verdicts end: near max_size in use, or below min_free on its disk.
+ */
+struct store_room {
+	int64_t used, max_size; /* bytes; max_size 0: no ceiling */
+	int64_t free, min_free; /* … on its disk; free -1: it lies on no disk of this machine */
+	bool full;		/* it is there */
+};
+
 struct store; /* a back end's own struct begins with its type */
 
 /* Everything small, read once at the start. */
@@ -38,6 +46,7 @@ struct store_head {
 	struct names states, statuses;
 	struct broadcast_record *broadcasts;
 	struct destination_record *destinations;
+	uint32_t destinations_given; /* the highest number that a destination ever had */
 	struct rule_record *rules;
 	struct fold_record *folds;    /* ascending by fold, key */
 	struct exception *exceptions; /* of all destinations, ascending by destination, sequence */
@@ -81,6 +90,57 @@ struct event_query {
 	const char *subject;	  /* recipient or broadcast id; NULL: any */
 	size_t limit;
 	bool newest_first;
+};
+
+/* Routes that a person looks for: to see, to send again, to forget. */
+struct pick_query {
+	uint32_t destination; /* its number; 0: any */
+	/* Behind this place, in the order of destination and sequence. 0: `destination` is meant.
+	 */
+	uint32_t after_destination;
+	int64_t after;
+	bool parked;		    /* only those that are parked; else those of any fate */
+	int64_t since_ms, until_ms; /* recorded at or after, before; 0: no bound */
+	int64_t last;		    /* sequences up to it; 0: no bound */
+	const char *type;	    /* as in event_query */
+	const char *why;	    /* of a parked one: how its reason begins ("404"); NULL: any */
+	const char *id;		    /* event id; NULL: any */
+	const int64_t *sequences;   /* exactly these (ascending) … */
+	size_t nsequences;	    /* … when not 0 */
+	size_t limit, scan_limit;   /* routes returned; looked at (0: no bound) */
+};
+struct pick {
+	uint32_t destination;
+	int64_t sequence, recorded_ms;
+	uint64_t order_key;
+	bool settled;  /* below the cursor or in its bitmap; parked ones are, too */
+	bool excepted; /* then: */
+	enum exception_state state;
+	unsigned attempts;
+	char *why; /* owned; or NULL */
+	/* of the event; owned */
+	char id[EVENT_ID_SIZE], type[EVENT_TYPE_SIZE];
+	char *subject; /* or NULL */
+};
+struct picks {
+	struct pick *v;
+	size_t n, cap;
+	uint32_t scanned_destination; /* where the query looked last, to go on behind */
+	int64_t scanned;
+	bool more; /* it stopped at a limit, not at the end */
+};
+void picks_release(struct picks *p); /* {0} is allowed */
+
+/* What a destination is owed between two sequences. */
+struct owed_query {
+	uint32_t destination;
+	int64_t after, until; /* sequences above and up to */
+};
+#define OWED_SHOWN 5
+struct owed {
+	int64_t n;			     /* routes neither settled nor parked */
+	char ids[OWED_SHOWN][EVENT_ID_SIZE]; /* of the first of them */
+	size_t nids;
 };
 
 /* One route as it was decided. */
@@ -134,6 +194,9 @@ struct store_type {
 	size_t options_size;
 	/* Where its data lie on this machine; borrowed from the options. Optional. */
 	const char *(*file)(const void *options);
+	/* How long what nobody takes is kept (ms): parked, or owed to who is disabled or detached.
+	 */
+	int64_t (*keep_unsent_ms)(const void *options);
 
 	/* Errors name the file or server and say what to do: "relay.db: locked by another relay
 	 * (pid 4711)", "is damaged: …; restore a backup or move it away". Never starts from empty
@@ -145,10 +208,14 @@ struct store_type {
 	int (*set_since)(struct store *s, int64_t since_ms,
 			 struct err *err); /* once; later calls change nothing */
 	int (*commit)(struct store *s, struct batch *const *batches, size_t n, struct err *err);
-	/* Bounded housekeeping after a commit is reported: checkpoint, retention. Returns the
-	 * oldest sequence held, 0: none. A failure costs nothing but space; the next call goes on.
-	 */
-	int64_t (*tidy)(struct store *s, int64_t now_wall_ms);
+	/* Bounded housekeeping after a commit is reported: checkpoint, retention (what is settled
+	 * everywhere and older than `keep`; when its ceiling of size is near, whatever its age,
+	 * oldest first), dropped destinations. Returns the oldest sequence held, 0: none.
+	 * *ret_more: a next call would find work. A failure costs nothing but space; a later call
+	 * goes on. */
+	int64_t (*tidy)(struct store *s, int64_t now_wall_ms, bool *ret_more);
+	/* How full it is; of a store for writing. */
+	int (*room)(struct store *s, struct store_room *ret, struct err *err);
 	/* Nothing was asked of it for a moment: gives back memory that it only keeps for speed.
 	 * Optional. */
 	void (*rest)(struct store *s);
@@ -174,6 +241,11 @@ struct store_type {
 	/* All routes of the events with sequences first … last. */
 	int (*decisions)(struct store *s, int64_t first, int64_t last, struct decisions *ret,
 			 struct err *err);
+	int (*picks)(struct store *s, const struct pick_query *q, struct picks *ret,
+		     struct err *err);
+	int (*owed)(struct store *s, const struct owed_query *q, struct owed *ret, struct err *err);
+	/* Everything up to *ret was recorded before that time; 0: nothing was. */
+	int (*recorded_before)(struct store *s, int64_t ms, int64_t *ret, struct err *err);
 	int (*fates)(struct store *s, int64_t sequence, struct event_fates *ret, struct err *err);
 };
 

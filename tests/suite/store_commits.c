@@ -244,7 +244,7 @@ static void a_reading_store_sees_whole_commits(void **state)
 		b = world_events(WHOLE / 2);
 		fixture_settle(b, 1, i * WHOLE);
 		world_commit(w, world_events(WHOLE / 2), b, NULL);
-		w->store->type->tidy(w->store, 0);
+		world_tidy(w, 0);
 	}
 	atomic_store(&v.stop, true);
 	pthread_join(thread, NULL);
@@ -258,6 +258,7 @@ static void a_reading_store_sees_whole_commits(void **state)
 static _Noreturn void commit_until_killed(struct world *w, int out)
 {
 	struct err err;
+	bool more;
 	struct store *s = w->under->type->open(w->options, STORE_WRITE, &err);
 
 	while (s) {
@@ -270,7 +271,7 @@ static _Noreturn void commit_until_killed(struct world *w, int out)
 		if (write(out, &last, sizeof last) != sizeof last)
 			break;
 		batch_free(b);
-		s->type->tidy(s, 0);
+		s->type->tidy(s, 0, &more);
 	}
 	_exit(1);
 }

@@ -138,6 +138,17 @@ void fixture_same_recipient(const struct recipient_record *a, const struct recip
 	assert_int_equal(a->unreached_ms, b->unreached_ms);
 }
 
+struct destination_record *fixture_destination(struct batch *b, uint32_t number,
+					       enum destination_state state)
+{
+	struct destination_record *d = batch_destination(b);
+
+	d->number = number;
+	d->name = xasprintf("dest-%u", number);
+	d->state = state;
+	return d;
+}
+
 struct settle *fixture_settle(struct batch *b, uint32_t destination, int64_t position)
 {
 	struct settle *s = batch_settle(b);
@@ -159,6 +170,7 @@ struct exception *fixture_exception(struct settle *s, int64_t sequence, enum exc
 		.state = state,
 		.attempts = (unsigned)sequence + 1,
 		.due_ms = T0 + sequence,
+		.held = sequence % 2,
 		.why = state == EXCEPTION_WAITING ? NULL : xstrdup("503: try later"),
 	};
 	return x;

@@ -31,6 +31,9 @@ struct recipient_write *fixture_recipient(struct batch *b, uint32_t broadcast, u
 /* Ends the test where two differ. */
 void fixture_same_recipient(const struct recipient_record *a, const struct recipient_record *b);
 
+/* dest-NUMBER */
+struct destination_record *fixture_destination(struct batch *b, uint32_t number,
+					       enum destination_state state);
 struct settle *fixture_settle(struct batch *b, uint32_t destination, int64_t position);
 struct exception *fixture_exception(struct settle *s, int64_t sequence, enum exception_state state);
 

@@ -187,7 +187,7 @@ static void events_are_found_by_when_they_were_recorded(void **state)
 			recorded[++latest] = event_recorded_ms(ev->body, ev->len);
 		}
 		world_commit(w, b, NULL);
-		w->store->type->tidy(w->store, recorded[latest]);
+		world_tidy(w, recorded[latest]);
 		if (i == 30)
 			world_reopen(w);
 	}
@@ -230,7 +230,7 @@ static void disorder_within_a_second_loses_nothing(void **state)
 		recorded[i] = event_recorded_ms(ev->body, ev->len);
 	}
 	world_commit(w, b, NULL);
-	w->store->type->tidy(w->store, recorded[99]);
+	world_tidy(w, recorded[99]);
 	for (int i = 0; i < 100; i++) {
 		struct event_query q = {.recorded_from_ms = recorded[i], .limit = 1000};
 

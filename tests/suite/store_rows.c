@@ -223,16 +223,15 @@ static void recipients_are_found_by_number(void **state)
 		assert_null(untouched[i].id);
 }
 
-static void put_destination(struct batch *b, uint32_t number, enum destination_state destination,
-			    const char *why, int64_t position)
+static struct destination_record *put_destination(struct batch *b, uint32_t number,
+						  enum destination_state destination,
+						  const char *why, int64_t position)
 {
-	struct destination_record *d = batch_destination(b);
+	struct destination_record *d = fixture_destination(b, number, destination);
 
-	d->number = number;
-	d->name = xasprintf("dest-%u", number);
-	d->state = destination;
 	d->why = xstrdup(why);
 	d->cursor.position = position;
+	return d;
 }
 
 static void destinations_keep_their_cursors(void **state)
@@ -247,7 +246,8 @@ static void destinations_keep_their_cursors(void **state)
 	b = batch_new();
 	fixture_settle(b, 1, 20);
 	world_commit(w, b, NULL);
-	put_destination(later, 1, DESTINATION_DISABLED, "410: gone", 0); /* not a new one */
+	put_destination(later, 1, DESTINATION_DISABLED, "410: gone", 0)->down_ms =
+		1763805600123; /* not a new one */
 	world_commit(w, later, NULL);
 	world_reopen(w);
 	PASS(w, w->store->type->head(w->store, &h, &w->err));
@@ -255,6 +255,9 @@ static void destinations_keep_their_cursors(void **state)
 	assert_string_equal(h.destinations[0].name, "dest-1");
 	assert_int_equal(h.destinations[0].state, DESTINATION_DISABLED);
 	assert_string_equal(h.destinations[0].why, "410: gone");
+	assert_int_equal(h.destinations[0].down_ms, 1763805600123);
+	assert_int_equal(h.destinations[1].down_ms, 0);
+	assert_int_equal(h.destinations_given, 2);
 	assert_int_equal(h.destinations[0].cursor.position, 20);
 	assert_int_equal(h.destinations[1].cursor.position, 0);
 	assert_null(h.destinations[1].why);
@@ -299,6 +302,7 @@ static void expect_exception(const struct exception *x, uint32_t destination, in
 	assert_int_equal(x->order_key, e->order_key);
 	assert_int_equal(x->attempts, e->attempts);
 	assert_int_equal(x->due_ms, e->due_ms);
+	assert_int_equal(x->held, e->held);
 	assert_int_equal(!x->why, !e->why);
 	if (e->why)
 		assert_string_equal(x->why, e->why);
@@ -410,6 +414,7 @@ static void releasing_nothing_is_allowed(void **state)
 	struct delivery_routes r = {0};
 	struct event_fates f = {0};
 	struct decisions d = {0};
+	struct picks p = {0};
 
 	store_head_release(&h);
 	store_head_release(NULL);
@@ -419,6 +424,8 @@ static void releasing_nothing_is_allowed(void **state)
 	event_fates_release(NULL);
 	decisions_release(&d);
 	decisions_release(NULL);
+	picks_release(&p);
+	picks_release(NULL);
 	fold_record_release(&(struct fold_record){0});
 	fold_record_release(NULL);
 	exception_release(NULL);

@@ -70,6 +70,13 @@ int64_t world_latest(struct world *w, struct store *s)
 	return latest;
 }
 
+int64_t world_tidy(struct world *w, int64_t now_ms)
+{
+	bool more;
+
+	return w->store->type->tidy(w->store, now_ms, &more);
+}
+
 struct batch *world_events(int n)
 {
 	struct batch *b = batch_new();
@@ -88,13 +95,21 @@ struct delivery_routes world_routes(struct world *w, const struct route_query *q
 
 int store_suite_run(const struct suite_store *under)
 {
-	size_t n = nstore_commits + nstore_rows + nstore_reads + nstore_contacts;
-	struct CMUnitTest *tests = xcalloc(n, sizeof *tests);
+	const struct {
+		const struct CMUnitTest *v;
+		size_t n;
+	} parts[] = {{store_commits, nstore_commits}, {store_rows, nstore_rows},
+		     {store_reads, nstore_reads},     {store_contacts, nstore_contacts},
+		     {store_picks, nstore_picks},     {store_past, nstore_past},
+		     {store_index, nstore_index}};
+	struct CMUnitTest *tests = NULL;
+	size_t n = 0;
 
-	memcpy(tests, store_commits, nstore_commits * sizeof *tests);
-	memcpy(tests + nstore_commits, store_rows, nstore_rows * sizeof *tests);
-	memcpy(tests + nstore_commits + nstore_rows, store_reads, nstore_reads * sizeof *tests);
-	memcpy(tests + n - nstore_contacts, store_contacts, nstore_contacts * sizeof *tests);
+	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++) {
+		tests = xrealloc(tests, n + parts[i].n, sizeof *tests);
+		memcpy(tests + n, parts[i].v, parts[i].n * sizeof *tests);
+		n += parts[i].n;
+	}
 	for (size_t i = 0; i < n; i++) {
 		tests[i].setup_func = setup;
 		tests[i].teardown_func = teardown;

@@ -1,7 +1,7 @@
 /*
  * store_world — one test's store, freshly made, and short ways to use it that end the test when
- * they fail. The clauses of the suite stand in store_commits.c, store_rows.c, store_reads.c
- * and store_contacts.c.
+ * they fail. The clauses of the suite stand in store_commits.c, store_rows.c, store_reads.c,
+ * store_contacts.c, store_picks.c, store_past.c and store_index.c.
  */
 #ifndef RELAY_STORE_WORLD_H
 #define RELAY_STORE_WORLD_H
@@ -33,12 +33,16 @@ void world_commit(struct world *w, struct batch *first, ...) __attribute__((sent
 void world_reopen(struct world *w);
 struct store *world_reading(struct world *w);
 int64_t world_latest(struct world *w, struct store *s);
+/* One step of housekeeping; returns the oldest sequence held. */
+int64_t world_tidy(struct world *w, int64_t now_ms);
 /* A batch with n fixture events. */
 struct batch *world_events(int n);
 /* The routes that a query finds; release them. */
 struct delivery_routes world_routes(struct world *w, const struct route_query *q);
 
-extern const struct CMUnitTest store_commits[], store_rows[], store_reads[], store_contacts[];
-extern const size_t nstore_commits, nstore_rows, nstore_reads, nstore_contacts;
+extern const struct CMUnitTest store_commits[], store_rows[], store_reads[], store_contacts[],
+	store_picks[], store_past[], store_index[];
+extern const size_t nstore_commits, nstore_rows, nstore_reads, nstore_contacts, nstore_picks,
+	nstore_past, nstore_index;
 
 #endif

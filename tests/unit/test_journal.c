@@ -51,6 +51,8 @@ struct script {
 	bool tidy_waits; /* … for `answered` */
 	sem_t answered;
 	bool tidy_waited_in_vain;
+	size_t steps;			/* of housekeeping that are to be done */
+	sem_t nothing_left;		/* the last was */
 	size_t groups[GROUPS], ngroups; /* sizes of the commits tried */
 	size_t tidied, open;
 	int64_t next, since;
@@ -125,14 +127,26 @@ static int scripted_commit(struct store *store, struct batch *const *batches, si
 	return 0;
 }
 
-static int64_t scripted_tidy(struct store *store, int64_t now_wall_ms)
+static int64_t scripted_tidy(struct store *store, int64_t now_wall_ms, bool *ret_more)
 {
 	struct script *script = ((struct scripted *)store)->script;
 
+	*ret_more = script->steps > 1;
+	if (script->steps && --script->steps == 0)
+		sem_post(&script->nothing_left);
 	script->tidied += now_wall_ms > 1600000000000;
 	if (script->tidy_waits && !wait_for(&script->answered))
 		script->tidy_waited_in_vain = true;
 	return script->next ? 1 : 0;
+}
+
+static int scripted_room(struct store *store, struct store_room *ret, struct err *err)
+{
+	const struct script *script = ((struct scripted *)store)->script;
+
+	(void)err;
+	*ret = (struct store_room){.used = (int64_t)script->ngroups, .max_size = 100};
+	return 0;
 }
 
 static int scripted_recipients_at(struct store *store, uint32_t broadcast, const uint32_t *numbers,
@@ -184,6 +198,43 @@ static int scripted_events(struct store *store, const struct event_query *q, str
 	return 0;
 }
 
+/* One pick that says what was asked for. */
+static int scripted_picks(struct store *store, const struct pick_query *q, struct picks *ret,
+			  struct err *err)
+{
+	struct picks found = {.scanned = q->after};
+
+	(void)store;
+	if (q->destination == 99)
+		return err_set(err, ERR_STORE, "no destination 99");
+	found.v = mem_grow(found.v, 0, &found.cap, sizeof *found.v);
+	found.v[found.n++] = (struct pick){
+		.sequence = q->nsequences ? q->sequences[q->nsequences - 1] : 0,
+		.why = xasprintf("%s %s %s", q->type, q->id, q->why),
+	};
+	*ret = found;
+	return 0;
+}
+
+static int scripted_owed(struct store *store, const struct owed_query *q, struct owed *ret,
+			 struct err *err)
+{
+	(void)store;
+	if (q->destination == 99)
+		return err_set(err, ERR_STORE, "no destination 99");
+	*ret = (struct owed){.n = q->until - q->after};
+	return 0;
+}
+
+static int scripted_before(struct store *store, int64_t ms, int64_t *ret, struct err *err)
+{
+	(void)store;
+	if (ms == 99)
+		return err_set(err, ERR_STORE, "nothing before 99");
+	*ret = ms / 1000;
+	return 0;
+}
+
 static int scripted_recipients(struct store *store, uint32_t broadcast, store_recipient_fn *fn,
 			       void *arg, struct err *err)
 {
@@ -202,10 +253,14 @@ static const struct store_type store_scripted = {
 	.set_since = scripted_since,
 	.commit = scripted_commit,
 	.tidy = scripted_tidy,
+	.room = scripted_room,
 	.recipients = scripted_recipients,
 	.recipients_at = scripted_recipients_at,
 	.routes = scripted_routes,
 	.events = scripted_events,
+	.picks = scripted_picks,
+	.owed = scripted_owed,
+	.recorded_before = scripted_before,
 };
 
 /* ---- one test's journal, whose loop is the test itself */
@@ -244,6 +299,7 @@ static int setup(void **state)
 	sem_init(&f->script.began, 0, 0);
 	sem_init(&f->script.go, 0, 0);
 	sem_init(&f->script.answered, 0, 0);
+	sem_init(&f->script.nothing_left, 0, 0);
 	f->options = &f->script;
 	f->loop = mailbox_open(NULL, NULL);
 	*state = f;
@@ -260,6 +316,7 @@ static int teardown(void **state)
 	sem_destroy(&f->script.began);
 	sem_destroy(&f->script.go);
 	sem_destroy(&f->script.answered);
+	sem_destroy(&f->script.nothing_left);
 	free(f);
 	return 0;
 }
@@ -552,6 +609,101 @@ static void reads_are_answered_on_the_loop(void **state)
 	run_until(f, &f->reads, 4);
 }
 
+static void take_picks(void *arg, struct picks *p, const struct err *err)
+{
+	struct fixture *f = arg;
+
+	if (err) {
+		assert_string_equal(err->msg, "no destination 99");
+		assert_int_equal(p->n, 0);
+	} else {
+		assert_int_equal(p->scanned, 7);
+		assert_int_equal(p->v[0].sequence, 8);
+		assert_string_equal(p->v[0].why, "recipient. evt_1 404");
+		picks_release(p); /* may be taken */
+	}
+	f->reads++;
+}
+
+static void take_owed(void *arg, const struct owed *owed, const struct err *err)
+{
+	struct fixture *f = arg;
+
+	assert_int_equal(owed->n, err ? 0 : 5);
+	f->reads++;
+}
+
+static void take_sequence(void *arg, int64_t sequence, const struct err *err)
+{
+	struct fixture *f = arg;
+
+	assert_int_equal(sequence, err ? 0 : 5);
+	f->reads++;
+}
+
+static void looking_for_routes_is_answered_on_the_loop(void **state)
+{
+	struct fixture *f = *state;
+	char type[] = "recipient.", id[] = "evt_1", why[] = "404";
+	int64_t sequences[] = {4, 8};
+	struct pick_query q = {
+		.after = 7,
+		.type = type,
+		.id = id,
+		.why = why,
+		.sequences = sequences,
+		.nsequences = 2,
+	};
+	struct owed_query owed = {.destination = 1, .after = 3, .until = 8};
+
+	start(f);
+	journal_picks(f->j, &q, take_picks, f);
+	type[0] = id[0] = why[0] = 'x'; /* the texts were copied */
+	sequences[1] = 0;
+	q.destination = 99;
+	journal_picks(f->j, &q, take_picks, f);
+	journal_owed(f->j, &owed, take_owed, f);
+	owed.destination = 99;
+	journal_owed(f->j, &owed, take_owed, f);
+	journal_recorded_before(f->j, 5000, take_sequence, f);
+	journal_recorded_before(f->j, 99, take_sequence, f);
+	run_until(f, &f->reads, 6);
+}
+
+/* Else it would take half a minute for each step. */
+static void housekeeping_goes_on_while_there_is_more(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script.steps = 20;
+	start(f);
+	commit_tagged(f, 0, 1, NULL, false);
+	assert_true(wait_for(&f->script.nothing_left));
+	run_until(f, &f->n, 1);
+	journal_close(f->j);
+	assert_true(f->script.tidied >= 20);
+	f->j = NULL;
+}
+
+static void how_full_it_is_is_known_after_each_commit(void **state)
+{
+	struct fixture *f = *state;
+	struct store_room room;
+	int64_t end = clock_now().mono_ms + DEADLINE_MS;
+
+	start(f);
+	journal_room(f->j, &room);
+	assert_int_equal(room.used, 0);
+	assert_int_equal(room.max_size, 100);
+	for (int i = 1; i <= 3; i++) {
+		commit_tagged(f, i, 1, NULL, false);
+		run_until(f, &f->n, (size_t)i);
+		while (room.used < i && clock_now().mono_ms < end)
+			journal_room(f->j, &room);
+		assert_int_equal(room.used, i);
+	}
+}
+
 static void reads_do_not_wait_for_commits(void **state)
 {
 	struct fixture *f = *state;
@@ -693,6 +845,9 @@ int main(void)
 		IN_FIXTURE(opening_may_fail),
 		IN_FIXTURE(reads_are_answered_on_the_loop),
 		IN_FIXTURE(events_are_answered_on_the_loop),
+		IN_FIXTURE(looking_for_routes_is_answered_on_the_loop),
+		IN_FIXTURE(housekeeping_goes_on_while_there_is_more),
+		IN_FIXTURE(how_full_it_is_is_known_after_each_commit),
 		IN_FIXTURE(reads_do_not_wait_for_commits),
 		IN_FIXTURE(closing_reads_what_is_queued),
 		IN_FIXTURE(other_threads_wait_for_their_routes),

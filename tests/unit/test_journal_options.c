@@ -37,6 +37,7 @@ static void a_journal_is_sqlite_unless_told(void **state)
 		assert_ptr_equal(o.type, &store_sqlite);
 		assert_non_null(strstr(s->path, "relay.db"));
 		assert_int_equal(s->keep_ms, 30LL * 24 * 3600 * 1000);
+		assert_int_equal(journal_keep_unsent_ms(&o), 30LL * 24 * 3600 * 1000);
 		assert_int_equal(s->max_size, 20000000000);
 		assert_int_equal(s->min_free, 256000000);
 		journal_options_release(&o);
@@ -48,14 +49,16 @@ static void a_journal_is_sqlite_unless_told(void **state)
 static void settings_of_the_store_are_read(void **state)
 {
 	struct problems p = {0};
-	struct journal_options o = read_section(
-		"journal: {sqlite: {path: /x/y.db, keep: 2d, max_size: 1GB, min_free: 0}}", &p);
+	struct journal_options o = read_section("journal: {sqlite: {path: /x/y.db, keep: 2d, "
+						"keep_unsent: 3d, max_size: 1GB, min_free: 0}}",
+						&p);
 	const struct sqlite_options *s = o.options;
 
 	(void)state;
 	assert_int_equal(p.n, 0);
 	assert_string_equal(s->path, "/x/y.db");
 	assert_int_equal(s->keep_ms, 2LL * 24 * 3600 * 1000);
+	assert_int_equal(journal_keep_unsent_ms(&o), 3LL * 24 * 3600 * 1000);
 	assert_int_equal(s->max_size, 1000000000);
 	assert_int_equal(s->min_free, 0);
 	journal_options_release(&o);

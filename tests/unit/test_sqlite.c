@@ -168,7 +168,7 @@ static void versions_are_told_apart(void **state)
 	expect_refusal(w, STORE_READ, "newer Relay (schema 99");
 	sql_in_file(sqlite_world_path(w), "PRAGMA user_version=0");
 	expect_refusal(w, STORE_WRITE, "is damaged: schema version 0");
-	sql_in_file(sqlite_world_path(w), "PRAGMA user_version=3");
+	sql_in_file(sqlite_world_path(w), "PRAGMA user_version=5");
 	sqlite_world_open(w);
 	assert_int_equal(world_latest(w, w->store), 2);
 }
@@ -177,20 +177,43 @@ static void versions_are_told_apart(void **state)
 static void an_older_journal_migrates(void **state)
 {
 	struct world *w = *state;
-	struct batch *b = world_events(1);
+	struct batch *old = world_events(2), *b = world_events(1);
+	const char *contact = "ct_6";
+	struct row_query q = {
+		.kind = ROWS_OF_CONTACTS, .broadcast = 1, .contacts = &contact, .ncontacts = 1};
+	struct recipient_records rows;
+	struct store_head h;
 
+	fixture_destination(old, 1, DESTINATION_ENABLED);
+	for (uint32_t i = 0; i < 9; i++)
+		fixture_recipient(old, 1, i);
+	fixture_exception(fixture_settle(old, 1, 1), 1, EXCEPTION_RETRY);
 	sqlite_world_open(w);
-	world_commit(w, world_events(2), NULL);
+	world_commit(w, old, NULL);
 	sqlite_world_close(w);
-	sql_in_file(
-		sqlite_world_path(w),
-		"DROP TABLE folds; DROP INDEX recipients_contact; DROP INDEX recipients_undecided;"
-		"ALTER TABLE recipients DROP COLUMN unreached; PRAGMA user_version=1");
+	sql_in_file(sqlite_world_path(w),
+		    "DROP TABLE folds; DROP INDEX recipients_undecided;DROP TABLE entries; DROP "
+		    "TABLE indexed;"
+		    "ALTER TABLE recipients DROP COLUMN unreached;"
+		    "ALTER TABLE exceptions DROP COLUMN held; ALTER TABLE destinations DROP COLUMN "
+		    "down;"
+		    "PRAGMA user_version=1");
 	expect_refusal(w, STORE_READ, "written by an older Relay (schema 1");
 	sqlite_world_open(w);
 	*batch_fold(b) = (struct fold_record){xstrdup("alerts"), xstrdup("k"), xstrdup("open")};
 	world_commit(w, b, NULL);
 	assert_int_equal(world_latest(w, w->store), 3);
+	PASS(w, store_sqlite.head(w->store, &h, &w->err));
+	assert_int_equal(h.exceptions[0].sequence, 1);
+	assert_false(h.exceptions[0].held);
+	assert_string_equal(h.exceptions[0].why, "503: try later");
+	assert_string_equal(h.destinations[0].name, "dest-1");
+	assert_int_equal(h.destinations[0].down_ms, 0);
+	store_head_release(&h);
+	PASS(w, store_sqlite.rows(w->store, &q, &rows, &w->err));
+	assert_int_equal(rows.n, 1);
+	assert_int_equal(rows.v[0].number, 6);
+	recipient_records_release(&rows);
 	store_sqlite.close(world_reading(w));
 	sqlite_world_close(w);
 	sqlite_world_open(w); /* its schema is now the one of its version */
@@ -213,7 +236,7 @@ static void a_search_by_time_reads_nothing_older(void **state)
 
 		q.recorded_from_ms = i == 50 ? now : q.recorded_from_ms;
 		world_commit(w, b, NULL);
-		w->store->type->tidy(w->store, now);
+		world_tidy(w, now);
 	}
 	sqlite_world_close(w);
 	/* Marks are at most ten minutes apart. */
@@ -439,7 +462,7 @@ static void a_schema_changed_by_hand_is_refused(void **state)
 	assert_false(open_damaged(w));
 	for (size_t i = 0; i < sizeof theirs / sizeof *theirs; i++) {
 		sql_in_file(sqlite_world_path(w), theirs[i][0]);
-		expect_refusal(w, STORE_WRITE, "its schema is not the one of version 3");
+		expect_refusal(w, STORE_WRITE, "its schema is not the one of version 5");
 		sql_in_file(sqlite_world_path(w), theirs[i][1]);
 		assert_false(open_damaged(w));
 	}

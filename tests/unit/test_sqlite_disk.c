@@ -1,5 +1,4 @@
-/* Tests of the SQLite back end's disk: when it fails, when it is full, and what is let go in time.
- */
+/* Tests of the SQLite back end's disk: what a write that fails leaves. */
 #include "tests/suite/sqlite_world.h"
 
 #include <sqlite3.h>
@@ -7,10 +6,7 @@
 
 #include "relay/base/mem.h"
 
-#define KEEP_MS FIXTURE_KEEP_MS
-#define NOW_MS	(1763805600000LL + 1000 * KEEP_MS)
-
-/* ---- a disk that fails */
+#define NOW_MS (1763805600000LL + 1000 * FIXTURE_KEEP_MS)
 
 struct fault {
 	int code;
@@ -54,7 +50,7 @@ static bool fail_commit_at(struct world *w, int n, struct fault fault)
 	world_commit(w, rich_batch(), NULL);
 	faulty_fail(n, fault.code, fault.lasting);
 	int failed = store_sqlite.commit(w->store, &b, 1, &w->err);
-	store_sqlite.tidy(w->store, NOW_MS);
+	world_tidy(w, NOW_MS);
 	bool happened = faulty_heal();
 	if (!failed)
 		commits++;
@@ -71,21 +67,134 @@ static bool fail_commit_at(struct world *w, int n, struct fault fault)
 	return happened;
 }
 
-static void a_commit_fails_cleanly_wherever_the_disk_does(void **state)
+#define EXCEPTED 20
+
+static struct batch *verdicts(void)
 {
-	struct world *w = *state;
+	struct batch *b = batch_new();
+	struct settle *s = fixture_settle(b, 1, 60);
+
+	s->attempts = xcalloc(EXCEPTED, sizeof *s->attempts);
+	for (int64_t i = 1; i <= EXCEPTED; i++) {
+		fixture_exception(s, i, i % 2 ? EXCEPTION_RETRY : EXCEPTION_PARKED);
+		s->attempts[s->nattempts++] =
+			(struct attempt){1, i, NOW_MS, 5, 1, xstrdup("503: later")};
+	}
+	return b;
+}
+
+static void expect_verdicts(struct world *w, bool there)
+{
+	struct event_fates f;
+	struct store_head h;
+
+	PASS(w, store_sqlite.head(w->store, &h, &w->err));
+	assert_int_equal(h.destinations[0].cursor.position, there ? 60 : 0);
+	assert_int_equal(h.nexceptions, there ? EXCEPTED : 0);
+	store_head_release(&h);
+	PASS(w, store_sqlite.fates(w->store, EXCEPTED, &f, &w->err));
+	assert_int_equal(f.v[0].nattempts, there);
+	event_fates_release(&f);
+}
+
+/* As fail_commit_at; of verdicts, which are taken when nothing else is. */
+static bool fail_verdicts_at(struct world *w, int n, struct fault fault)
+{
+	struct batch *b = verdicts(), *first = world_events(60);
+
+	fixture_destination(first, 1, DESTINATION_ENABLED);
+	sqlite_world_open(w);
+	world_commit(w, first, NULL);
+	faulty_fail(n, fault.code, fault.lasting);
+	int failed = store_sqlite.commit(w->store, &b, 1, &w->err);
+	world_tidy(w, NOW_MS);
+	bool happened = faulty_heal();
+	expect_verdicts(w, !failed);
+	if (failed)
+		PASS(w, store_sqlite.commit(w->store, &b, 1, &w->err));
+	batch_free(b);
+	expect_verdicts(w, true);
+	sqlite_world_close(w);
+	sqlite_world_open(w);
+	expect_verdicts(w, true);
+	return happened;
+}
+
+typedef bool fail_fn(struct world *w, int n, struct fault fault);
+
+/* Each operation in turn, with each fault; returns how many there were. */
+static int fail_everywhere(struct world *w, fail_fn *fail_at)
+{
 	int places = 0;
 
 	for (size_t i = 0; i < sizeof faults / sizeof *faults; i++) {
 		bool happened = true;
 
 		for (int n = 1; happened; n += n < 8 ? 1 : 5) {
-			happened = fail_commit_at(w, n, faults[i]);
+			happened = fail_at(w, n, faults[i]);
 			places += happened;
 			sqlite_world_renew(w);
 		}
 	}
-	assert_true(places > 20);
+	return places;
+}
+
+static void a_commit_fails_cleanly_wherever_the_disk_does(void **state)
+{
+	assert_true(fail_everywhere(*state, fail_commit_at) > 20);
+}
+
+static void so_do_verdicts(void **state)
+{
+	assert_true(fail_everywhere(*state, fail_verdicts_at) > 20);
+}
+
+/* Sixty events that everybody has had, and forty that one is owed who is dropped. */
+static void make_work(struct world *w)
+{
+	struct batch *b = world_events(100), *dropped = batch_new();
+
+	fixture_destination(b, 1, DESTINATION_ENABLED);
+	fixture_destination(b, 2, DESTINATION_ENABLED);
+	for (int i = 60; i < 100; i++)
+		b->routes[i].destination = 2;
+	fixture_exception(fixture_settle(b, 2, 90), 80, EXCEPTION_PARKED);
+	sqlite_world_open(w);
+	world_commit(w, b, NULL);
+	fixture_destination(dropped, 2, DESTINATION_DROPPED);
+	fixture_settle(dropped, 1, 100);
+	world_commit(w, dropped, NULL);
+	world_tidy(w, NOW_MS - 2 * FIXTURE_KEEP_MS);
+}
+
+static bool fail_tidy_at(struct world *w, int n, struct fault fault)
+{
+	struct event_query q = {.limit = 1000};
+	struct events events;
+	bool more = true;
+
+	make_work(w);
+	faulty_fail(n, fault.code, fault.lasting);
+	for (int i = 0; i < 4; i++)
+		world_tidy(w, NOW_MS);
+	bool happened = faulty_heal();
+	sqlite_world_close(w);
+	sqlite_world_open(w);
+	while (more)
+		store_sqlite.tidy(w->store, NOW_MS + FIXTURE_KEEP_MS, &more);
+	PASS(w, store_sqlite.events(w->store, &q, &events, &w->err));
+	assert_int_equal(events.n, 1); /* the last */
+	events_release(&events);
+	struct delivery_routes r =
+		world_routes(w, &(struct route_query){.destination = 2, .limit = 1});
+	assert_int_equal(r.n, 0);
+	delivery_routes_release(&r);
+	return happened;
+}
+
+static void housekeeping_goes_on_after_the_disk_failed(void **state)
+{
+	assert_true(fail_everywhere(*state, fail_tidy_at) > 20);
 }
 
 static void a_journal_is_made_whole_or_not_at_all(void **state)
@@ -118,7 +227,7 @@ static void the_log_is_checkpointed(void **state)
 
 		fixture_event(b, "recipient.sent", "r", i, 100000);
 		world_commit(w, b, NULL);
-		store_sqlite.tidy(w->store, NOW_MS);
+		world_tidy(w, NOW_MS);
 	}
 	assert_int_equal(stat(wal, &st), 0);
 	assert_true(st.st_size < 1100 * 4120); /* of 15 MB written */
@@ -126,221 +235,14 @@ static void the_log_is_checkpointed(void **state)
 	free(wal);
 }
 
-/* ---- room */
-
-static struct batch *verdict_batch(void)
-{
-	struct batch *b = batch_new();
-
-	fixture_settle(b, 1, 1);
-	return b;
-}
-
-static void without_free_space_only_verdicts_are_taken(void **state)
-{
-	struct world *w = *state;
-	struct sqlite_options *o = w->options;
-	struct batch *b = world_events(1), *group[] = {verdict_batch(), b};
-
-	o->min_free = INT64_MAX / 2;
-	sqlite_world_open(w);
-	assert_int_equal(store_sqlite.commit(w->store, &b, 1, &w->err), -1);
-	assert_int_equal(w->err.code, ERR_LIMIT);
-	assert_non_null(strstr(w->err.msg, "journal full"));
-	assert_int_equal(store_sqlite.commit(w->store, group, 2, &w->err), -1);
-	world_commit(w, group[0], NULL);
-	sqlite_world_close(w);
-	o->min_free = 1;
-	sqlite_world_open(w);
-	world_commit(w, b, NULL);
-}
-
-static void above_its_ceiling_only_verdicts_are_taken(void **state)
-{
-	struct world *w = *state;
-	struct sqlite_options *o = w->options;
-	struct batch *b = world_events(100);
-	struct stat st;
-	int commits = 0;
-
-	o->max_size = 10000000;
-	sqlite_world_open(w);
-	while (store_sqlite.commit(w->store, &b, 1, &w->err) == 0) {
-		store_sqlite.tidy(w->store, NOW_MS);
-		assert_true(++commits < 500);
-	}
-	assert_int_equal(w->err.code, ERR_LIMIT);
-	assert_non_null(strstr(w->err.msg, "max_size"));
-	batch_free(b);
-	world_commit(w, verdict_batch(), NULL);
-	sqlite_world_close(w);
-	assert_int_equal(stat(sqlite_world_path(w), &st), 0);
-	assert_in_range(st.st_size, 9000000, 16000000); /* it looks once a checkpoint */
-}
-
-/* ---- retention */
-
-static void put_destinations(struct world *w)
-{
-	struct batch *b = batch_new();
-
-	for (uint32_t i = 1; i <= 2; i++) {
-		struct destination_record *d = batch_destination(b);
-
-		d->number = i;
-		d->name = xasprintf("dest-%u", i);
-	}
-	world_commit(w, b, NULL);
-}
-
-static void settle_to(struct world *w, uint32_t destination, int64_t position)
-{
-	struct batch *b = batch_new();
-
-	fixture_settle(b, destination, position);
-	world_commit(w, b, NULL);
-}
-
-static int64_t tidy_often(struct world *w, int64_t now_ms)
-{
-	int64_t oldest = 0;
-
-	for (int i = 0; i < 10; i++)
-		oldest = store_sqlite.tidy(w->store, now_ms);
-	return oldest;
-}
-
-static size_t events_held(struct world *w)
-{
-	struct event_query q = {.limit = 100000};
-	struct events e;
-
-	PASS(w, store_sqlite.events(w->store, &q, &e, &w->err));
-	size_t n = e.n;
-	events_release(&e);
-	return n;
-}
-
-static void old_settled_events_are_forgotten(void **state)
-{
-	struct world *w = *state;
-
-	sqlite_world_open(w);
-	put_destinations(w);
-	for (int i = 0; i < 30; i++)
-		world_commit(w, world_events(100), NULL);
-	assert_int_equal(tidy_often(w, NOW_MS), 1);
-	settle_to(w, 1, 2500);
-	assert_int_equal(tidy_often(w, NOW_MS + KEEP_MS - 1), 1); /* not old enough */
-	assert_int_equal(store_sqlite.tidy(w->store, NOW_MS + 2 * KEEP_MS), 501); /* in steps */
-	assert_int_equal(tidy_often(w, NOW_MS + 2 * KEEP_MS), 2501); /* 2501… are not settled */
-	settle_to(w, 1, 3000);
-	assert_int_equal(tidy_often(w, NOW_MS + 3 * KEEP_MS), 3000); /* the last one stays */
-	assert_int_equal(events_held(w), 1);
-	world_reopen(w);
-	world_commit(w, world_events(1), NULL);
-	assert_int_equal(world_latest(w, w->store), 3001);
-	struct delivery_routes r =
-		world_routes(w, &(struct route_query){.destination = 1, .limit = 10});
-	assert_int_equal(r.n, 2);
-	assert_int_equal(r.v[1].prevsequence, 3000);
-	delivery_routes_release(&r);
-}
-
-static void what_was_not_sent_is_kept(void **state)
-{
-	struct world *w = *state;
-	struct batch *b = world_events(100);
-	struct event_fates f;
-
-	sqlite_world_open(w);
-	put_destinations(w);
-	b->routes[80].destination = 2; /* sequence 81 */
-	struct settle *s = fixture_settle(b, 1, 100);
-	fixture_exception(s, 10, EXCEPTION_PARKED);
-	fixture_exception(s, 20, EXCEPTION_RETRY);
-	world_commit(w, b, NULL);
-	tidy_often(w, NOW_MS);
-	world_commit(w, world_events(1), NULL);
-	assert_int_equal(tidy_often(w, NOW_MS + 2 * KEEP_MS), 81); /* from there on all is held */
-	assert_int_equal(events_held(w), 2 + 21);		   /* 10 and 20; 81 to 101 */
-	PASS(w, store_sqlite.fates(w->store, 10, &f, &w->err));
-	assert_int_equal(f.n, 1);
-	assert_true(f.v[0].excepted);
-	event_fates_release(&f);
-
-	settle_to(w, 2, 81);
-	b = batch_new();
-	s = fixture_settle(b, 1, 101);
-	s->gone = xcalloc(1, sizeof *s->gone);
-	s->gone[s->ngone++] = 10;
-	world_commit(w, b, NULL);
-	assert_int_equal(tidy_often(w, NOW_MS + 4 * KEEP_MS), 101);
-	assert_int_equal(events_held(w), 2); /* 20 and the last */
-}
-
-/* One event that waits for a person does not stop what comes behind it, however few calls there
- * are between two looks at what is old enough. */
-static void a_parked_event_holds_up_nothing(void **state)
-{
-	struct world *w = *state;
-	struct batch *b = batch_new();
-	int64_t now_ms = NOW_MS;
-
-	sqlite_world_open(w);
-	put_destinations(w);
-	for (int i = 0; i < 60; i++)
-		world_commit(w, world_events(100), NULL);
-	struct settle *s = fixture_settle(b, 1, 6000);
-	fixture_exception(s, 5, EXCEPTION_PARKED);
-	world_commit(w, b, NULL);
-	tidy_often(w, now_ms);
-	now_ms += 2 * KEEP_MS;
-	for (int i = 0; i < 10; i++, now_ms += 11 * 60000) {
-		store_sqlite.tidy(w->store, now_ms);
-		store_sqlite.tidy(w->store, now_ms + 1);
-	}
-	assert_int_equal(events_held(w), 2); /* it, and the last */
-	assert_int_equal(store_sqlite.tidy(w->store, now_ms), 6000);
-}
-
-/* From `oldest` on everything is held: subscribers learn by it that there is a gap. A restart does
- * not take a single event that is kept longer for it. */
-static void the_oldest_outlives_a_restart(void **state)
-{
-	struct world *w = *state;
-	struct batch *b = world_events(100);
-	struct store_head head;
-
-	sqlite_world_open(w);
-	put_destinations(w);
-	fixture_exception(fixture_settle(b, 1, 100), 10, EXCEPTION_PARKED);
-	world_commit(w, b, NULL);
-	tidy_often(w, NOW_MS);
-	assert_int_equal(tidy_often(w, NOW_MS + 2 * KEEP_MS), 100);
-	assert_int_equal(events_held(w), 2);
-	world_reopen(w);
-	PASS(w, store_sqlite.head(w->store, &head, &w->err));
-	assert_int_equal(head.oldest, 100);
-	store_head_release(&head);
-	assert_int_equal(store_sqlite.tidy(w->store, NOW_MS), 100);
-	world_commit(w, world_events(1), NULL);
-	assert_int_equal(tidy_often(w, NOW_MS + 4 * KEEP_MS), 101);
-	assert_int_equal(events_held(w), 2);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		IN_SQLITE_WORLD(a_commit_fails_cleanly_wherever_the_disk_does),
+		IN_SQLITE_WORLD(so_do_verdicts),
+		IN_SQLITE_WORLD(housekeeping_goes_on_after_the_disk_failed),
 		IN_SQLITE_WORLD(a_journal_is_made_whole_or_not_at_all),
 		IN_SQLITE_WORLD(the_log_is_checkpointed),
-		IN_SQLITE_WORLD(without_free_space_only_verdicts_are_taken),
-		IN_SQLITE_WORLD(above_its_ceiling_only_verdicts_are_taken),
-		IN_SQLITE_WORLD(old_settled_events_are_forgotten),
-		IN_SQLITE_WORLD(what_was_not_sent_is_kept),
-		IN_SQLITE_WORLD(a_parked_event_holds_up_nothing),
-		IN_SQLITE_WORLD(the_oldest_outlives_a_restart),
 	};
 	return cmocka_run_group_tests_name("sqlite_disk", tests, NULL, NULL);
 }
