@@ -2,7 +2,7 @@
  * 2xx; no reason given to anybody holds a secret, even when the receiver sends it back. */
 #include <string.h>
 
-#include "relay/base/json.h"
+#include "relay/base/log.h"
 #include "transports/http_parts.h"
 
 #define WHY_MAX	    1024
@@ -21,16 +21,7 @@ static bool is_mask(const struct http_self *h, const char *at, size_t left, size
 	return false;
 }
 
-/* The length of the valid UTF-8 character at `at`, 0 when there is none. */
-static size_t character(const char *at, size_t left)
-{
-	for (size_t len = 1; len <= 4 && len <= left; len++)
-		if (utf8_valid(at, len))
-			return len;
-	return 0;
-}
-
-/* One line of valid UTF-8, whatever the receiver sent. */
+/* One line of valid UTF-8 and seen characters, whatever the receiver sent. */
 static void add_escaped(struct buf *out, const struct http_self *h, const char *text, size_t len)
 {
 	for (size_t at = 0; at < len && !out->full;) {
@@ -42,7 +33,7 @@ static void add_escaped(struct buf *out, const struct http_self *h, const char *
 		} else if (c == '\n' || c == '\r' || c == '\t') {
 			buf_adds(out, c == '\n' ? "\\n" : c == '\r' ? "\\r" : "\\t");
 			n = 1;
-		} else if ((n = character(text + at, len - at)) && c >= ' ' && c != 0x7f) {
+		} else if (log_seen(text + at, &n)) {
 			buf_add(out, text + at, n);
 		} else {
 			buf_addf(out, "\\x%02x", c);
@@ -50,6 +41,14 @@ static void add_escaped(struct buf *out, const struct http_self *h, const char *
 		}
 		at += n;
 	}
+}
+
+/* Most texts end with a line end, which says nothing. */
+static size_t without_end(const char *text, size_t len)
+{
+	while (len && strchr(" \t\r\n", text[len - 1]) && text[len - 1])
+		len--;
+	return len;
 }
 
 static void describe(struct buf *out, const struct http_self *h, const struct http_reply *reply)
@@ -63,17 +62,20 @@ static void describe(struct buf *out, const struct http_self *h, const struct ht
 		add_escaped(out, h, reply->why, strlen(reply->why));
 		return;
 	}
+	size_t len = without_end(reply->body, reply->len);
 	buf_addi(out, reply->status);
 	if (reply->status / 100 == 3)
 		buf_adds(out, " (redirects are not followed)");
-	if (reply->len)
+	if (len)
 		buf_adds(out, ": ");
-	add_escaped(out, h, reply->body, reply->len);
+	add_escaped(out, h, reply->body, len);
 }
 
+/* A status that means nothing is as good as 5xx (RFC 9110, 15). */
 static bool is_transient(int status)
 {
-	return status == 408 || status == 425 || status == 429 || status / 100 == 5;
+	return status == 408 || status == 425 || status == 429 ||
+	       (status && (status < 200 || status >= 500));
 }
 
 static void judge(const struct http_reply *reply, struct outcome *ret)
@@ -83,17 +85,16 @@ static void judge(const struct http_reply *reply, struct outcome *ret)
 	ret->took_ms = reply->took_us / 1000;
 	ret->wait_ms = -1;
 	ret->verdict = TRY_AGAIN;
-	if (reply->failure != HTTP_OK) {
+	ret->throttled = status == 429;
+	if (is_transient(status)) { /* said, even if the answer broke off behind it */
+		ret->wait_ms =
+			reply->retry_after_ms < WAIT_MAX_MS ? reply->retry_after_ms : WAIT_MAX_MS;
+	} else if (reply->failure != HTTP_OK) {
 		ret->no_connection = !status;
-		return;
-	}
-	if (status / 100 == 2) {
+	} else if (status / 100 == 2) {
 		ret->verdict = SENT;
 	} else if (status == 410) {
 		ret->disable = true;
-	} else if (is_transient(status)) {
-		ret->wait_ms =
-			reply->retry_after_ms < WAIT_MAX_MS ? reply->retry_after_ms : WAIT_MAX_MS;
 	} else {
 		ret->verdict = REFUSED;
 	}
@@ -116,6 +117,8 @@ void http_answer(void *arg, const struct http_reply *reply)
 			outcome.why = why.data;
 		}
 	}
-	env->done(env->arg, c->parcel->id, &outcome);
+	outcome.group = c->group;
+	for (size_t i = 0; i < c->n; i++)
+		env->done(env->arg, c->parcels[i]->id, &outcome);
 	buf_release(&why);
 }

@@ -6,6 +6,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "relay/base/json_redact.h"
 #include "relay/base/mem.h"
 
 #define URL_MAX	  (8 << 10) /* what servers take */
@@ -82,7 +83,7 @@ void http_content_read(const struct http_settings *s, const struct node *at,
 	size_t before = problems_count(p);
 
 	*ret = (struct http_content){
-		.event = BUF_INIT(EVENT_BODY_MAX + HTTP_PARAMS_JSON),
+		.event = BUF_INIT(JSON_REDACTED_MAX(EVENT_BODY_MAX) + HTTP_PARAMS_JSON),
 		.rendered_url = BUF_INIT(URL_MAX),
 		.rendered_lines = BUF_INIT(LINES_MAX),
 	};

@@ -70,8 +70,7 @@ bool http_content_has_line(const struct http_content *c, const char *name);
 int http_content_say(const struct http_content *c, const struct template *body,
 		     const struct event *event, struct buf *out, struct err *err);
 
-#define HTTP_EVENT_TYPE "application/cloudevents+json; charset=utf-8"
-#define HTTP_RULE_TYPE	"application/json" /* of a rule's body */
+#define HTTP_RULE_TYPE "application/json" /* of a rule's body */
 
 /* The templates of examples/templates/ as they were at build. */
 extern const char *const http_preset_names[];	/* ending in NULL */

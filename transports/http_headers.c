@@ -89,7 +89,7 @@ void http_headers_add(struct http_self *h, const struct http_settings *s)
 	if (h->content.body)
 		add(&h->headers, xasprintf("Content-Type: %s", h->content.type));
 	else
-		add(&h->headers, xstrdup("Content-Type: " HTTP_EVENT_TYPE));
+		add(&h->headers, xasprintf("Content-Type: %s", http_format_types[h->format]));
 	for (size_t i = 0; s->headers && i < s->headers->n; i++) {
 		const struct node *n = s->headers->items[i];
 

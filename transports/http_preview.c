@@ -5,12 +5,15 @@
 
 #include "relay/base/mem.h"
 #include "transports/http_content.h"
+#include "transports/http_format.h"
 
 /* But for what names a key, and what is not known here. */
 static void add_headers(struct buf *out, const struct http_settings *s,
 			const struct http_content *c, const struct parcel *parcel)
 {
-	const char *type = parcel->body ? HTTP_RULE_TYPE : c->body ? c->type : HTTP_EVENT_TYPE;
+	const char *type = parcel->body ? HTTP_RULE_TYPE
+			   : c->body	? c->type
+					: http_format_types[s->format];
 
 	buf_addf(out, "Content-Type: %s\n", type);
 	for (size_t i = 0; s->headers && i < s->headers->n; i++) {
@@ -43,6 +46,29 @@ static int render(struct http_content *c, const struct parcel *parcel,
 	return failed;
 }
 
+/* The event in the destination's format; a batch of this one. */
+static int say_event(const struct http_settings *s, const struct event *event,
+		     struct transport_preview *ret, struct err *err)
+{
+	struct http_binary b = HTTP_BINARY_INIT;
+	const char *line;
+	int failed = 0;
+
+	if (s->format == HTTP_BINARY) {
+		failed = http_binary_read(&b, event->body, event->len, err);
+		line = b.lines.data;
+		for (size_t i = 0; !failed && i < b.n; i++, line += strlen(line) + 1)
+			buf_addf(&ret->headers, "%s\n", line);
+		buf_add(&ret->body, b.data, b.len);
+		buf_release(&b.lines);
+		return failed;
+	}
+	buf_adds(&ret->body, s->format == HTTP_BATCH ? "[" : "");
+	buf_add(&ret->body, event->body, event->len);
+	buf_adds(&ret->body, s->format == HTTP_BATCH ? "]" : "");
+	return 0;
+}
+
 int http_preview(const void *settings, const struct parcel *parcel, struct transport_preview *ret,
 		 struct err *err)
 {
@@ -57,7 +83,7 @@ int http_preview(const void *settings, const struct parcel *parcel, struct trans
 	add_headers(&ret->headers, s, &content, parcel);
 	int failed = render(&content, parcel, ret, err);
 	if (!failed && !content.body && !parcel->body)
-		buf_add(&ret->body, parcel->event->body, parcel->event->len);
+		failed = say_event(s, parcel->event, ret, err);
 	http_content_release(&content);
 	return failed;
 }

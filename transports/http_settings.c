@@ -9,6 +9,7 @@
 
 #include "relay/base/mem.h"
 #include "transports/http_content.h"
+#include "transports/http_format.h"
 #include "transports/signature.h"
 
 #define LIST_MAX 1000 /* of allow or deny */
@@ -24,6 +25,10 @@ const struct option http_option_table[] = {
 	 .help = "the HTTP method"},
 	{"headers", OPT_NODE, AT(headers),
 	 .help = "headers to add, as NAME: VALUE; a value may be a template"},
+	{"format", OPT_CHOICE, AT(format), .preset = "cloudevents", .choices = http_formats,
+	 .help = "how a call carries events: cloudevents (one as JSON), cloudevents-binary (its "
+		 "data, the rest in headers), cloudevents-batch (up to 100 of them, or those of a "
+		 "second)"},
 	{"body", OPT_STRING, AT(body),
 	 .help = "a template (docs/templates.md) of what is posted instead of the event itself"},
 	{"body_file", OPT_PATH, AT(body_file), .help = "the same, from a file"},
@@ -46,6 +51,9 @@ const struct option http_option_table[] = {
 	{"cert_file", OPT_PATH, AT(cert_file), .on_host = true,
 	 .help = "PEM of our own certificate"},
 	{"key_file", OPT_PATH, AT(key_file), .on_host = true, .help = "PEM of its key"},
+	{"insecure", OPT_BOOL, AT(insecure), .preset = "false",
+	 .help = "true: take any certificate, so that whoever is in between can read and change "
+		 "callbacks"},
 	{"proxy", OPT_URL, AT(proxy), .help = "an HTTP proxy to go through"},
 	{"connect_timeout", OPT_DURATION, AT(connect_timeout_ms), .preset = "5s", .min = 10,
 	 .max = 60000, .help = "until there is a connection"},
@@ -171,7 +179,8 @@ static void check_header(const struct http_settings *s, const struct node *n, st
 
 	if (!is_token(n->key))
 		problem_at(p, n, "is no header name");
-	else if (is_reserved(n->key))
+	else if (is_reserved(n->key) ||
+		 (s->format == HTTP_BINARY && strncasecmp(n->key, "ce-", 3) == 0))
 		problem_at(p, n, "is set by Relay itself");
 	else if ((s->bearer || s->basic) && strcasecmp(n->key, "authorization") == 0)
 		problem_at(p, n, "give either this or bearer or basic");
@@ -235,12 +244,67 @@ static void check_file(const char *path, const struct node *at, const char *key,
 		problem_at(p, http_place(at, key), "cannot be read: %s", strerror(errno));
 }
 
+/* --- format --- */
+
+static void note_event(void *arg, const char *path)
+{
+	static const char params[] = "params";
+	size_t len = sizeof params - 1;
+
+	if (strncmp(path, params, len) != 0 || (path[len] && path[len] != '.'))
+		*(bool *)arg = true;
+}
+
+/* Does the template, if any, say something of an event? */
+static bool says_event(const struct template *t)
+{
+	bool says = false;
+
+	if (t)
+		template_paths(t, note_event, &says);
+	return says;
+}
+
+static void check_format(const struct http_settings *s, const struct node *at,
+			 const struct http_content *c, struct problems *p)
+{
+	static const char many[] = "a batch is of many events: only {{params.NAME}} can stand here";
+
+	if ((s->body || s->body_file || s->preset) && node_get(at, "format"))
+		problem_at(
+			p, node_get(at, "format"),
+			"goes with none of body, body_file and preset, which say the whole body");
+	if (s->format != HTTP_BATCH)
+		return;
+	if (says_event(c->url))
+		problem_at(p, http_place(at, "url"), many);
+	for (size_t i = 0; i < c->nlines; i++)
+		if (says_event(c->lines[i].value))
+			problem_at(p, node_get(s->headers, c->lines[i].name), many);
+}
+
+static void check_insecure(const struct http_settings *s, const struct node *at, struct problems *p)
+{
+	const struct node *n = http_place(at, "insecure");
+
+	if (!s->insecure)
+		return;
+	if (s->ca_file)
+		problem_at(p, n, "give either ca_file or insecure");
+	else
+		problem_warn(
+			p, n,
+			"the receiver's certificate is not verified: whoever is in between can "
+			"read and change callbacks; ca_file takes one of your own");
+}
+
 void http_settings_check(const void *settings, const struct node *at, struct problems *p)
 {
 	const struct http_settings *s = settings;
 	struct http_content content;
 
 	http_content_read(s, at, &content, p);
+	check_format(s, at, &content, p);
 	http_content_release(&content);
 	check_network(s, at, p);
 	check_headers(s, p);
@@ -249,6 +313,7 @@ void http_settings_check(const void *settings, const struct node *at, struct pro
 	check_file(s->ca_file, at, "ca_file", p);
 	check_file(s->cert_file, at, "cert_file", p);
 	check_file(s->key_file, at, "key_file", p);
+	check_insecure(s, at, p);
 	if (!s->cert_file != !s->key_file)
 		problem_at(p, at, "cert_file and key_file belong together");
 }

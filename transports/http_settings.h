@@ -16,12 +16,14 @@ struct http_settings {
 	char *url;
 	int method;
 	const struct node *headers;			/* a map, or NULL */
+	int format;					/* enum http_format */
 	char *body, *body_file, *preset, *content_type; /* see http_content.h */
 	const struct node *params;
 	struct strings secret;
 	char *bearer, *basic;
 	const struct node *network;
 	char *ca_file, *cert_file, *key_file, *proxy;
+	bool insecure;
 	int64_t connect_timeout_ms, timeout_ms;
 };
 

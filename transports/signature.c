@@ -311,3 +311,37 @@ char *signature_new_secret(void)
 	OPENSSL_cleanse(bytes, sizeof bytes);
 	return buf_detach(&out);
 }
+
+static char *key_text(const char *prefix, const uint8_t key[SEED_LEN])
+{
+	struct buf out = BUF_INIT(128);
+
+	buf_adds(&out, prefix);
+	base64_add(&out, key, SEED_LEN);
+	return buf_detach(&out);
+}
+
+void signature_new_pair(struct signature_pair *ret)
+{
+	uint8_t seed[SEED_LEN], public[SEED_LEN];
+	size_t len = sizeof public;
+	EVP_PKEY *pair;
+
+	random_bytes(seed, sizeof seed);
+	pair = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, NULL, seed, sizeof seed);
+	if (!pair || !EVP_PKEY_get_raw_public_key(pair, public, &len))
+		abort(); /* as in hmac_of */
+	EVP_PKEY_free(pair);
+	ret->private = key_text("whsk_", seed);
+	ret->public = key_text("whpk_", public);
+	OPENSSL_cleanse(seed, sizeof seed);
+}
+
+void signature_pair_release(struct signature_pair *p)
+{
+	if (p->private)
+		OPENSSL_cleanse(p->private, strlen(p->private));
+	free(p->private);
+	free(p->public);
+	*p = (struct signature_pair){0};
+}

@@ -44,4 +44,11 @@ int signature_verify(const char *header, struct signature_key *const *keys, size
 /* A fresh "whsec_…" of 32 random bytes. You own it. */
 char *signature_new_secret(void);
 
+/* A fresh pair: "whsk_…", which signs, and "whpk_…", by which receivers verify. */
+struct signature_pair {
+	char *private, *public; /* owned */
+};
+void signature_new_pair(struct signature_pair *ret);
+void signature_pair_release(struct signature_pair *p); /* wipes */
+
 #endif

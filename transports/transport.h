@@ -46,7 +46,11 @@ struct outcome {
 	int64_t wait_ms;    /* TRY_AGAIN: not before; -1: by delivery's own schedule */
 	bool disable;	    /* the destination says it is gone for good (HTTP 410) */
 	bool no_connection; /* nobody answered at all */
+	bool throttled;	    /* it says that too much comes (HTTP 429) */
 	int64_t took_ms;
+	/* Not 0: the routes answered with this number went in one call. Those to be tried again are
+	 * handed to send one behind the other, with this number in their parcels. */
+	uint64_t group;
 };
 
 /* One event on its way to one destination. */
@@ -55,6 +59,7 @@ struct parcel {
 	const struct event *event; /* numbered; event->topic is the route's topic or NULL */
 	int64_t prevsequence;	   /* of a topical transport */
 	unsigned attempt;	   /* from 1 */
+	uint64_t group;		   /* not 0: of the call that failed; see outcome */
 	/* What the rule that sent it says of the body, in place of the destination's settings;
 	 * NULL: nothing. Only for transports with bodies. Borrowed for the call of send. */
 	const struct template *body;
@@ -70,6 +75,7 @@ struct transport_env {
 	struct wire *wire;		    /* the thread that makes HTTP calls */
 	const struct sockaddr_storage *own; /* our own listening addresses; see network_policy */
 	size_t nown;
+	size_t calls; /* of many parcels each, that may be open at once; 0: no bound */
 	void (*done)(void *arg, uint64_t id, const struct outcome *out);
 	void *arg;
 	const struct transport_history *history; /* for refills; NULL where there is no journal */
@@ -120,6 +126,10 @@ struct transport_type {
 	void (*check)(const void *settings, const struct node *at, struct problems *p);
 	/* The addresses it will listen on, appended to ret; optional. */
 	size_t (*listens)(const void *settings, struct sockaddr_storage *ret, size_t max);
+	/* How many parcels go in one call, where that is not one: in_flight counts calls. Such a
+	 * transport gathers what send gives it until tick, which also comes right behind the last
+	 * send of a turn. Optional. */
+	size_t (*per_call)(const void *settings);
 	/* How often an open alert should be told to such a destination, which else takes it for
 	 * over (ms; 0: as it is); optional. */
 	int64_t (*repeat_ms)(const void *settings);

@@ -1,7 +1,8 @@
 /*
  * wire — one thread, one CURLM, for the deliveries' HTTP calls. Invariant: each call goes to the
  * thread once and comes back once, through the loop's mailbox; its struct lives until it is back,
- * whatever became of the wire, its owner or the thread in between.
+ * whatever became of the wire, its owner or the thread in between. Calls travel in lists, both
+ * ways: what ended in one pass of libcurl wakes the loop once.
  */
 #include "transports/wire.h"
 
@@ -27,29 +28,33 @@ struct wire_call {
 	void (*release)(void *arg);
 	atomic_bool forgotten; /* set by the loop: the owner is gone or going */
 
+	struct wire_call *after; /* on its way: who went before it, or comes back behind it */
+
 	/* the thread's, until the call is back */
 	struct wire_call *flying, *flew; /* among the started ones */
 	uint64_t id;
 	struct http_reply reply;
-	char *body; /* owned; of the reply */
+	char *body; /* owned; of the reply; NULL: it has none */
 	char why[sizeof((struct err *)NULL)->msg];
 };
 
 struct wire {
-	struct mailbox *loop, *inbox;
+	struct mailbox *loop, *inbox; /* inbox: errands */
 	struct http *http;
 	struct wire_call *calls; /* loop thread only */
 	pthread_t thread;
 	atomic_bool stop;
-	struct wire_call *started; /* the thread's */
+	_Atomic(struct wire_call *) sent; /* on their way to the thread, the last one first */
+
+	/* the thread's */
+	struct wire_call *started;
+	struct wire_call *over, **over_end; /* on their way back, in the order of their ends */
 };
 
 /* --- back on the loop --- */
 
-static void take_back(void *arg)
+static void take_back(struct wire_call *c)
 {
-	struct wire_call *c = arg;
-
 	if (!atomic_load(&c->forgotten)) { /* else it was unlinked and released, and the wire may be
 					      gone */
 		if (c->next)
@@ -66,7 +71,34 @@ static void take_back(void *arg)
 	free(c);
 }
 
+/* The wire may be closed by any done function. */
+static void take_back_all(void *arg)
+{
+	for (struct wire_call *c = arg, *next; c; c = next) {
+		next = c->after;
+		take_back(c);
+	}
+}
+
 /* --- on the thread --- */
+
+static void put_over(struct wire_call *c)
+{
+	struct wire *w = c->wire;
+
+	c->after = NULL;
+	*w->over_end = c;
+	w->over_end = &c->after;
+}
+
+static void hand_back(struct wire *w)
+{
+	if (!w->over)
+		return;
+	mailbox_post(w->loop, take_back_all, w->over);
+	w->over = NULL;
+	w->over_end = &w->over;
+}
 
 /* The reply ends with libcurl's call, so what the loop needs of it is copied. */
 static void finish(void *arg, const struct http_reply *reply)
@@ -80,33 +112,31 @@ static void finish(void *arg, const struct http_reply *reply)
 	else
 		c->wire->started = c->flying;
 	c->reply = *reply;
-	c->body = xstrndup(reply->body, reply->len);
-	c->reply.body = c->body;
+	c->body = reply->len ? xstrndup(reply->body, reply->len) : NULL;
+	c->reply.body = c->body ? c->body : "";
 	c->reply.headers = NULL;
 	if (reply->why) {
 		snprintf(c->why, sizeof c->why, "%s", reply->why);
 		c->reply.why = c->why;
 	}
-	mailbox_post(c->wire->loop, take_back, c);
+	put_over(c);
 }
 
 static void give_up(struct wire_call *c, enum http_failure failure, const char *why)
 {
 	snprintf(c->why, sizeof c->why, "%s", why);
-	c->body = xstrdup("");
 	c->reply = (struct http_reply){
 		.failure = failure,
 		.why = c->why,
-		.body = c->body,
+		.body = "",
 		.retry_after_ms = -1,
 		.date_ms = DATE_NONE,
 	};
-	mailbox_post(c->wire->loop, take_back, c);
+	put_over(c);
 }
 
-static void start(void *arg)
+static void start(struct wire_call *c)
 {
-	struct wire_call *c = arg;
 	struct wire *w = c->wire;
 	struct http_call call = {0};
 	struct err err = {0};
@@ -124,6 +154,21 @@ static void start(void *arg)
 	}
 }
 
+static void start_sent(struct wire *w)
+{
+	struct wire_call *first = NULL;
+
+	for (struct wire_call *c = atomic_exchange(&w->sent, NULL), *before; c; c = before) {
+		before = c->after;
+		c->after = first;
+		first = c;
+	}
+	for (struct wire_call *c = first, *next; c; c = next) {
+		next = c->after;
+		start(c);
+	}
+}
+
 static void *run(void *arg)
 {
 	struct wire *w = arg;
@@ -131,8 +176,11 @@ static void *run(void *arg)
 
 	while (!atomic_load(&w->stop)) {
 		mailbox_run(w->inbox);
+		start_sent(w);
+		hand_back(w);
 		if (http_wait(w->http, WAIT_MS, -1, &err) < 0)
 			abort(); /* no memory, or not our handle */
+		hand_back(w);
 	}
 	return NULL;
 }
@@ -176,6 +224,7 @@ struct wire *wire_open(struct mailbox *loop, size_t max_connections, struct err 
 	int failed;
 
 	w->loop = loop;
+	w->over_end = &w->over;
 	w->http = http_open(max_connections, err);
 	if (!w->http) {
 		free(w);
@@ -219,8 +268,10 @@ void wire_close(struct wire *w)
 	atomic_store(&w->stop, true);
 	http_wake(w->http);
 	pthread_join(w->thread, NULL);
-	mailbox_close(w->inbox); /* gives up what was not started */
-	http_close(w->http);	 /* ends what was */
+	mailbox_close(w->inbox);
+	start_sent(w);	     /* which gives up what was not started */
+	http_close(w->http); /* and this what was */
+	hand_back(w);
 	while (w->calls)
 		disown(w->calls);
 	free(w);
@@ -241,7 +292,12 @@ void wire_send(struct wire *w, const void *owner, wire_prepare *prepare, http_do
 	if (w->calls)
 		w->calls->prev = c;
 	w->calls = c;
-	mailbox_post(w->inbox, start, c);
+	struct wire_call *before = atomic_load(&w->sent);
+	do
+		c->after = before;
+	while (!atomic_compare_exchange_weak(&w->sent, &before, c));
+	if (!before) /* else somebody woke it for that one */
+		http_wake(w->http);
 }
 
 void wire_forget(struct wire *w, const void *owner)

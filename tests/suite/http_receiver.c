@@ -29,6 +29,7 @@ struct http_receiver {
 	int listen_fd, port;
 	pthread_t thread;
 	atomic_bool stop;
+	atomic_uint quiet; /* turns in a row without a connection */
 	struct connection open[CONNECTIONS];
 	size_t nopen;
 
@@ -36,6 +37,8 @@ struct http_receiver {
 	struct received **v;
 	size_t n, cap;
 	char *reply;
+	http_receiver_judge *judge;
+	void *judge_arg;
 };
 
 /* Takes one whole request from the front of what came; NULL: not yet. */
@@ -72,9 +75,9 @@ static bool serve(struct http_receiver *r, struct connection *c)
 		pthread_mutex_lock(&r->lock);
 		r->v = mem_grow(r->v, r->n, &r->cap, sizeof *r->v);
 		r->v[r->n++] = q;
-		if (r->reply)
-			goes_on = *r->reply &&
-				  send(c->fd, r->reply, strlen(r->reply), MSG_NOSIGNAL) > 0;
+		const char *reply = r->judge ? r->judge(r->judge_arg, q) : r->reply;
+		if (reply)
+			goes_on = *reply && send(c->fd, reply, strlen(reply), MSG_NOSIGNAL) > 0;
 		pthread_mutex_unlock(&r->lock);
 	}
 	return goes_on;
@@ -129,6 +132,7 @@ static void *run(void *arg)
 				drop(r, i);
 		if (fds[n].revents)
 			accept_one(r);
+		atomic_store(&r->quiet, n || r->nopen ? 0 : atomic_load(&r->quiet) + 1);
 	}
 	return NULL;
 }
@@ -179,6 +183,14 @@ void http_receiver_answer(struct http_receiver *r, const char *reply)
 	pthread_mutex_unlock(&r->lock);
 }
 
+void http_receiver_ask(struct http_receiver *r, http_receiver_judge *fn, void *arg)
+{
+	pthread_mutex_lock(&r->lock);
+	r->judge = fn;
+	r->judge_arg = arg;
+	pthread_mutex_unlock(&r->lock);
+}
+
 int http_receiver_port(const struct http_receiver *r)
 {
 	return r->port;
@@ -199,6 +211,13 @@ size_t http_receiver_count(struct http_receiver *r, size_t n)
 	for (int i = 0; i < 10000 && count(r) < n; i++)
 		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 	return count(r);
+}
+
+void http_receiver_rest(struct http_receiver *r)
+{
+	atomic_store(&r->quiet, 0);
+	for (int i = 0; i < 10000 && atomic_load(&r->quiet) < 3; i++) /* one may be under way */
+		nanosleep(&(struct timespec){.tv_nsec = 1000000}, NULL);
 }
 
 const struct received *http_receiver_get(struct http_receiver *r, size_t i)

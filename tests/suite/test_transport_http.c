@@ -153,6 +153,8 @@ static const struct {
 	{REPLY("400 Bad", "", "what?"), REFUSED, false, -1, "400: what?"},
 	{REPLY("401 No", "Retry-After: 5\r\n", "who??"), REFUSED, false, -1, "401: who??"},
 	{REPLY("404 Not Found", "", "a\nb\x01\xff"), REFUSED, false, -1, "404: a\\nb\\x01\\xff"},
+	{REPLY("404 Not Found", "", "why\r\n"), REFUSED, false, -1, "404: why"},
+	{REPLY("404 Not Found", "", "\n \t\r\n"), REFUSED, false, -1, "404"},
 	{REPLY("408 Timeout", "", "12345"), TRY_AGAIN, false, -1, "408: 12345"},
 	{REPLY("410 Gone", "", "12345"), TRY_AGAIN, true, -1, "410: 12345"},
 	{REPLY("425 Too Early", "", "12345"), TRY_AGAIN, false, -1, "425: 12345"},

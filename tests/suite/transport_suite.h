@@ -10,6 +10,7 @@
 #include "transports/transport.h"
 
 struct suite_transport {
+	const char *name; /* of the group of tests; NULL: the type's */
 	const struct transport_type *type;
 	/* Starts the other side. *ret_config: yours to free; the transport's map in YAML (flow
 	 * style, one line) with which it reaches this other side. `hangs`: it takes nothing;

@@ -46,7 +46,8 @@ static char *plain_data(enum variant v)
 	data = xasprintf("{\"org_id\":\"c\",\"broadcast_id\":\"bc_1\",\"broadcast_name\":%s,"
 			 "\"recipient_id\":\"r_1\",\"integration_id\":\"twilio\","
 			 "\"state\":\"failed\",\"error_message\":%s,\"why\":%s,"
-			 "\"previous\":{\"states\":[\"sent\"],\"status\":null}}",
+			 "\"previous\":{\"states\":[\"sent\"],\"status\":null},"
+			 "\"since\":{\"sent\":2}}",
 			 nasty, nasty, nasty);
 	free(nasty);
 	return data;
@@ -339,6 +340,71 @@ static void alerts(void **state)
 			check_event(alert_event(types[i], v), true, v);
 }
 
+/* What stands at the path of what the preset makes of it. You own the text. */
+static char *said_of(const char *preset, const char *event, const char *path)
+{
+	char *data = xasprintf("%s%s", PARAMS, event + 1);
+	char *text = template_said(TEMPLATE_JSON, http_preset_text(preset), data);
+	struct json_doc *doc = json_doc_new();
+	struct err err = {0};
+	const struct json *root = json_parse(doc, text, strlen(text), JSON_DEPTH, &err);
+
+	assert_non_null(root);
+	const char *found = json_string(at(root, path));
+	char *ret = xstrdup(found ? found : "");
+	json_doc_free(doc);
+	free(text);
+	free(data);
+	return ret;
+}
+
+static void assert_said(const char *preset, const char *event, const char *path, const char *what)
+{
+	char *text = said_of(preset, event, path);
+
+	assert_string_equal(text, what);
+	free(text);
+}
+
+#define OF_RELAY(type, data)                                                                       \
+	"{\"id\":\"evt_1\",\"type\":\"relay." type "\",\"source\":\"urn:uuid:7\","                 \
+	"\"subject\":\"crm\",\"time\":\"2026-11-22T10:00:00.000Z\","                               \
+	"\"data\":{\"destination\":\"crm\"," data "}}"
+
+#define DOWN_KEY "crm down since 2026-11-22T09:00:00.000Z, urn:uuid:7"
+
+/* Events about a destination, in one line each; a pager is told when an outage is over. */
+static void what_the_relay_says_of_itself(void **state)
+{
+	static const struct {
+		const char *event, *summary, *action, *key;
+	} cases[] = {
+		{OF_RELAY("parked", "\"why\":\"HTTP 404\",\"count\":8,\"ids\":[\"evt_2\"]"),
+		 "relay.parked crm: HTTP 404 (8 in all)", "trigger", "evt_1"},
+		{OF_RELAY("dropped", "\"reason\":\"keep_unsent\",\"count\":9,\"ids\":[]"),
+		 "relay.dropped crm: keep_unsent (9 in all)", "trigger", "evt_1"},
+		{OF_RELAY("destination.disabled", "\"why\":\"HTTP 410\""),
+		 "relay.destination.disabled crm: HTTP 410", "trigger", "evt_1"},
+		{OF_RELAY("destination.down",
+			  "\"why\":\"no answer\",\"since\":\"2026-11-22T09:00:00.000Z\""),
+		 "relay.destination.down crm: no answer", "trigger", DOWN_KEY},
+		{OF_RELAY("destination.up",
+			  "\"down_ms\":60000,\"since\":\"2026-11-22T09:00:00.000Z\""),
+		 "relay.destination.up crm", "resolve", DOWN_KEY},
+	};
+	(void)state;
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		assert_said("pagerduty", cases[i].event, "payload.summary", cases[i].summary);
+		assert_said("pagerduty", cases[i].event, "event_action", cases[i].action);
+		assert_said("pagerduty", cases[i].event, "dedup_key", cases[i].key);
+	}
+	assert_said("alertmanager", cases[0].event, "0.annotations.summary",
+		    "relay.parked crm (8 in all)");
+	assert_said("alertmanager", cases[1].event, "0.annotations.description", "keep_unsent");
+	assert_said("slack", cases[0].event, "text", "relay.parked: crm");
+}
+
 static void the_files_are_the_presets(void **state)
 {
 	(void)state;
@@ -365,6 +431,7 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(every_type_of_event),
 		cmocka_unit_test(alerts),
+		cmocka_unit_test(what_the_relay_says_of_itself),
 		cmocka_unit_test(the_files_are_the_presets),
 	};
 

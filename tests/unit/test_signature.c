@@ -207,6 +207,28 @@ static void test_new_secret(void **state)
 	free(b);
 }
 
+static void test_new_pair(void **state)
+{
+	struct signature_pair a = {0}, b = {0};
+
+	(void)state;
+	signature_new_pair(&a);
+	signature_new_pair(&b);
+	struct signature_key *private = load(a.private), *public = load(a.public);
+	struct signature_key *other = load(b.public);
+	char *made = sign(&private, 1, &text);
+	struct err err = {0};
+	assert_int_equal(signature_verify(made, &public, 1, &text, text.timestamp_s, 300, &err), 0);
+	assert_int_equal(signature_verify(made, &other, 1, &text, text.timestamp_s, 300, &err), -1);
+	free(made);
+	signature_key_free(private);
+	signature_key_free(public);
+	signature_key_free(other);
+	signature_pair_release(&a);
+	signature_pair_release(&b);
+	signature_pair_release(&b);
+}
+
 static void test_empty_body_and_large_body(void **state)
 {
 	struct signature_key *keys[] = {load(SECRET), load(PRIVATE)};
@@ -238,6 +260,7 @@ int main(void)
 		cmocka_unit_test(test_public_key_refuses_other_signatures),
 		cmocka_unit_test(test_bad_secrets),
 		cmocka_unit_test(test_new_secret),
+		cmocka_unit_test(test_new_pair),
 		cmocka_unit_test(test_empty_body_and_large_body),
 	};
 
