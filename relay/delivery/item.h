@@ -24,6 +24,8 @@ struct item {
 	int64_t sequence;
 	uint64_t key;
 	int64_t due_ms;		      /* monotonic: RETRY: when; FLYING: since when */
+	int64_t not_before_ms;	      /* the same: the receiver named it; 0: it did not */
+	uint64_t group;		      /* of the call that failed; see struct outcome; 0: none */
 	struct item *next;	      /* in its lane */
 	struct item *follows;	      /* in the list of ready ones */
 	struct delivery_route *route; /* owned; the body, when it is in memory */
@@ -32,8 +34,11 @@ struct item {
 	size_t due_place;	      /* in the heap of dues */
 	uint64_t window_place;	      /* while in the window */
 	uint32_t attempts;
-	uint8_t state; /* enum item_state */
-	bool excepted; /* the cursor has passed it; a row of its own stands for it */
+	uint32_t probed; /* which probe of its destination it was last; 0: never */
+	uint8_t state;	 /* enum item_state */
+	bool excepted;	 /* the cursor has passed it; a row of its own stands for it */
+	bool early;	 /* due before its time, as the destination came back: costs no attempt */
+	uint8_t vain;	 /* how often it failed so, since it failed at its time */
 	bool in_lane;
 	bool stored; /* that row was handed to the journal */
 	bool dirty;  /* the row must be written (or deleted) with the next settle */

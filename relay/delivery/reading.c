@@ -79,6 +79,10 @@ static void take_routes(void *arg, const struct delivery_routes *r, const struct
 	if (!delivery_answer_came(t->delivery))
 		return;
 	t->reading = false;
+	if (t->read_is_stale || t->forgotten) {
+		t->read_is_stale = false;
+		return;
+	}
 	if (err) {
 		note_failure(t, err);
 		return;
@@ -92,6 +96,13 @@ static void take_routes(void *arg, const struct delivery_routes *r, const struct
 		until = r->scanned;
 	if (t->fetched < until)
 		t->fetched = until;
+}
+
+void read_anew(struct destination *t)
+{
+	buffer_release(t);
+	t->fetched = t->entered > t->cursor.position ? t->entered : t->cursor.position;
+	t->read_is_stale = t->reading;
 }
 
 void read_more(struct destination *t)
@@ -135,8 +146,10 @@ static void take_load(struct destination *t, struct item *x, const struct delive
 		item_make_ready(t, x);
 	} else if (beyond) {
 		item_retry_at(t, x, t->delivery->now.mono_ms);
-	} else {
-		park(t, x, "the journal does not hold the event any more");
+	} else { /* retention took it before it was taken up again: it was sent once */
+		tell_failing(t, x, "the journal does not hold an event any more");
+		t->dropped++;
+		item_end(t, x, ITEM_SENT);
 	}
 }
 
@@ -148,6 +161,8 @@ static void take_loads(void *arg, const struct delivery_routes *r, const struct 
 	if (!delivery_answer_came(t->delivery))
 		return;
 	t->loading = false;
+	if (t->forgotten)
+		return;
 	if (err)
 		note_failure(t, err);
 	for (size_t i = 0; i < t->nloads; i++) {
@@ -161,6 +176,58 @@ static void take_loads(void *arg, const struct delivery_routes *r, const struct 
 	t->nloads = 0;
 }
 
+static void ask_for(struct destination *t, struct item *x)
+{
+	x->state = ITEM_LOADING;
+	t->loads[t->nloads++] = x;
+}
+
+static bool is_due(const struct destination *t, const struct item *x)
+{
+	return x && x->due_ms <= t->delivery->now.mono_ms;
+}
+
+/* Those of one call are asked for together, if they are not more than one load takes anyway. */
+static void give_back_part(struct destination *t, uint64_t group)
+{
+	while (t->nloads > LOADS_MAX / 2 && t->loads[t->nloads - 1]->group == group) {
+		struct item *x = t->loads[--t->nloads];
+
+		item_retry_at(t, x, x->due_ms);
+	}
+}
+
+static void choose_due(struct destination *t)
+{
+	struct item *x;
+
+	while (t->nloads < LOADS_MAX && is_due(t, x = dues_first(&t->dues))) {
+		dues_remove(&t->dues, x);
+		ask_for(t, x);
+	}
+	if (is_due(t, x = dues_first(&t->dues)) && x->group)
+		give_back_part(t, x->group);
+}
+
+/* One to probe with, and what went in one call with it. */
+static void choose_probe(struct destination *t)
+{
+	struct item *probe = outage_load(t);
+
+	if (!probe)
+		return;
+	ask_for(t, probe);
+	for (size_t i = t->dues.n; probe->group && i-- > 0 && t->nloads < LOADS_MAX;) {
+		struct item *x = t->dues.v[i];
+
+		if (x->group != probe->group)
+			continue;
+		dues_remove(&t->dues, x);
+		ask_for(t, x);
+		i = t->dues.n; /* the heap has moved */
+	}
+}
+
 void load_due(struct destination *t)
 {
 	struct delivery *d = t->delivery;
@@ -171,16 +238,14 @@ void load_due(struct destination *t)
 		.limit = LOADS_MAX,
 		.max_bytes = READ_BYTES,
 	};
-	struct item *x;
 
 	if (t->loading || !destination_active(t) || d->now.mono_ms < t->read_again_ms ||
 	    t->nready >= LOADS_MAX / 2)
 		return;
-	while (t->nloads < LOADS_MAX && (x = dues_first(&t->dues)) && x->due_ms <= d->now.mono_ms) {
-		dues_remove(&t->dues, x);
-		x->state = ITEM_LOADING;
-		t->loads[t->nloads++] = x;
-	}
+	if (t->breaker.open)
+		choose_probe(t);
+	else
+		choose_due(t);
 	if (!t->nloads)
 		return;
 	qsort(t->loads, t->nloads, sizeof *t->loads, by_sequence);

@@ -12,7 +12,7 @@
 
 static bool pending(const struct destination *t)
 {
-	return t->unsettled > t->committing || t->changed;
+	return !t->forgotten && (t->unsettled > t->committing || t->changed);
 }
 
 static void add_changed(struct destination *t, const struct exception *row)
@@ -23,7 +23,7 @@ static void add_changed(struct destination *t, const struct exception *row)
 	s->changed[s->nchanged++] = *row;
 }
 
-static void add_gone(struct destination *t, int64_t sequence)
+void settle_gone(struct destination *t, int64_t sequence)
 {
 	struct settle *s = &t->next;
 
@@ -50,9 +50,23 @@ static struct exception row_of(struct destination *t, struct item *x)
 		row.state = EXCEPTION_WAITING;
 	else if (x->state == ITEM_PARKED)
 		row.state = EXCEPTION_PARKED;
-	else if (x->state == ITEM_RETRY && x->due_ms > now->mono_ms)
+	else if (x->state == ITEM_RETRY && x->due_ms > now->mono_ms) {
 		row.due_ms += x->due_ms - now->mono_ms;
+		row.held = x->not_before_ms == x->due_ms;
+	}
 	return row;
+}
+
+/* A failed commit wanted its row to go, but it was taken up again since. */
+static void keep_row(struct destination *t, int64_t sequence)
+{
+	for (size_t i = 0; i < t->ngone_back; i++) {
+		if (t->next.gone[i] != sequence)
+			continue;
+		t->next.gone[i] = t->next.gone[--t->ngone_back];
+		t->next.gone[t->ngone_back] = t->next.gone[--t->next.ngone];
+		return;
+	}
 }
 
 static void write_item(struct destination *t, struct item *x)
@@ -60,12 +74,13 @@ static void write_item(struct destination *t, struct item *x)
 	x->dirty = false;
 	if (x->state == ITEM_SENT) {
 		if (x->stored)
-			add_gone(t, x->sequence);
+			settle_gone(t, x->sequence);
 		item_free(t, x);
 		return;
 	}
 	struct exception row = row_of(t, x);
 
+	keep_row(t, x->sequence);
 	add_changed(t, &row);
 	x->stored = true;
 	if (x->state == ITEM_PARKED)
@@ -98,13 +113,23 @@ static void forget_written(struct settle *s)
 	s->nchanged = kept;
 }
 
+static void fill_record(const struct destination *t, struct destination_record *r)
+{
+	r->number = t->number;
+	r->name = xstrdup(t->name);
+	r->state = t->state;
+	r->why = t->state == DESTINATION_DISABLED ? xstrdup(t->why) : NULL;
+	r->down_ms = t->down_ms;
+	r->cursor = t->cursor;
+}
+
 static void fill(struct destination *t, struct batch *b)
 {
 	struct settle *s = batch_settle(b);
 
 	for (size_t i = 0; i < t->ndirty; i++)
 		write_item(t, t->dirty[i]);
-	t->ndirty = 0;
+	t->ndirty = t->ngone_back = 0;
 	forget_written(&t->next);
 	window_advance(t);
 	*s = t->next;
@@ -113,24 +138,11 @@ static void fill(struct destination *t, struct batch *b)
 	t->next = (struct settle){0};
 	t->changed_cap = t->gone_cap = t->attempts_cap = 0;
 	t->committing = t->unsettled;
-	if (t->changed) {
-		struct destination_record *r = batch_destination(b);
-
-		r->number = t->number;
-		r->name = xstrdup(t->name);
-		r->state = t->state;
-		r->why = t->state == DESTINATION_DISABLED ? xstrdup(t->why) : NULL;
-		r->cursor = t->cursor;
-		t->changed = false;
-	}
-}
-
-static struct destination *find(struct delivery *d, uint32_t number)
-{
-	for (size_t i = 0; i < d->n; i++)
-		if (d->v[i]->number == number)
-			return d->v[i];
-	return NULL;
+	t->turning = t->turned;
+	t->turned = false;
+	if (t->changed)
+		fill_record(t, batch_destination(b));
+	t->changed = false;
 }
 
 /* Puts a failed settle before what came since: rows are replaced in the order of the list. */
@@ -149,7 +161,8 @@ static void give_back(struct destination *t, const struct settle *failed)
 	for (size_t i = 0; i < since.nchanged; i++)
 		add_changed(t, &since.changed[i]);
 	for (size_t i = 0; i < failed->ngone + since.ngone; i++)
-		add_gone(t, i < failed->ngone ? failed->gone[i] : since.gone[i - failed->ngone]);
+		settle_gone(t, i < failed->ngone ? failed->gone[i] : since.gone[i - failed->ngone]);
+	t->ngone_back = failed->ngone;
 	for (size_t i = 0; i < failed->nattempts + since.nattempts; i++) {
 		bool old = i < failed->nattempts;
 		struct attempt a =
@@ -168,6 +181,19 @@ static void give_back(struct destination *t, const struct settle *failed)
 	free(since.attempts);
 }
 
+static void settle_answered(struct destination *t, const struct settle *s, const struct err *err)
+{
+	if (err) {
+		give_back(t, s);
+		t->turned |= t->turning;
+		tell_failing(t, NULL, err->msg);
+	} else {
+		t->unsettled -= t->committing;
+	}
+	t->committing = 0;
+	t->turning = false;
+}
+
 static void settled(void *arg, const struct batch *b, const struct err *err)
 {
 	struct delivery *d = arg;
@@ -178,18 +204,17 @@ static void settled(void *arg, const struct batch *b, const struct err *err)
 	if (err)
 		d->settle_again_ms = d->now.mono_ms + FAILED_WAIT_MS;
 	for (size_t i = 0; i < b->nsettles; i++) {
-		struct destination *t = find(d, b->settles[i].destination);
+		struct destination *t = destination_find(d, b->settles[i].destination);
 
-		if (err) {
-			give_back(t, &b->settles[i]);
-			tell_failing(t, NULL, err->msg);
-		} else {
-			t->unsettled -= t->committing;
-		}
-		t->committing = 0;
+		if (t)
+			settle_answered(t, &b->settles[i], err);
 	}
-	for (size_t i = 0; err && i < b->ndestinations; i++)
-		find(d, b->destinations[i].number)->changed = true;
+	for (size_t i = 0; err && i < b->ndestinations; i++) {
+		struct destination *t = destination_find(d, b->destinations[i].number);
+
+		if (t)
+			t->changed = true;
+	}
 }
 
 int64_t settle_wait_ms(const struct delivery *d)

@@ -89,15 +89,48 @@ void park(struct destination *t, struct item *x, const char *why)
 	item_end(t, x, ITEM_PARKED);
 }
 
-static void try_again(struct destination *t, struct item *x, const struct outcome *o)
+/* Who finds that too much comes means all of it. */
+static void pause(struct destination *t, const struct outcome *o)
+{
+	int64_t wait_ms = o->wait_ms < PAUSE_MAX_MS ? o->wait_ms : PAUSE_MAX_MS;
+
+	if (o->throttled && t->paused_ms < t->delivery->now.mono_ms + wait_ms)
+		t->paused_ms = t->delivery->now.mono_ms + wait_ms;
+}
+
+/* When it is to be tried again; -1: never. Those of one call have the same time, so that they can
+ * go in one call again. */
+static int64_t due_of(struct destination *t, struct item *x, const struct outcome *o, bool counts)
 {
 	struct delivery *d = t->delivery;
 	int64_t asked_ms = o->wait_ms < WAIT_MAX_MS ? o->wait_ms : WAIT_MAX_MS;
 	int64_t delay_ms =
 		retry_delay_ms(&t->options->retry, x->attempts + 1, prng_unit(&d->env.random));
 
+	if (delay_ms < 0 && counts)
+		return -1;
+	if (o->wait_ms >= 0)
+		x->not_before_ms = d->now.mono_ms + asked_ms;
+	if (delay_ms < asked_ms)
+		delay_ms = asked_ms;
+	if (delay_ms < 0) /* the schedule was made shorter */
+		delay_ms = 0;
+	x->group = o->group;
+	if (!o->group || o->group != t->group)
+		t->group_due_ms = d->now.mono_ms + delay_ms;
+	t->group = o->group;
+	if (o->throttled)
+		x->not_before_ms = t->group_due_ms;
+	return t->group_due_ms;
+}
+
+static void try_again(struct destination *t, struct item *x, const struct outcome *o, bool counts)
+{
+	int64_t due_ms = due_of(t, x, o, counts);
+
 	tell_failing(t, x, o->why);
-	if (delay_ms < 0) {
+	pause(t, o);
+	if (due_ms < 0) {
 		park(t, x, o->why);
 		return;
 	}
@@ -109,7 +142,7 @@ static void try_again(struct destination *t, struct item *x, const struct outcom
 	} else {
 		item_except(t, x);
 	}
-	item_retry_at(t, x, d->now.mono_ms + (asked_ms > delay_ms ? asked_ms : delay_ms));
+	item_retry_at(t, x, due_ms);
 }
 
 /* The receiver says that it is gone for good. The event stays owed, as all that follow. */
@@ -128,11 +161,27 @@ static void disable(struct destination *t, struct item *x, const char *why)
 	notice(t, DELIVERY_DISABLED, id_of(x), why);
 }
 
-void verdict_take(struct destination *t, struct item *x, const struct outcome *o)
+/* What fails while nothing but a probe is sent, or before it was due again, uses up none of the
+ * attempts that the schedule allows: an outage parks nothing, nor does a receiver that comes and
+ * goes. */
+static bool is_free(const struct item *x, const struct outcome *o, bool probe)
 {
-	x->attempts++;
-	if (o->verdict != SENT || x->attempts > 1)
+	return o->verdict == TRY_AGAIN && !o->disable && !o->throttled && (probe || x->early);
+}
+
+void verdict_take(struct destination *t, struct item *x, const struct outcome *o, bool probe)
+{
+	bool counts = !is_free(x, o, probe);
+
+	x->vain = counts ? 0 : x->vain + x->early;
+	x->early = false;
+	x->not_before_ms = 0;
+	x->group = 0;
+	x->attempts += counts;
+	if (counts ? o->verdict != SENT || x->attempts > 1 || x->excepted
+		   : !probe || outage_notes(t))
 		note_attempt(t, x, o);
+	outage_count(t, x, o, probe);
 	if (o->disable) {
 		disable(t, x, o->why);
 		return;
@@ -145,7 +194,7 @@ void verdict_take(struct destination *t, struct item *x, const struct outcome *o
 		break;
 	case TRY_AGAIN:
 		t->tried_again++;
-		try_again(t, x, o);
+		try_again(t, x, o, counts);
 		break;
 	case REFUSED:
 		t->refused++;

@@ -74,6 +74,7 @@ static void leave_window(struct destination *t, struct item *x)
 
 static void except_one(struct destination *t, struct item *x)
 {
+	assert(!x->excepted);
 	leave_window(t, x);
 	x->excepted = true;
 	t->nexcepted++;
@@ -186,6 +187,7 @@ static bool enter(struct destination *t, struct item *x)
 {
 	struct item *before = NULL;
 
+	t->entered = x->sequence;
 	x->window_place = t->window_end++;
 	t->window[x->window_place % SETTLE_WINDOW] = x;
 	if (t->options->order == ORDER_RECIPIENT) {
@@ -200,12 +202,12 @@ static bool enter(struct destination *t, struct item *x)
 	return false;
 }
 
-struct item *window_admit(struct destination *t)
+struct item *window_admit(struct destination *t, size_t look)
 {
 	struct delivery_route *next;
 
 	t->window_wake_ms = 0;
-	while ((next = buffer_first(t))) {
+	while ((next = buffer_first(t)) && look--) {
 		struct item *x;
 
 		if (cursor_has(&t->cursor, next->event.sequence)) { /* settled before a restart */
@@ -261,7 +263,8 @@ void lanes_rebuild(struct destination *t)
 	struct item **all = xmalloc((t->nitems + 1) * sizeof(struct item *));
 	size_t n = 0;
 
-	t->order = t->options->order;
+	if (t->options) /* until it has some, order by key does no harm */
+		t->order = t->options->order;
 	for (size_t i = 0; i < t->nitems; i++)
 		if (t->items[i]->state < ITEM_PARKED)
 			all[n++] = t->items[i];

@@ -60,9 +60,9 @@ static int faulty_commit(struct store *s, struct batch *const *batches, size_t n
 	return store_sqlite.commit(inner(s), batches, n, err);
 }
 
-static int64_t faulty_tidy(struct store *s, int64_t now_wall_ms)
+static int64_t faulty_tidy(struct store *s, int64_t now_wall_ms, bool *ret_more)
 {
-	return store_sqlite.tidy(inner(s), now_wall_ms);
+	return store_sqlite.tidy(inner(s), now_wall_ms, ret_more);
 }
 
 static int faulty_routes(struct store *s, const struct route_query *q, struct delivery_routes *ret,
@@ -73,6 +73,23 @@ static int faulty_routes(struct store *s, const struct route_query *q, struct de
 	return store_sqlite.routes(inner(s), q, ret, err);
 }
 
+static int faulty_picks(struct store *s, const struct pick_query *q, struct picks *ret,
+			struct err *err)
+{
+	return store_sqlite.picks(inner(s), q, ret, err);
+}
+
+static int faulty_owed(struct store *s, const struct owed_query *q, struct owed *ret,
+		       struct err *err)
+{
+	return store_sqlite.owed(inner(s), q, ret, err);
+}
+
+static int faulty_fates(struct store *s, int64_t sequence, struct event_fates *ret, struct err *err)
+{
+	return store_sqlite.fates(inner(s), sequence, ret, err);
+}
+
 static const struct store_type store_faulty = {
 	.name = "faulty",
 	.open = faulty_open,
@@ -81,40 +98,46 @@ static const struct store_type store_faulty = {
 	.commit = faulty_commit,
 	.tidy = faulty_tidy,
 	.routes = faulty_routes,
+	.picks = faulty_picks,
+	.owed = faulty_owed,
+	.fates = faulty_fates,
 };
 
 /* --- the receiver, as a transport --- */
 
 struct fake {
 	struct rig *rig;
-};
-
-struct fake_settings {
-	struct rig *rig;
+	struct receiver *receiver;
 };
 
 static int fake_open(void *self, const void *settings, const struct transport_env *env,
 		     struct err *err)
 {
-	struct rig *w = ((const struct fake_settings *)settings)->rig;
+	struct fake *f = self;
 
 	(void)err;
-	((struct fake *)self)->rig = w;
-	w->receiver.env = env;
-	w->receiver.opened++;
+	*f = *(const struct fake *)settings;
+	f->receiver->env = env;
+	f->receiver->opened++;
 	return 0;
 }
 
 static void fake_send(void *self, const struct parcel *p)
 {
 	struct rig *w = ((struct fake *)self)->rig;
-	struct receiver *r = &w->receiver;
+	struct receiver *r = ((struct fake *)self)->receiver;
 	struct outcome outcome = {.verdict = SENT, .wait_ms = -1};
 	bool answers = r->judge(w, p, &outcome);
 
 	r->log = mem_grow(r->log, r->n, &r->cap, sizeof *r->log);
-	r->log[r->n++] = (struct arrival){p->event->sequence, w->now.mono_ms, p->event->order_key,
-					  p->attempt, outcome.verdict};
+	r->log[r->n++] = (struct arrival){
+		.sequence = p->event->sequence,
+		.at_ms = w->now.mono_ms,
+		.key = p->event->order_key,
+		.attempt = p->attempt,
+		.group = p->group,
+		.verdict = outcome.verdict,
+	};
 	if (answers)
 		r->env->done(r->env->arg, p->id, &outcome);
 	else
@@ -123,10 +146,33 @@ static void fake_send(void *self, const struct parcel *p)
 
 static void fake_close(void *self)
 {
-	((struct fake *)self)->rig->receiver.closed++;
+	((struct fake *)self)->receiver->closed++;
 }
 
-static const struct transport_type fake_type = {
+static void fake_tick(void *self, struct instant now)
+{
+	(void)now;
+	((struct fake *)self)->receiver->ticks++;
+}
+
+static size_t fake_per_call(const void *settings)
+{
+	(void)settings;
+	return 10;
+}
+
+const struct transport_type rig_batch_transport = {
+	.name = "fake batch",
+	.size = sizeof(struct fake),
+	.in_flight = 16,
+	.per_call = fake_per_call,
+	.open = fake_open,
+	.send = fake_send,
+	.tick = fake_tick,
+	.close = fake_close,
+};
+
+const struct transport_type rig_transport = {
 	.name = "fake",
 	.size = sizeof(struct fake),
 	.in_flight = 16,
@@ -153,15 +199,15 @@ bool judge_hold(struct rig *w, const struct parcel *p, struct outcome *ret)
 
 /* --- the rig --- */
 
-static void take_notice(void *arg, enum delivery_notice what, const char *destination,
-			const char *event, const char *why)
+static void take_notice(void *arg, const struct delivery_notice *n)
 {
 	struct rig *w = arg;
 
-	(void)event;
-	assert_string_equal(destination, "crm");
-	w->notices[what]++;
-	snprintf(w->why, sizeof w->why, "%s", why ? why : "");
+	if (n->number != 1)
+		return;
+	assert_string_equal(n->destination, "crm");
+	w->notices[n->what]++;
+	snprintf(w->why, sizeof w->why, "%s", n->why ? n->why : "");
 }
 
 static void open_journal(struct rig *w)
@@ -210,12 +256,11 @@ static void commit(struct rig *w, struct batch *b)
 		delivery_committed(w->delivery, w->latest);
 }
 
-int rig_open(void **state)
+static void open_rig(void **state, const char *const *names)
 {
 	const char *tmp = getenv("TMPDIR");
 	struct rig *w = xcalloc(1, sizeof *w);
 	static int64_t delays[] = {0, 5 * S, 5 * M, 30 * M, 2 * H};
-	struct destination_record *record;
 	struct batch *b = batch_new();
 
 	w->folder = xasprintf("%s/relay-delivery-XXXXXX", tmp ? tmp : "/tmp");
@@ -228,16 +273,31 @@ int rig_open(void **state)
 		.order = ORDER_RECIPIENT,
 		.retry = {delays, sizeof delays / sizeof *delays},
 	};
-	w->receiver.judge = judge_sent;
+	w->receiver.judge = w->other.judge = judge_sent;
+	w->type = &rig_transport;
 	open_journal(w);
-	record = batch_destination(b);
-	record->number = 1;
-	record->name = xstrdup("crm");
+	for (uint32_t i = 0; names[i]; i++) {
+		struct destination_record *record = batch_destination(b);
+
+		record->number = i + 1;
+		record->name = xstrdup(names[i]);
+	}
 	commit(w, b);
 	close_journal(w);
 	open_journal(w);
 	rig_start(w);
 	*state = w;
+}
+
+int rig_open(void **state)
+{
+	open_rig(state, (const char *const[]){"crm", NULL});
+	return 0;
+}
+
+int rig_open_two(void **state)
+{
+	open_rig(state, (const char *const[]){"crm", "erp", NULL});
 	return 0;
 }
 
@@ -264,6 +324,7 @@ int rig_close(void **state)
 	close_journal(w);
 	remove_folder(w);
 	free(w->receiver.log);
+	free(w->other.log);
 	free(w->folder);
 	free(w->path);
 	free(w);
@@ -272,13 +333,18 @@ int rig_close(void **state)
 
 void rig_commit(struct rig *w, int n, int nkeys)
 {
+	rig_commit_to(w, 1, n, nkeys);
+}
+
+void rig_commit_to(struct rig *w, uint32_t destination, int n, int nkeys)
+{
 	struct batch *b = batch_new();
 
 	for (int i = 0; i < n; i++) {
 		char key[32], id[EVENT_ID_SIZE];
 		struct route *route;
 
-		snprintf(key, sizeof key, "r%d", i % nkeys);
+		snprintf(key, sizeof key, "r%d", (w->first_key + i) % nkeys);
 		snprintf(id, sizeof id, "evt_%032llx", (unsigned long long)prng_next(&w->random));
 		struct event_head head = {
 			.id = id,
@@ -291,12 +357,52 @@ void rig_commit(struct rig *w, int n, int nkeys)
 			.recorded_ms = WALL,
 		};
 
-		event_make(batch_event(b), &head, "{}", 2);
+		const char *data = w->data ? w->data : "{}";
+
+		event_make(batch_event(b), &head, data, strlen(data));
+		if (!destination)
+			continue;
 		route = batch_route(b);
 		route->event = (size_t)i;
-		route->destination = 1;
+		route->destination = destination;
 	}
 	commit(w, b);
+}
+
+void rig_route_late(struct rig *w, int64_t sequence)
+{
+	struct batch *batch = batch_new();
+
+	*batch_late(batch) = (struct late_route){.sequence = sequence, .destination = 1};
+	commit(w, batch);
+}
+
+static void prepare(struct rig *w, size_t i, const struct delivery_options *options, bool enable)
+{
+	struct fake settings = {w, i ? &w->other : &w->receiver};
+	struct delivery_destination dest = {
+		.record = &w->head.destinations[i],
+		.options = options,
+		.type = w->type,
+		.settings = &settings,
+		.enable = enable,
+	};
+	struct err err = {0};
+
+	assert_int_equal(delivery_prepare(w->delivery, &dest, &err), 0);
+}
+
+static void know(struct rig *w, const struct destination_record *record)
+{
+	size_t first = 0, n = 0;
+
+	while (first < w->head.nexceptions &&
+	       w->head.exceptions[first].destination < record->number)
+		first++;
+	while (first + n < w->head.nexceptions &&
+	       w->head.exceptions[first + n].destination == record->number)
+		n++;
+	delivery_know(w->delivery, record, w->head.exceptions + first, n);
 }
 
 void rig_start(struct rig *w)
@@ -308,20 +414,14 @@ void rig_start(struct rig *w)
 		.notice = take_notice,
 		.arg = w,
 	};
-	struct fake_settings settings = {w};
-	struct delivery_destination dest = {
-		.record = &w->head.destinations[0],
-		.exceptions = w->head.exceptions,
-		.nexceptions = w->head.nexceptions,
-		.options = &w->options,
-		.type = &fake_type,
-		.settings = &settings,
-	};
-	struct err err = {0};
 
-	w->receiver.nheld = 0;
+	w->receiver.nheld = w->other.nheld = 0;
 	w->delivery = delivery_open(&env);
-	assert_int_equal(delivery_prepare(w->delivery, &dest, &err), 0);
+	for (size_t i = 0; i < w->head.ndestinations; i++) {
+		know(w, &w->head.destinations[i]);
+		if (!w->away)
+			prepare(w, i, &w->options, false);
+	}
 	delivery_take(w->delivery);
 }
 
@@ -336,17 +436,7 @@ void rig_kill(struct rig *w)
 
 static void replace(struct rig *w, bool enable)
 {
-	struct fake_settings settings = {w};
-	struct delivery_destination dest = {
-		.record = &w->head.destinations[0],
-		.options = &w->replaced_options,
-		.type = &fake_type,
-		.settings = &settings,
-		.enable = enable,
-	};
-	struct err err = {0};
-
-	assert_int_equal(delivery_prepare(w->delivery, &dest, &err), 0);
+	prepare(w, 0, &w->replaced_options, enable);
 	delivery_take(w->delivery);
 }
 
@@ -366,34 +456,47 @@ void rig_look(struct rig *w)
 	rig_kill(w);
 }
 
-size_t rig_attempts(struct rig *w, int64_t sequence)
+static size_t count_attempts(struct rig *w, int64_t first, int64_t last)
 {
 	struct sqlite_options options = {.path = w->path};
-	struct event_fates fates = {0};
 	struct err err = {0};
 	struct store *s = store_sqlite.open(&options, STORE_READ, &err);
-	size_t n;
+	size_t n = 0;
 
-	if (!s || store_sqlite.fates(s, sequence, &fates, &err) != 0)
-		fail_msg("%s", err.msg);
-	assert_int_equal(fates.n, 1);
-	n = fates.v[0].nattempts;
-	event_fates_release(&fates);
+	for (int64_t sequence = first; sequence <= last; sequence++) {
+		struct event_fates fates = {0};
+
+		if (!s || store_sqlite.fates(s, sequence, &fates, &err) != 0)
+			fail_msg("%s", err.msg);
+		assert_int_equal(fates.n, 1);
+		n += fates.v[0].nattempts;
+		event_fates_release(&fates);
+	}
 	store_sqlite.close(s);
 	return n;
+}
+
+size_t rig_attempts(struct rig *w, int64_t sequence)
+{
+	return count_attempts(w, sequence, sequence);
+}
+
+size_t rig_all_attempts(struct rig *w)
+{
+	return count_attempts(w, 1, w->latest);
 }
 
 void rig_pump(struct rig *w)
 {
 	for (;;) {
-		size_t arrivals = w->receiver.n;
+		size_t arrivals = w->receiver.n + w->other.n;
 
 		bool came = mailbox_run(w->loop);
 
 		delivery_tick(w->delivery, w->now);
 		if (w->delivery->answers_owed)
 			mailbox_wait(w->loop, 10000);
-		else if (!came && arrivals == w->receiver.n)
+		else if (!came && arrivals == w->receiver.n + w->other.n)
 			return;
 	}
 }
@@ -417,24 +520,31 @@ void rig_pass(struct rig *w, int64_t ms)
 	}
 }
 
-void rig_answer(struct rig *w, size_t i, enum verdict verdict)
+void rig_answer_as(struct rig *w, size_t i, const struct outcome *outcome)
 {
 	struct receiver *r = &w->receiver;
-	struct outcome outcome = {
+	uint64_t id = r->held[i]->id;
+
+	r->held[i] = r->held[--r->nheld];
+	r->env->done(r->env->arg, id, outcome);
+}
+
+void rig_answer(struct rig *w, size_t i, enum verdict verdict)
+{
+	const struct outcome outcome = {
 		.verdict = verdict,
 		.wait_ms = -1,
 		.why = verdict == SENT ? NULL : "503: later",
 	};
-	uint64_t id = r->held[i]->id;
 
-	r->held[i] = r->held[--r->nheld];
-	r->env->done(r->env->arg, id, &outcome);
+	rig_answer_as(w, i, &outcome);
 }
 
 struct delivery_status rig_status(struct rig *w)
 {
 	struct delivery_status s[2];
+	size_t n = delivery_status(w->delivery, s, 2);
 
-	assert_int_equal(delivery_status(w->delivery, s, 2), 1);
-	return s[0];
+	assert_int_equal(n, w->head.ndestinations);
+	return s[n == 2 && s[1].number == 1];
 }

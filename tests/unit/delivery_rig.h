@@ -1,6 +1,7 @@
 /*
- * delivery_rig — a delivery on a real journal in a folder of its own, with a scripted receiver
- * instead of a transport and a clock that stands still until told to move.
+ * delivery_rig — a delivery on a real journal in a folder of its own, with scripted receivers
+ * instead of transports and a clock that stands still until told to move. There is one destination
+ * (number 1, "crm"), and with rig_open_two another (number 2, "erp").
  */
 #ifndef RELAY_DELIVERY_RIG_H
 #define RELAY_DELIVERY_RIG_H
@@ -25,6 +26,7 @@ struct arrival {
 	int64_t sequence, at_ms;
 	uint64_t key;
 	unsigned attempt;
+	uint64_t group;
 	enum verdict verdict;
 };
 
@@ -37,7 +39,7 @@ struct receiver {
 	size_t n, cap;
 	const struct parcel *held[4096];
 	size_t nheld;
-	unsigned opened, closed;
+	unsigned opened, closed, ticks;
 	const struct transport_env *env; /* of the newest outlet */
 };
 
@@ -48,21 +50,29 @@ struct rig {
 	struct store_head head;
 	struct delivery *delivery;
 	struct delivery_options options, replaced_options;
+	int first_key;
+	bool away; /* not in the configuration: rig_start makes it known only */
 	struct instant now;
-	struct receiver receiver;
-	unsigned notices[4]; /* by enum delivery_notice */
-	char why[256];	     /* of the last notice */
+	struct receiver receiver, other; /* of crm and erp */
+	const struct transport_type *type;
+	unsigned notices[DELIVERY_WHATS]; /* of crm */
+	char why[256];			  /* of the last one */
 	struct prng random;
+	const char *data; /* of the events that are committed; NULL: {} */
 	int64_t latest;
 };
 
 extern atomic_bool rig_commits_fail, rig_reads_fail;
 
 int rig_open(void **state);
+int rig_open_two(void **state);
 int rig_close(void **state);
 
-/* n events, event i with key keys[i % nkeys]; each has a route to the destination. */
+/* n events, event i with key (w->first_key + i) % nkeys; each has a route to the destination. */
 void rig_commit(struct rig *w, int n, int nkeys);
+void rig_commit_to(struct rig *w, uint32_t destination, int n, int nkeys); /* 0: no routes */
+/* Routes one to the first destination after all. */
+void rig_route_late(struct rig *w, int64_t sequence);
 /* Opens delivery on what the journal holds (rig_open did so, without events). */
 void rig_start(struct rig *w);
 /* As a kill does: what was not committed is lost. Then opens journal and delivery again. */
@@ -77,10 +87,15 @@ void rig_pump(struct rig *w);
 void rig_pass(struct rig *w, int64_t ms);
 /* The receiver answers the held parcel i. */
 void rig_answer(struct rig *w, size_t i, enum verdict verdict);
+void rig_answer_as(struct rig *w, size_t i, const struct outcome *outcome);
 struct delivery_status rig_status(struct rig *w);
 /* The exceptions that the journal holds; ends the journal's and delivery's present life. */
 void rig_look(struct rig *w);
 size_t rig_attempts(struct rig *w, int64_t sequence); /* rows of the journal */
+size_t rig_all_attempts(struct rig *w);
+
+/* The receivers as a transport; and as one of calls with up to 10 parcels. */
+extern const struct transport_type rig_transport, rig_batch_transport;
 
 bool judge_sent(struct rig *w, const struct parcel *p, struct outcome *ret);
 bool judge_hold(struct rig *w, const struct parcel *p, struct outcome *ret);
