@@ -54,11 +54,26 @@ struct worker {
 
 /* ---- one event ---- */
 
+/* What is about a destination never goes there. */
+static size_t route(struct worker *w, const struct event *ev)
+{
+	size_t n = rules_route(w->scratch, ev, w->hits), kept = 0;
+	char *about = event_about(ev);
+
+	if (!about)
+		return n;
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(w->run->o->destinations[w->hits[i].destination], about) != 0)
+			w->hits[kept++] = w->hits[i];
+	free(about);
+	return kept;
+}
+
 /* Its decisions are d[0…n). */
 static void compare(struct worker *w, const struct event *ev, const struct decision *d, size_t n)
 {
 	const struct score_names *names = &w->run->names;
-	size_t hits = rules_route(w->scratch, ev, w->hits);
+	size_t hits = route(w, ev);
 
 	for (size_t i = 0; i < hits; i++)
 		w->would_be[w->hits[i].destination] = true;

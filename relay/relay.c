@@ -1,5 +1,5 @@
 /*
- * The loop. One thread, one wait (curl_multi_poll, woken by curl_multi_wakeup); a turn runs what
+ * The loop. One thread, one wait (http_wait, woken by http_wake); a turn runs what
  * has come, then asks each stage what is due, and sleeps until the nearest of their answers.
  */
 #include "relay/relay.h"
@@ -57,19 +57,6 @@ static int nearer(int a, int b)
 	return a < b ? a : b;
 }
 
-/* One page is tried: when it is refused again, polling pauses again. */
-static int resume_polling(struct relay *r, struct instant now)
-{
-	if (!r->full_until_ms)
-		return INT_MAX;
-	if (now.mono_ms < r->full_until_ms)
-		return (int)(r->full_until_ms - now.mono_ms);
-	r->full_until_ms = 0;
-	if (!r->stopping && !r->next)
-		source_pause(r->source, false);
-	return INT_MAX;
-}
-
 int relay_tick(struct relay *r, struct instant now)
 {
 	int64_t t = clock_mono_us();
@@ -78,7 +65,7 @@ int relay_tick(struct relay *r, struct instant now)
 		relay_note_call(r, t);
 	if (r->next && !r->stopping && !source_busy(r->source) && !intake_busy(r->intake))
 		relay_finish_reload(r);
-	int wait = resume_polling(r, now);
+	int wait = relay_resume_polling(r, now);
 	t = clock_mono_us();
 	wait = nearer(wait, source_tick(r->source, now));
 	relay_note_call(r, t);
@@ -91,6 +78,14 @@ int relay_tick(struct relay *r, struct instant now)
 	t = clock_mono_us();
 	relay_decide(r, now);
 	wait = nearer(wait, relay_report(r, now));
+	relay_note_call(r, t);
+	t = clock_mono_us();
+	wait = nearer(wait, relay_tick_jobs(r, now));
+	relay_note_call(r, t);
+	t = clock_mono_us();
+	wait = nearer(wait, relay_expire(r, now));
+	wait = nearer(wait, relay_tell_gathered(r, now));
+	wait = nearer(wait, relay_tell_kept(r, now));
 	relay_note_call(r, t);
 	return wait;
 }
@@ -195,7 +190,8 @@ int relay_run(struct relay *r, int signal_fd)
 bool relay_settling(const struct relay *r)
 {
 	return intake_busy(r->intake) || journal_commits_pending(r->journal) ||
-	       relay_alerts_busy(r->alerts) || relay_deciding(r) || relay_reporting(r);
+	       relay_alerts_busy(r->alerts) || relay_deciding(r) || relay_reporting(r) ||
+	       relay_jobs_busy(r) || relay_expiring(r) || relay_dropping(r) || r->making_room;
 }
 
 bool relay_delivered(const struct relay *r)

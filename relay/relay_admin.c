@@ -10,11 +10,44 @@
 #include "relay/base/log.h"
 #include "relay/relay_state.h"
 
+/* ---- what it may do ---- */
+
+static int act_on(void *arg, const char *name, enum admin_act act, const char *why, struct err *err)
+{
+	return relay_act_on(arg, name, act, why, err);
+}
+
+static int take_job(void *arg, const char *kind, const struct admin_request *q, struct buf *ret_job,
+		    struct err *err)
+{
+	return relay_take_job(arg, kind, q, ret_job, err);
+}
+
+static void list_jobs(void *arg, struct buf *out)
+{
+	relay_list_jobs(arg, out);
+}
+
+static int cancel(void *arg, int64_t id, struct err *err)
+{
+	return relay_cancel_job(arg, id, err);
+}
+
+static uint64_t count_dropped(void *arg, uint32_t number)
+{
+	const struct known_destination *k = relay_known_number(arg, number);
+	return k ? k->ndropped : 0;
+}
+
+/* ---- what it sees ---- */
+
 static void show(void *arg, struct admin_view *ret)
 {
-	const struct relay *r = arg;
+	struct relay *r = arg;
 
+	r->acts = (struct admin_acts){act_on, take_job, list_jobs, cancel, count_dropped, r};
 	*ret = (struct admin_view){
+		.acts = &r->acts,
 		.now = relay_now(r),
 		.version = RELAY_VERSION,
 		.started_ms = r->started_ms,
@@ -25,6 +58,7 @@ static void show(void *arg, struct admin_view *ret)
 		.loop = &r->loop,
 		.rules = rules_count(r->settings->rules),
 		.events = r->events,
+		.jobs = relay_count_jobs(r),
 		.answered = r->answered,
 		.journal_full = r->full,
 		.stopping = r->stopping,

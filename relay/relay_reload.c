@@ -12,7 +12,7 @@
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
 
-static struct known_destination *find_known(struct relay *r, const char *name)
+struct known_destination *relay_known(const struct relay *r, const char *name)
 {
 	for (size_t i = 0; i < r->ndestinations; i++)
 		if (!strcmp(r->destinations[i].record.name, name))
@@ -20,17 +20,19 @@ static struct known_destination *find_known(struct relay *r, const char *name)
 	return NULL;
 }
 
+void known_destination_release(struct known_destination *k)
+{
+	destination_record_release(&k->record);
+	free(k->parked.why);
+}
+
 static struct known_destination *add_known(struct relay *r, const char *name)
 {
-	uint32_t highest = 0;
-	for (size_t i = 0; i < r->ndestinations; i++)
-		if (r->destinations[i].record.number > highest)
-			highest = r->destinations[i].record.number;
 	r->destinations = mem_grow(r->destinations, r->ndestinations, &r->destinations_cap,
 				   sizeof *r->destinations);
 	struct known_destination *k = &r->destinations[r->ndestinations++];
 	*k = (struct known_destination){0};
-	k->record.number = highest + 1;
+	k->record.number = ++r->destinations_given;
 	k->record.name = xstrdup(name);
 	k->record.cursor.position = journal_latest(r->journal);
 	return k;
@@ -58,14 +60,6 @@ void relay_destinations_committed(struct relay *r, const struct batch *b)
 				r->destinations[k].written = true;
 }
 
-static const struct destination_settings *find_settings(const struct settings *s, const char *name)
-{
-	for (size_t i = 0; i < s->ndestinations; i++)
-		if (!strcmp(s->destinations[i].name, name))
-			return &s->destinations[i];
-	return NULL;
-}
-
 /* Two sections are the same when their texts are, wherever they stand. */
 static bool same_node(const struct node *a, const struct node *b)
 {
@@ -83,20 +77,29 @@ static bool same_node(const struct node *a, const struct node *b)
 	return true;
 }
 
+/* The rest of a record is delivery's to write: what a start read of it is past. */
+static void set_state(struct known_destination *k, enum destination_state state)
+{
+	k->record.state = state;
+	k->record.down_ms = 0;
+	free(k->record.why);
+	k->record.why = NULL;
+	k->written = false;
+}
+
 /* What is no longer in the file keeps its backlog, but gets and sends nothing. */
 static void detach_others(struct relay *r, const struct settings *s)
 {
 	for (size_t i = 0; i < r->ndestinations; i++) {
 		struct known_destination *k = &r->destinations[i];
-		if (find_settings(s, k->record.name))
+		if (settings_destination(s, k->record.name))
 			continue;
 		if (k->open)
 			delivery_remove(r->delivery, k->record.number);
 		k->open = false;
 		if (k->record.state == DESTINATION_DETACHED)
 			continue;
-		k->record.state = DESTINATION_DETACHED;
-		k->written = false;
+		set_state(k, DESTINATION_DETACHED);
 		log_info("destination detached: its backlog waits",
 			 log_str("destination", k->record.name));
 	}
@@ -105,23 +108,17 @@ static void detach_others(struct relay *r, const struct settings *s)
 static int prepare_destination(struct relay *r, const struct destination_settings *d,
 			       struct err *err)
 {
-	struct known_destination *k = find_known(r, d->name);
+	struct known_destination *k = relay_known(r, d->name);
 	if (!k)
 		k = add_known(r, d->name);
-	size_t first = 0, n = 0;
-	while (first < r->nexceptions && r->exceptions[first].destination != k->record.number)
-		first++;
-	while (first + n < r->nexceptions &&
-	       r->exceptions[first + n].destination == k->record.number)
-		n++;
+	if (k->dropping)
+		return err_set(err, ERR_DENIED, "%s is being dropped; load again", d->name);
 	struct destination_record record = k->record;
 	if (record.state == DESTINATION_DETACHED)
 		record.state = DESTINATION_ENABLED;
-	const struct destination_settings *old = find_settings(r->settings, d->name);
+	const struct destination_settings *old = settings_destination(r->settings, d->name);
 	struct delivery_destination dest = {
 		.record = &record,
-		.exceptions = r->exceptions + first,
-		.nexceptions = n,
 		.options = &d->options,
 		.type = d->type,
 		.settings = d->settings,
@@ -134,14 +131,14 @@ static int prepare_destination(struct relay *r, const struct destination_setting
 static void forget_untaken(struct relay *r)
 {
 	while (r->ndestinations && !r->destinations[r->ndestinations - 1].taken)
-		destination_record_release(&r->destinations[--r->ndestinations].record);
+		known_destination_release(&r->destinations[--r->ndestinations]);
 }
 
 static void use_rules(struct relay *r, const struct settings *s)
 {
 	struct router_destination *v = xcalloc(s->ndestinations + 1, sizeof *v);
 	for (size_t i = 0; i < s->ndestinations; i++) {
-		v[i].number = find_known(r, s->destinations[i].name)->record.number;
+		v[i].number = relay_known(r, s->destinations[i].name)->record.number;
 		v[i].topical = s->destinations[i].type->topical;
 	}
 	router_use(r->router, s->rules, v, s->ndestinations);
@@ -168,16 +165,29 @@ int relay_prepare_destinations(struct relay *r, struct settings *s, struct err *
 	return 0;
 }
 
+/* A changed section enables what was disabled. */
+static void note_states(struct relay *r)
+{
+	struct delivery_status *v = xcalloc(r->ndestinations + 1, sizeof *v);
+	size_t n = delivery_status(r->delivery, v, r->ndestinations);
+	for (size_t i = 0; i < n; i++) {
+		struct known_destination *k = relay_known_number(r, v[i].number);
+		if (k && k->record.state == DESTINATION_DISABLED)
+			k->record.state = v[i].state;
+	}
+	free(v);
+}
+
 void relay_take_destinations(struct relay *r, struct settings *s)
 {
 	delivery_take(r->delivery);
+	note_states(r);
 	for (size_t i = 0; i < s->ndestinations; i++) {
-		struct known_destination *k = find_known(r, s->destinations[i].name);
+		struct known_destination *k = relay_known(r, s->destinations[i].name);
 		k->open = k->taken = true;
 		if (k->record.state != DESTINATION_DETACHED)
 			continue;
-		k->record.state = DESTINATION_ENABLED;
-		k->written = false;
+		set_state(k, DESTINATION_ENABLED);
 	}
 	detach_others(r, s);
 	use_rules(r, s);
@@ -202,14 +212,14 @@ static int check_unchangeable(const struct settings *old, const struct settings 
 		return err_set(err, ERR_CONFIG, "source.since: a change needs a restart");
 	for (size_t i = 0; i < old->ndestinations; i++) {
 		const struct destination_settings *a = &old->destinations[i];
-		const struct destination_settings *b = find_settings(new, a->name);
+		const struct destination_settings *b = settings_destination(new, a->name);
 		if (a->type->listens && (!b || b->type != a->type || !same_node(a->node, b->node)))
 			return err_set(err, ERR_CONFIG, "destinations.%s: a change needs a restart",
 				       a->name);
 	}
 	for (size_t i = 0; i < new->ndestinations; i++) {
 		const struct destination_settings *b = &new->destinations[i];
-		const struct destination_settings *a = find_settings(old, b->name);
+		const struct destination_settings *a = settings_destination(old, b->name);
 		if (b->type->listens && (!a || a->type != b->type))
 			return err_set(
 				err, ERR_CONFIG,

@@ -1,7 +1,9 @@
 /*
  * relay.* events: what the relay has to say about itself, as events like any other. They are facts
  * of the moment and not worth repeating work for: what the journal refuses is dropped and counted.
+ * But for words that account for something (relay.dropped): they are told again until they are in.
  */
+#include <limits.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -10,6 +12,7 @@
 #include "relay/base/mem.h"
 #include "relay/relay_state.h"
 
+#define KEPT_AGAIN_MS 5000
 #define AUDIT_EVERY_MS                                                                             \
 	600000 /* of one broadcast: where only sweeps find changes they never end                  \
 		*/
@@ -21,14 +24,16 @@ static char *family(const char *type)
 	return xstrndup(type, (size_t)(end - type));
 }
 
-/* The sequence is not known yet; no two of one type and subject are told in one millisecond. */
+/* The sequence is not known yet; no two of one type, subject and fact are told in one millisecond.
+ */
 static void make_id(char ret[EVENT_ID_SIZE], const struct relay *r, const struct relay_word *w,
 		    int64_t now_ms)
 {
 	char *now = xasprintf("%lld", (long long)now_ms);
 	const struct id_part parts[] = {ID_PART(r->uuid), ID_PART(w->type),
-					ID_PART(w->subject ? w->subject : ""), ID_PART(now)};
-	event_id(ret, parts, sizeof parts / sizeof *parts);
+					ID_PART(w->subject ? w->subject : ""), ID_PART(now),
+					ID_PART(w->fact ? w->fact : "")};
+	event_id(ret, parts, sizeof parts / sizeof *parts - (w->fact ? 0 : 1));
 	free(now);
 }
 
@@ -52,32 +57,96 @@ static void make(struct event *ret, const struct relay *r, const struct relay_wo
 	free(key);
 }
 
-static void told(void *arg, const struct batch *b, const struct err *err)
+static void free_kept(struct kept_word *k)
 {
-	struct relay *r = arg;
+	free(k->subject);
+	buf_release(&k->data);
+	free(k);
+}
+
+void relay_forget_kept(struct relay *r)
+{
+	while (r->nkept)
+		free_kept(r->kept[--r->nkept]);
+}
+
+/* Of a word that is kept, k; else NULL. */
+static void came_in(struct relay *r, struct kept_word *k, const struct batch *b,
+		    const struct err *err)
+{
 	if (!err) {
 		router_committed(r->router, b);
 		relay_committed(r, b);
+		if (k)
+			free_kept(k);
 		return;
 	}
+	if (k && r->nkept < KEPT_WORDS) {
+		r->kept[r->nkept++] = k;
+		r->kept_ms = relay_now(r).mono_ms + KEPT_AGAIN_MS;
+		return;
+	}
+	if (k)
+		free_kept(k);
 	r->untold++;
 	log_warn("an event about the relay itself is lost: the journal refused it",
 		 log_str("type", b->events.v[0].type), log_str("why", err->msg),
 		 log_num("lost", (int64_t)r->untold));
 }
 
-/* Takes nothing; the batch may carry what belongs with the event. */
-static void tell(struct relay *r, const struct relay_word *w, struct batch *b)
+static void told(void *arg, const struct batch *b, const struct err *err)
+{
+	came_in(arg, NULL, b, err);
+}
+
+static void kept_told(void *arg, const struct batch *b, const struct err *err)
+{
+	struct kept_word *k = arg;
+	came_in(k->relay, k, b, err);
+}
+
+/* Takes nothing but k, if it is to be kept; the batch may carry what belongs with the event. */
+static void tell(struct relay *r, const struct relay_word *w, struct batch *b, struct kept_word *k)
 {
 	make(batch_event(b), r, w);
 	router_route_but(r->router, b, 0, w->about);
 	relay_add_destinations(r, b);
-	journal_commit(r->journal, b, told, r);
+	journal_commit(r->journal, b, k ? kept_told : told, k ? (void *)k : r);
 }
 
 void relay_tell(struct relay *r, const struct relay_word *w)
 {
-	tell(r, w, batch_new());
+	tell(r, w, batch_new(), NULL);
+}
+
+static void tell_kept(struct kept_word *k)
+{
+	const struct relay_word w = {k->type, k->subject, k->fact, &k->data, k->about};
+	tell(k->relay, &w, batch_new(), k);
+}
+
+void relay_tell_surely(struct relay *r, const struct relay_word *w)
+{
+	struct kept_word *k = xcalloc(1, sizeof *k);
+	*k = (struct kept_word){
+		r, w->type, xstrdup(w->subject), w->fact, BUF_INIT(EVENT_BODY_MAX), w->about};
+	buf_add(&k->data, w->data->data, w->data->len);
+	tell_kept(k);
+}
+
+int relay_tell_kept(struct relay *r, struct instant now)
+{
+	if (!r->nkept)
+		return INT_MAX;
+	if (now.mono_ms < r->kept_ms)
+		return (int)(r->kept_ms - now.mono_ms);
+	struct kept_word *again[KEPT_WORDS];
+	size_t n = r->nkept;
+	memcpy(again, r->kept, n * sizeof *again);
+	r->nkept = 0;
+	for (size_t i = 0; i < n; i++)
+		tell_kept(again[i]);
+	return INT_MAX;
 }
 
 /* ---- outages of the API ---- */
@@ -87,7 +156,7 @@ static void tell_outage(struct relay *r, const char *type, const struct buf *dat
 	struct batch *b = batch_new();
 	b->tells_outage = true;
 	b->outage_ms = r->outage_ms;
-	tell(r, &(struct relay_word){.type = type, .data = data}, b);
+	tell(r, &(struct relay_word){.type = type, .data = data}, b, NULL);
 }
 
 void relay_tell_down(struct relay *r, const char *why, int status)

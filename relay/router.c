@@ -167,6 +167,33 @@ void router_route_alert(struct router *r, struct batch *b, size_t event, size_t 
 	add_routes(r, b, event, n, NOWHERE);
 }
 
+/* An alert goes where its rule says, then as any event. */
+static size_t route_again(struct router *r, const struct event *ev)
+{
+	bool alert = strncmp(ev->type, "alert.", 6) == 0;
+	char *name = alert ? event_subject(ev->body, ev->len) : NULL;
+	size_t rule = name ? rules_find(r->rules, name) : SIZE_MAX;
+	free(name);
+	return rule != SIZE_MAX && rules_is_alert(r->rules, rule)
+		       ? rules_route_alert(r->scratch, ev, rule, r->hits)
+		       : rules_route(r->scratch, ev, r->hits);
+}
+
+bool router_add_late(struct router *r, struct batch *b, const struct event *ev,
+		     uint32_t destination)
+{
+	size_t n = route_again(r, ev);
+	for (size_t i = 0; i < n; i++) {
+		if (r->destinations[r->hits[i].destination].number != destination)
+			continue;
+		struct known_rule *k = rule_in_force(r, r->hits[i].rule);
+		announce(b, k);
+		*batch_late(b) = (struct late_route){ev->sequence, destination, k->record.number};
+		return true;
+	}
+	return false;
+}
+
 static int by_number(const void *key, const void *at)
 {
 	uint32_t x = *(const uint32_t *)key, y = ((const struct known_rule *)at)->record.number;

@@ -33,6 +33,10 @@ void router_route_but(struct router *r, struct batch *b, size_t first, uint32_t 
 /* One event, an alert of that rule (its place in the list): to the rule's destinations, then as for
  * any event. */
 void router_route_alert(struct router *r, struct batch *b, size_t event, size_t rule);
+/* An event that was committed earlier: where the rules in force send it to the destination of that
+ * number, which is not topical, adds that route and the rule's record. False: they do not. */
+bool router_add_late(struct router *r, struct batch *b, const struct event *ev,
+		     uint32_t destination);
 /* What the rule of that number says of a callback's body, under the rules in force: by its name,
  * so that mending a template mends what waits. NULL: nothing. */
 const struct template *router_body(const struct router *r, uint32_t rule);

@@ -93,10 +93,11 @@ const struct node *settings_read_destination(struct destination_settings *d, str
 	options_read(table, d->node, &read, p);
 	d->options = read.options;
 	free(table);
+	delivery_options_check(&d->options, d->node, p);
 	return find_transport(d, p);
 }
 
-static void read_destination(struct destination_settings *d, struct problems *p)
+void settings_read_whole(struct destination_settings *d, struct problems *p)
 {
 	const struct node *n = settings_read_destination(d, p);
 	if (!n)
@@ -168,7 +169,7 @@ static void read_destinations(struct settings *s, struct problems *p)
 		struct destination_settings *d = &s->destinations[s->ndestinations++];
 		d->node = map->items[i];
 		d->name = d->node->key;
-		read_destination(d, p);
+		settings_read_whole(d, p);
 		collect_listens(s, d, p);
 	}
 }
@@ -292,10 +293,12 @@ static struct settings *end_part(struct settings *s, size_t before, struct probl
 	return NULL;
 }
 
-/* A secret that is not in this environment is no reason not to know the names. */
+/* A secret that is not in this environment is no reason not to know the names, nor the addresses
+ * that are Relay's own. */
 static void read_destination_names(struct settings *s)
 {
 	struct problems ignored = {0};
+	read_admin(s, &ignored);
 	read_destinations(s, &ignored);
 	problems_release(&ignored);
 }
@@ -335,18 +338,21 @@ struct settings *settings_load_rules(const char *path, const struct settings *ba
 	return end_part(s, before, &found, p);
 }
 
+void settings_release_destination(struct destination_settings *d)
+{
+	options_release(delivery_option_table, &d->options);
+	if (d->settings)
+		options_release(d->type->options, d->settings);
+	free(d->settings);
+}
+
 void settings_free(struct settings *s)
 {
 	if (!s)
 		return;
 	rules_free(s->rules);
-	for (size_t i = 0; i < s->ndestinations; i++) {
-		struct destination_settings *d = &s->destinations[i];
-		options_release(delivery_option_table, &d->options);
-		if (d->settings)
-			options_release(d->type->options, d->settings);
-		free(d->settings);
-	}
+	for (size_t i = 0; i < s->ndestinations; i++)
+		settings_release_destination(&s->destinations[i]);
 	free(s->destinations);
 	settings_offline_release(s);
 	admin_options_release(&s->admin);
@@ -356,4 +362,12 @@ void settings_free(struct settings *s)
 	yaml_free(s->yaml);
 	free(s->path);
 	free(s);
+}
+
+const struct destination_settings *settings_destination(const struct settings *s, const char *name)
+{
+	for (size_t i = 0; i < s->ndestinations; i++)
+		if (!strcmp(s->destinations[i].name, name))
+			return &s->destinations[i];
+	return NULL;
 }

@@ -50,12 +50,16 @@ enum settings_part {
 	SETTINGS_RULES,	       /* and those */
 };
 struct settings *settings_load_part(const char *path, enum settings_part part, struct problems *p);
+/* With SETTINGS_DESTINATIONS: is this one as `run` would have it? False with problems added. */
+bool settings_check_destination(const struct destination_settings *d, struct problems *p);
 /* The rules of a file that has them and may have nothing else: then they are for the destinations
  * of `base`, which must outlive what comes back. Else the destinations are the file's own. p starts
  * empty. */
 struct settings *settings_load_rules(const char *path, const struct settings *base,
 				     struct problems *p);
 void settings_free(struct settings *s); /* NULL is allowed */
+/* NULL: there is none of that name. */
+const struct destination_settings *settings_destination(const struct settings *s, const char *name);
 
 /* For who tries rules away from where they run (`relay test`). What belongs to that machine is left
  * out: secrets, files but templates, addresses, the journal, the admin port. Variables that are not

@@ -1,6 +1,6 @@
 /*
- * settings_parts — what settings.c shares with settings_offline.c, which reads less of a
- * configuration, and settings_reference.c, which tells what can stand in one.
+ * settings_parts — what settings.c shares with settings_offline.c and settings_one.c, which
+ * read less of a configuration, and settings_reference.c, which tells what can stand in one.
  */
 #ifndef RELAY_SETTINGS_PARTS_H
 #define RELAY_SETTINGS_PARTS_H
@@ -17,6 +17,9 @@ struct option *settings_destination_table(void);
 /* Reads what stands beside the transport's name and sets d->type; NULL after a problem, else the
  * transport's own node. */
 const struct node *settings_read_destination(struct destination_settings *d, struct problems *p);
+/* All of it: name and node are set. What it read is released by the other. */
+void settings_read_whole(struct destination_settings *d, struct problems *p);
+void settings_release_destination(struct destination_settings *d);
 /* What settings_load_offline made. */
 void settings_offline_release(struct settings *s);
 /* The rules of s, for the destinations of `of`, which are read. */

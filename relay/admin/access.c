@@ -1,4 +1,4 @@
-/* Parses two headers; decides nothing else. */
+/* Parses headers; decides nothing else. */
 #include "relay/admin/access.h"
 
 #include <arpa/inet.h>
@@ -96,4 +96,34 @@ bool access_host_ok(const char *host, const struct sockaddr_storage *listen,
 		if (!strcasecmp(name, hosts->v[i]))
 			return true;
 	return false;
+}
+
+bool access_origin_ok(const char *origin, const char *fetch_site, const char *host)
+{
+	if (fetch_site && strcasecmp(fetch_site, "same-origin") != 0 &&
+	    strcasecmp(fetch_site, "none") != 0)
+		return false;
+	if (!origin)
+		return true;
+	/* Behind a proxy that speaks TLS, pages are https and the relay does not know. */
+	if (!strncasecmp(origin, "http://", 7))
+		origin += 7;
+	else if (!strncasecmp(origin, "https://", 8))
+		origin += 8;
+	else
+		return false;
+	return host && !strcasecmp(origin, host);
+}
+
+bool access_is_json(const char *content_type)
+{
+	const char json[] = "application/json";
+	size_t len = sizeof json - 1;
+
+	if (!content_type)
+		return true;
+	if (strncasecmp(content_type, json, len) != 0)
+		return false;
+	content_type += len + strspn(content_type + len, " \t");
+	return !*content_type || *content_type == ';';
 }

@@ -21,4 +21,10 @@ bool access_token_ok(const char *authorization, const char *token);
 bool access_host_ok(const char *host, const struct sockaddr_storage *listen,
 		    const struct strings *hosts);
 
+/* A page of another site may not act here, even if it had the token. Of a request that changes
+ * something: no browser sent it, or one for a page of ours, under the name in `host`. */
+bool access_origin_ok(const char *origin, const char *fetch_site, const char *host);
+/* "application/json", with any parameters; NULL: nothing is said. */
+bool access_is_json(const char *content_type);
+
 #endif

@@ -32,6 +32,8 @@ struct admin {
 struct question {
 	struct admin *admin;
 	const struct admin_endpoint *endpoint;
+	char *part, *body; /* owned; what `request` borrows */
+	struct admin_request request;
 	struct admin_reply reply; /* the loop's until `answered` */
 	bool answered, given_up;  /* under the lock */
 };
@@ -58,6 +60,8 @@ void admin_error(struct admin_reply *r, int status, const char *fmt, ...)
 static void free_question(struct question *q)
 {
 	buf_release(&q->reply.body);
+	free(q->part);
+	free(q->body);
 	free(q);
 }
 
@@ -73,7 +77,7 @@ static void answer_question(void *arg)
 	pthread_mutex_unlock(&a->lock);
 	if (!given_up) {
 		a->env.view(a->env.arg, &view);
-		q->endpoint->answer(&view, &q->reply);
+		q->endpoint->answer(&view, &q->request, &q->reply);
 	}
 	pthread_mutex_lock(&a->lock);
 	q->answered = true;
@@ -140,11 +144,26 @@ static void refuse(struct server_reply *ret, int status, const char *why)
 	buf_release(&r.body);
 }
 
-static void ask_loop(struct admin *a, const struct admin_endpoint *e, struct server_reply *ret)
+/* What was found of a path and a method. */
+struct found {
+	const struct admin_endpoint *endpoint; /* with path and method */
+	struct admin_slice {
+		const char *at;
+		size_t len;
+	} part;		      /* of that endpoint's "*" */
+	bool path, get, post; /* is the path known, and by which methods? */
+	bool open;
+};
+
+static void ask_loop(struct admin *a, const struct found *f, const struct server_request *r,
+		     struct server_reply *ret)
 {
 	struct question *q = xcalloc(1, sizeof *q);
 
-	*q = (struct question){.admin = a, .endpoint = e};
+	*q = (struct question){.admin = a, .endpoint = f->endpoint};
+	q->part = f->part.at ? xstrndup(f->part.at, f->part.len) : NULL;
+	q->body = xstrndup(r->body, r->len);
+	q->request = (struct admin_request){q->part, q->body, r->len};
 	buf_init(&q->reply.body, ANSWER_MAX);
 	mailbox_post(a->env.loop, answer_question, q);
 	const char *why = await(a, q);
@@ -161,28 +180,58 @@ static bool serves(const struct admin_endpoint *e, const char *method)
 	return !strcmp(e->method, method) || (!strcmp(e->method, "GET") && !strcmp(method, "HEAD"));
 }
 
-struct found {
-	const struct admin_endpoint *endpoint; /* with path and method */
-	bool path, get, post;		       /* is the path known, and by which methods? */
-	bool open;
-};
+/* Part by part; "*" is any that is not empty. */
+static bool is_path(const char *pattern, const char *path, struct admin_slice *ret_part)
+{
+	for (;;) {
+		size_t want = strcspn(pattern, "/"), have = strcspn(path, "/");
+
+		if (want == 1 && *pattern == '*' && have)
+			*ret_part = (struct admin_slice){path, have};
+		else if (want != have || memcmp(pattern, path, have) != 0)
+			return false;
+		if (!pattern[want] || !path[have])
+			return !pattern[want] && !path[have];
+		pattern += want + 1;
+		path += have + 1;
+	}
+}
 
 static struct found find_endpoint(const struct admin *a, const struct server_request *r)
 {
 	struct found f = {.open = true};
 
 	for (const struct admin_endpoint *e = a->env.endpoints; e->method; e++) {
-		if (strcmp(e->path, r->path) != 0)
+		struct admin_slice part = {0};
+
+		if (!is_path(e->path, r->path, &part))
 			continue;
 		f.path = true;
 		f.open = f.open && e->open;
 		f.get = f.get || !strcmp(e->method, "GET");
 		f.post = f.post || !strcmp(e->method, "POST");
-		if (serves(e, r->method))
+		if (serves(e, r->method)) {
 			f.endpoint = e;
+			f.part = part;
+		}
 	}
 	f.open = f.path && f.open;
 	return f;
+}
+
+/* Of a request that changes something. */
+static bool may_post(const struct server_request *r, struct server_reply *ret)
+{
+	if (!access_origin_ok(server_header(r, "Origin"), server_header(r, "Sec-Fetch-Site"),
+			      server_header(r, "Host")))
+		refuse(ret, 403, "pages of other sites may not act on this relay");
+	else if (!access_is_json(server_header(r, "Content-Type")))
+		refuse(ret, 415, "a body is application/json");
+	else if (strlen(r->body) != r->len)
+		refuse(ret, 400, "the body has a NUL byte");
+	else
+		return true;
+	return false;
 }
 
 static void handle(void *arg, const struct server_request *r, struct server_reply *ret)
@@ -205,8 +254,8 @@ static void handle(void *arg, const struct server_request *r, struct server_repl
 				    : f.post ? "GET, HEAD, POST"
 					     : "GET, HEAD");
 		refuse(ret, 405, "this path does not take that method");
-	} else {
-		ask_loop(a, f.endpoint, ret);
+	} else if (strcmp(f.endpoint->method, "POST") != 0 || may_post(r, ret)) {
+		ask_loop(a, &f, r, ret);
 	}
 }
 
@@ -279,5 +328,14 @@ const struct admin_endpoint admin_endpoints[] = {
 	{"GET", "/readyz", true, admin_readyz},
 	{"GET", "/metrics", false, admin_metrics},
 	{"GET", "/api/v1/status", false, admin_status},
+	{"GET", "/api/v1/destinations", false, admin_destinations},
+	{"POST", "/api/v1/destinations/*/enable", false, admin_enable},
+	{"POST", "/api/v1/destinations/*/disable", false, admin_disable},
+	{"POST", "/api/v1/destinations/*/drop", false, admin_drop},
+	{"POST", "/api/v1/parked/retry", false, admin_retry},
+	{"POST", "/api/v1/parked/drop", false, admin_drop_parked},
+	{"POST", "/api/v1/replay", false, admin_replay},
+	{"GET", "/api/v1/jobs", false, admin_jobs},
+	{"POST", "/api/v1/jobs/*/cancel", false, admin_cancel},
 	{0},
 };

@@ -48,11 +48,19 @@ struct admin_reply {
 void admin_error(struct admin_reply *r, int status, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 
+/* What was asked; borrowed for the call. */
+struct admin_request {
+	const char *part; /* what stands for the path's "*"; NULL: it has none */
+	const char *body; /* of a POST; NUL-terminated */
+	size_t len;
+};
+
 /* On the loop thread, for a moment: no call on it may take longer than 5 ms. */
-typedef void admin_answer(const struct admin_view *v, struct admin_reply *ret);
+typedef void admin_answer(const struct admin_view *v, const struct admin_request *q,
+			  struct admin_reply *ret);
 struct admin_endpoint {
 	const char *method; /* GET (which serves HEAD) or POST */
-	const char *path;   /* as a whole */
+	const char *path;   /* one of its parts may be "*", which is any */
 	bool open;	    /* without a token */
 	admin_answer *answer;
 };
@@ -60,6 +68,11 @@ extern const struct admin_endpoint admin_endpoints[]; /* ends with method NULL *
 
 /* The endpoints' functions, in files by topic. */
 admin_answer admin_healthz, admin_readyz, admin_metrics, admin_status;
+/* {"destinations": [...]} as in the status; enable, disable (body: {"why": …} or empty), drop. */
+admin_answer admin_destinations, admin_enable, admin_disable, admin_drop;
+/* A job (relay/job.h) of that kind; 202 and the job as it was taken. {"jobs": [...]}, open ones and
+ * the last that ended; cancel. */
+admin_answer admin_retry, admin_drop_parked, admin_replay, admin_jobs, admin_cancel;
 
 struct admin_env {
 	struct mailbox *loop;

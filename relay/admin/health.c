@@ -9,14 +9,18 @@ static void say(struct admin_reply *ret, const char *status)
 }
 
 /* That it runs at all is the answer. */
-void admin_healthz(const struct admin_view *v, struct admin_reply *ret)
+void admin_healthz(const struct admin_view *v, const struct admin_request *q,
+		   struct admin_reply *ret)
 {
+	(void)q;
 	say(ret, v->journal_full ? "journal full" : "ok");
 }
 
 /* Destinations are open, or the relay would not have started. */
-void admin_readyz(const struct admin_view *v, struct admin_reply *ret)
+void admin_readyz(const struct admin_view *v, const struct admin_request *q,
+		  struct admin_reply *ret)
 {
+	(void)q;
 	if (v->stopping)
 		admin_error(ret, 503, "the relay is stopping");
 	else if (v->down_why)

@@ -100,11 +100,14 @@ void metrics_single(struct buf *out, const char *name, const char *type, const c
 }
 
 static metrics_part *const parts[] = {
-	metrics_relay, metrics_source, metrics_rules, metrics_journal, metrics_destinations,
+	metrics_relay,	 metrics_source, metrics_rules,
+	metrics_journal, metrics_jobs,	 metrics_destinations,
 };
 
-void admin_metrics(const struct admin_view *v, struct admin_reply *ret)
+void admin_metrics(const struct admin_view *v, const struct admin_request *q,
+		   struct admin_reply *ret)
 {
+	(void)q;
 	ret->content_type = "text/plain; version=0.0.4; charset=utf-8";
 	for (size_t i = 0; i < sizeof parts / sizeof *parts; i++)
 		parts[i](v, &ret->body);

@@ -74,6 +74,12 @@ void metrics_source(const struct admin_view *v, struct buf *out)
 		       "Requests that may be made at once.", t.left);
 }
 
+void metrics_jobs(const struct admin_view *v, struct buf *out)
+{
+	metrics_single(out, "relay_jobs_open", "gauge",
+		       "Retries, drops and replays that are not done yet.", (double)v->jobs);
+}
+
 void metrics_rules(const struct admin_view *v, struct buf *out)
 {
 	const struct windows_status *s = &v->alerts;
@@ -96,8 +102,10 @@ void metrics_rules(const struct admin_view *v, struct buf *out)
 void metrics_journal(const struct admin_view *v, struct buf *out)
 {
 	struct journal_stats s;
+	struct store_room room;
 
 	journal_stats(v->journal, &s);
+	journal_room(v->journal, &room);
 	metrics_single(out, "relay_journal_latest_sequence", "gauge",
 		       "Sequence of the last event committed.", (double)journal_latest(v->journal));
 	metrics_single(out, "relay_journal_oldest_sequence", "gauge",
@@ -107,6 +115,16 @@ void metrics_journal(const struct admin_view *v, struct buf *out)
 	metrics_single(out, "relay_journal_full", "gauge",
 		       "1 while polling pauses because the journal takes no more.",
 		       v->journal_full);
+	metrics_single(out, "relay_journal_size_bytes", "gauge", "Bytes of its file in use.",
+		       (double)room.used);
+	metrics_single(out, "relay_journal_max_bytes", "gauge",
+		       "Its max_size, of which polling may fill 95 %; 0: no ceiling.",
+		       (double)room.max_size);
+	if (room.free >= 0)
+		metrics_single(out, "relay_journal_disk_free_bytes", "gauge",
+			       "Bytes free on its disk.", (double)room.free);
+	metrics_single(out, "relay_journal_disk_min_free_bytes", "gauge",
+		       "Its min_free, below which polling pauses.", (double)room.min_free);
 	metrics_histogram(out, "relay_journal_commit_seconds", "How long commits took.",
 			  &(struct metrics_histogram){s.took, JOURNAL_BUCKETS, 128, s.took_us});
 }
@@ -121,6 +139,9 @@ enum {
 	PARKED,
 	BEHIND,
 	DISABLED,
+	DOWN,
+	FLYING_MAX,
+	DROPPED_TOTAL,
 	COLUMNS
 };
 
@@ -138,12 +159,20 @@ static const struct {
 	[WAITING] = {"relay_destination_waiting", "gauge",
 		     "Events behind a retry of the same recipient."},
 	[PARKED] = {"relay_destination_parked", "gauge", "Events that need a person."},
-	[BEHIND] = {"relay_destination_behind_events", "gauge",
-		    "Events journaled since its cursor's; not all of them need be for it."},
+	[BEHIND] =
+		{"relay_destination_behind_events", "gauge",
+		 "Events journaled that it is not through with; not all of them need be for it."},
 	[DISABLED] = {"relay_destination_disabled", "gauge", "1 while nothing is sent to it."},
+	[DOWN] = {"relay_destination_down", "gauge",
+		  "1 while it fails so much that it is only probed."},
+	[FLYING_MAX] = {"relay_destination_in_flight_max", "gauge",
+			"Events that may be out at once, as it is now."},
+	[DROPPED_TOTAL] = {"relay_destination_dropped_total", "counter",
+			   "Events it was owed, or parked, and will not get."},
 };
 
-static void read_columns(const struct delivery_status *s, int64_t latest, double ret[COLUMNS])
+static void read_columns(const struct admin_view *v, const struct delivery_status *s,
+			 double ret[COLUMNS])
 {
 	ret[SENT_TOTAL] = (double)s->sent;
 	ret[AGAIN] = (double)s->tried_again;
@@ -152,8 +181,30 @@ static void read_columns(const struct delivery_status *s, int64_t latest, double
 	ret[RETRYING] = (double)s->retrying;
 	ret[WAITING] = (double)s->waiting;
 	ret[PARKED] = (double)s->parked;
-	ret[BEHIND] = (double)(latest - s->position);
+	ret[BEHIND] = (double)(journal_latest(v->journal) - s->reached);
 	ret[DISABLED] = s->state != DESTINATION_ENABLED;
+	ret[DOWN] = s->down_ms != 0;
+	ret[FLYING_MAX] = (double)s->in_flight_max;
+	ret[DROPPED_TOTAL] = (double)v->acts->dropped(v->acts->arg, s->number);
+}
+
+static void took(const struct delivery_status *s, size_t n, struct buf *out)
+{
+	const char *name = "relay_destination_took_seconds";
+
+	metrics_family(out, name, "gauge", "How long recent answers took, by quantile.");
+	for (size_t i = 0; i < n; i++) {
+		if (s[i].took_p50_ms < 0)
+			continue;
+		metrics_value(out, name,
+			      METRICS_LABELS({"destination", s[i].name}, {"type", s[i].transport},
+					     {"quantile", "0.5"}),
+			      (double)s[i].took_p50_ms / 1000);
+		metrics_value(out, name,
+			      METRICS_LABELS({"destination", s[i].name}, {"type", s[i].transport},
+					     {"quantile", "0.99"}),
+			      (double)s[i].took_p99_ms / 1000);
+	}
 }
 
 void metrics_destinations(const struct admin_view *v, struct buf *out)
@@ -163,7 +214,7 @@ void metrics_destinations(const struct admin_view *v, struct buf *out)
 	size_t n = delivery_status(v->delivery, s, ADMIN_DESTINATIONS_MAX);
 
 	for (size_t i = 0; i < n; i++)
-		read_columns(&s[i], journal_latest(v->journal), values[i]);
+		read_columns(v, &s[i], values[i]);
 	for (size_t c = 0; c < COLUMNS; c++) {
 		metrics_family(out, columns[c].name, columns[c].type, columns[c].help);
 		for (size_t i = 0; i < n; i++)
@@ -172,6 +223,7 @@ void metrics_destinations(const struct admin_view *v, struct buf *out)
 						     {"type", s[i].transport}),
 				      values[i][c]);
 	}
+	took(s, n, out);
 	free(values);
 	free(s);
 }

@@ -34,6 +34,13 @@ const char *server_parameter(const struct server_request *r, const char *name)
 	return NULL;
 }
 
+void server_each_header(const struct server_request *r, server_header_fn *fn, void *arg)
+{
+	(void)r;
+	(void)fn;
+	(void)arg;
+}
+
 uint16_t server_port(const struct server *s)
 {
 	(void)s;

@@ -55,8 +55,19 @@ static int64_t size_of(const char *file)
 	return size;
 }
 
+/* What is at its end: the file's max_size, or the disk; NULL: neither. */
+static const char *full_by(const struct store_room *room)
+{
+	if (!room->full)
+		return NULL;
+	return room->free >= 0 && room->free < room->min_free ? "min_free" : "max_size";
+}
+
 static void add_journal(struct buf *out, const struct admin_view *v)
 {
+	struct store_room room;
+
+	journal_room(v->journal, &room);
 	json_add_name(out, "journal");
 	buf_addc(out, '{');
 	json_add_text(out, "file", v->journal_file);
@@ -64,11 +75,18 @@ static void add_journal(struct buf *out, const struct admin_view *v)
 	json_add_int(out, "oldest", journal_oldest(v->journal));
 	json_add_count(out, "bytes", size_of(v->journal_file));
 	json_add_bool(out, "full", v->journal_full);
+	json_add_text(out, "full_by", full_by(&room));
+	json_add_int(out, "used_bytes", room.used);
+	json_add_int(out, "max_bytes", room.max_size);
+	json_add_count(out, "disk_free_bytes", room.free);
+	json_add_int(out, "disk_min_free_bytes", room.min_free);
 	buf_addc(out, '}');
 }
 
-static void add_destination(struct buf *out, const struct delivery_status *s, int64_t latest)
+static void add_destination(struct buf *out, const struct admin_view *v,
+			    const struct delivery_status *s)
 {
+	int64_t latest = journal_latest(v->journal);
 	static const char *const states[] = {"enabled", "disabled", "detached"};
 
 	json_add_element(out);
@@ -76,12 +94,20 @@ static void add_destination(struct buf *out, const struct delivery_status *s, in
 	json_add_text(out, "type", s->transport);
 	json_add_text(out, "state", states[s->state]);
 	json_add_text(out, "why", s->why);
-	json_add_int(out, "behind", latest - s->position);
+	json_add_bool(out, "enabled", s->enabled);
+	json_add_date(out, "down_since", s->down_ms ? s->down_ms : DATE_NONE);
+	json_add_int(out, "behind", latest - s->reached);
 	json_add_int(out, "in_flight", (int64_t)s->in_flight);
+	json_add_int(out, "in_flight_max", (int64_t)s->in_flight_max);
 	json_add_int(out, "retrying", (int64_t)s->retrying);
 	json_add_int(out, "waiting", (int64_t)s->waiting);
 	json_add_int(out, "parked", (int64_t)s->parked);
 	json_add_int(out, "sent", (int64_t)s->sent);
+	json_add_int(out, "tried_again", (int64_t)s->tried_again);
+	json_add_int(out, "refused", (int64_t)s->refused);
+	json_add_int(out, "dropped", (int64_t)v->acts->dropped(v->acts->arg, s->number));
+	json_add_count(out, "took_p50_ms", s->took_p50_ms);
+	json_add_count(out, "took_p99_ms", s->took_p99_ms);
 	buf_addc(out, '}');
 }
 
@@ -93,7 +119,7 @@ static void add_destinations(struct buf *out, const struct admin_view *v)
 	json_add_name(out, "destinations");
 	buf_addc(out, '[');
 	for (size_t i = 0; i < n; i++)
-		add_destination(out, &s[i], journal_latest(v->journal));
+		add_destination(out, v, &s[i]);
 	buf_addc(out, ']');
 	free(s);
 }
@@ -169,10 +195,21 @@ static void add_broadcasts(struct buf *out, const struct admin_view *v)
 	json_add_int(out, "broadcasts_left_out", (int64_t)(all - i));
 }
 
-void admin_status(const struct admin_view *v, struct admin_reply *ret)
+void admin_destinations(const struct admin_view *v, const struct admin_request *q,
+			struct admin_reply *ret)
+{
+	(void)q;
+	buf_addc(&ret->body, '{');
+	add_destinations(&ret->body, v);
+	buf_adds(&ret->body, "}\n");
+}
+
+void admin_status(const struct admin_view *v, const struct admin_request *q,
+		  struct admin_reply *ret)
 {
 	struct buf *out = &ret->body;
 
+	(void)q;
 	buf_addc(out, '{');
 	json_add_text(out, "version", v->version);
 	json_add_text(out, "health", health_of(v));
@@ -182,6 +219,7 @@ void admin_status(const struct admin_view *v, struct admin_reply *ret)
 	add_journal(out, v);
 	json_add_name(out, "loop");
 	buf_addf(out, "{\"longest_us\":%llu}", (unsigned long long)v->loop->longest_us);
+	json_add_int(out, "jobs_open", (int64_t)v->jobs);
 	add_destinations(out, v);
 	add_broadcasts(out, v);
 	buf_adds(out, "}\n");

@@ -7,6 +7,7 @@
 
 #include <errno.h>
 #include <stdarg.h>
+#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -38,6 +39,8 @@ struct drive {
 	struct model *model;
 	struct relay *relay;
 	int64_t epoch_ms, now_ms;
+	_Atomic int64_t wall_ms; /* the same, for the journal's thread */
+	_Atomic int failing;	 /* how commits fail; 0: they do not */
 	struct pending v[PENDING];
 	size_t n;
 	int64_t *begun; /* when each request was begun */
@@ -61,7 +64,8 @@ __attribute__((format(printf, 2, 3))) static _Noreturn void fail(const struct dr
 
 static struct instant clock_of(void *arg)
 {
-	const struct drive *d = arg;
+	struct drive *d = arg;
+	atomic_store(&d->wall_ms, d->now_ms);
 	return (struct instant){d->now_ms, d->now_ms - d->epoch_ms};
 }
 
@@ -249,9 +253,12 @@ static void open_relay(struct drive *d)
 		fail(d, "the drive's configuration is wrong");
 	}
 	problems_release(&problems);
-	if (d->options.event || d->options.forget_events)
-		drive_store_watch(&s->journal, d->options.event, d->options.arg,
-				  d->options.forget_events);
+	drive_store_watch(&s->journal, &(struct drive_watch){.told = d->options.event,
+							     .arg = d->options.arg,
+							     .wall_ms = &d->wall_ms,
+							     .committed = d->options.committed,
+							     .failing = &d->failing,
+							     .forget = d->options.forget_events});
 	d->relay = relay_open(s, &env, &err);
 	if (!d->relay)
 		fail(d, "%s", err.msg);
@@ -268,8 +275,9 @@ static void write_config(struct drive *d)
 		fail(d, "%s: %s", d->config, strerror(errno));
 	fprintf(f,
 		"source:\n  base_url: " HOST
-		"\n%s%s%s%sjournal: { sqlite: { path: relay.db } }\n%s",
+		"\n%s%s%s%sjournal: { sqlite: { path: relay.db%s } }\n%s",
 		key ? "  api_key: " : "", key ? key : "", key ? "\n" : "", d->options.source,
+		d->options.journal ? d->options.journal : "",
 		d->options.rest ? d->options.rest : everything);
 	if (fclose(f) != 0)
 		fail(d, "%s: %s", d->config, strerror(errno));
@@ -304,6 +312,19 @@ static void close_relay(struct drive *d)
 void drive_restart(struct drive *d)
 {
 	close_relay(d);
+	open_relay(d);
+}
+
+void drive_fail_commits(struct drive *d, int code)
+{
+	atomic_store(&d->failing, code);
+}
+
+void drive_kill(struct drive *d)
+{
+	drive_fail_commits(d, ERR_IO);
+	close_relay(d);
+	drive_fail_commits(d, 0);
 	open_relay(d);
 }
 

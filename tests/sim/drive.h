@@ -19,12 +19,13 @@ typedef void drive_serve(void *arg, int64_t now_ms, const struct sim_request *rq
 
 struct drive_options {
 	struct model_options model;
-	const char *dir;    /* of the journal and of events.ndjson */
-	const char *source; /* further lines of the source: section, indented by two; "" */
-	const char *rest;   /* destinations and rules; NULL: everything into events.ndjson */
-	int64_t latency_ms; /* of each reply; 0: 50 */
-	int64_t start_ms;   /* the relay starts so long after the model's epoch */
-	bool forget_events; /* the journal numbers them and does not write them */
+	const char *dir;     /* of the journal and of events.ndjson */
+	const char *source;  /* further lines of the source: section, indented by two; "" */
+	const char *rest;    /* destinations and rules; NULL: everything into events.ndjson */
+	const char *journal; /* further members of the journal: section, ", keep: 1h"; NULL: none */
+	int64_t latency_ms;  /* of each reply; 0: 50 */
+	int64_t start_ms;    /* the relay starts so long after the model's epoch */
+	bool forget_events;  /* the journal numbers them and does not write them */
 
 	/* What is wrong; does not return. NULL: prints it and aborts. */
 	void (*fail)(const char *why);
@@ -35,6 +36,8 @@ struct drive_options {
 	/* Events, each as it was committed. On the journal's thread, while the loop waits for it.
 	 */
 	void (*event)(void *arg, const struct event *ev);
+	/* The same of whole batches. */
+	void (*committed)(void *arg, const struct batch *b);
 	drive_serve *serve;
 };
 
@@ -53,6 +56,12 @@ bool drive_run_until(struct drive *d, int64_t ms, bool (*done)(void *arg), void 
 /* Ends the relay as a kill would (nothing in memory survives, replies under way are lost) and
  * starts another on its journal. */
 void drive_restart(struct drive *d);
+
+/* The same, and of what is not committed when it is called nothing will be. */
+void drive_kill(struct drive *d);
+/* From now on each commit fails with such an err_code (ERR_LIMIT: there is no room); 0: none does.
+ */
+void drive_fail_commits(struct drive *d, int code);
 
 /* What SIGHUP does, with other lines of the source: section (borrowed until the next call). */
 void drive_reload(struct drive *d, const char *source);

@@ -2,6 +2,7 @@
 #include "tests/sim/drive_store.h"
 
 #include <assert.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 
 #include "relay/base/mem.h"
@@ -9,9 +10,7 @@
 
 struct watched_options {
 	struct sqlite_options sqlite; /* first: who releases the options knows only these */
-	drive_event *told;
-	void *arg;
-	bool forget;
+	struct drive_watch watch;
 };
 
 struct watched {
@@ -79,17 +78,28 @@ static int commit_rows(struct watched *w, struct batch *const *batches, size_t n
 static int commit(struct store *s, struct batch *const *batches, size_t n, struct err *err)
 {
 	struct watched *w = (struct watched *)s;
-	int failed = w->o.forget ? commit_rows(w, batches, n, err)
-				 : store_sqlite.commit(w->inner, batches, n, err);
-	for (size_t i = 0; !failed && w->o.told && i < n; i++)
+	int failing = w->o.watch.failing ? atomic_load(w->o.watch.failing) : 0;
+	if (failing)
+		return err_set(err, (enum err_code)failing, "the journal fails, as it was told to");
+	int failed = w->o.watch.forget ? commit_rows(w, batches, n, err)
+				       : store_sqlite.commit(w->inner, batches, n, err);
+	for (size_t i = 0; !failed && w->o.watch.told && i < n; i++)
 		for (size_t k = 0; k < batches[i]->events.n; k++)
-			w->o.told(w->o.arg, &batches[i]->events.v[k]);
+			w->o.watch.told(w->o.watch.arg, &batches[i]->events.v[k]);
+	for (size_t i = 0; !failed && w->o.watch.committed && i < n; i++)
+		w->o.watch.committed(w->o.watch.arg, batches[i]);
 	return failed;
 }
 
-static int64_t tidy(struct store *s, int64_t now_wall_ms)
+static int64_t tidy(struct store *s, int64_t now_wall_ms, bool *ret_more)
 {
-	return store_sqlite.tidy(inner(s), now_wall_ms);
+	const _Atomic int64_t *wall_ms = ((const struct watched *)s)->o.watch.wall_ms;
+	return store_sqlite.tidy(inner(s), wall_ms ? atomic_load(wall_ms) : now_wall_ms, ret_more);
+}
+
+static int room(struct store *s, struct store_room *ret, struct err *err)
+{
+	return store_sqlite.room(inner(s), ret, err);
 }
 
 static void rest(struct store *s)
@@ -143,16 +153,44 @@ static int fates(struct store *s, int64_t sequence, struct event_fates *ret, str
 	return store_sqlite.fates(inner(s), sequence, ret, err);
 }
 
+static int picks(struct store *s, const struct pick_query *q, struct picks *ret, struct err *err)
+{
+	return store_sqlite.picks(inner(s), q, ret, err);
+}
+
+static int owed(struct store *s, const struct owed_query *q, struct owed *ret, struct err *err)
+{
+	return store_sqlite.owed(inner(s), q, ret, err);
+}
+
+static int recorded_before(struct store *s, int64_t ms, int64_t *ret, struct err *err)
+{
+	return store_sqlite.recorded_before(inner(s), ms, ret, err);
+}
+
+static int64_t keep_unsent_ms(const void *options)
+{
+	return store_sqlite.keep_unsent_ms(&((const struct watched_options *)options)->sqlite);
+}
+
+static const char *file(const void *options)
+{
+	return store_sqlite.file(&((const struct watched_options *)options)->sqlite);
+}
+
 static const struct store_type watched = {
 	.name = "watched",
 	.options = sqlite_option_table,
 	.options_size = sizeof(struct watched_options),
+	.file = file,
+	.keep_unsent_ms = keep_unsent_ms,
 	.open = open_store,
 	.close = close_store,
 	.head = head,
 	.set_since = set_since,
 	.commit = commit,
 	.tidy = tidy,
+	.room = room,
 	.rest = rest,
 	.recipients = recipients,
 	.recipients_at = recipients_at,
@@ -161,14 +199,17 @@ static const struct store_type watched = {
 	.events = events,
 	.scan = scan,
 	.decisions = decisions,
+	.picks = picks,
+	.owed = owed,
+	.recorded_before = recorded_before,
 	.fates = fates,
 };
 
-void drive_store_watch(struct journal_options *o, drive_event *told, void *arg, bool forget)
+void drive_store_watch(struct journal_options *o, const struct drive_watch *watch)
 {
 	assert(o->type == &store_sqlite);
 	struct watched_options *w = xcalloc(1, sizeof *w);
-	*w = (struct watched_options){*(struct sqlite_options *)o->options, told, arg, forget};
+	*w = (struct watched_options){*(struct sqlite_options *)o->options, *watch};
 	free(o->options);
 	*o = (struct journal_options){&watched, w};
 }

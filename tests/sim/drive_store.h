@@ -10,8 +10,17 @@
 
 typedef void drive_event(void *arg, const struct event *ev);
 
-/* Changes the options of a SQLite journal before it is opened. told (NULL: nobody) is called on the
- * journal's thread. What is forgotten has its sequence, and no restart finds it. */
-void drive_store_watch(struct journal_options *o, drive_event *told, void *arg, bool forget);
+struct drive_watch {
+	drive_event *told; /* on the journal's thread; NULL: nobody */
+	void *arg;
+	const _Atomic int64_t *wall_ms; /* what time it is for retention */
+	/* Each batch as it was committed, on the journal's thread; NULL: nobody. */
+	void (*committed)(void *arg, const struct batch *b);
+	/* How commits fail (an err_code), while it is not 0; NULL: they do not. */
+	const _Atomic int *failing;
+	bool forget; /* what is forgotten has its sequence, and no restart finds it */
+};
+/* Changes the options of a SQLite journal before it is opened. */
+void drive_store_watch(struct journal_options *o, const struct drive_watch *watch);
 
 #endif

@@ -133,13 +133,24 @@ static bool is_of(const struct json *event, const char *type, const char *broadc
 	return !strncmp(is, type, strlen(type)) && of && !strcmp(of, broadcast);
 }
 
+static bool is_new(bool **seen, size_t *cap, size_t sequence)
+{
+	for (; *cap <= sequence; *cap = *cap ? 2 * *cap : 1024) {
+		*seen = xrealloc(*seen, *cap ? 2 * *cap : 1024, sizeof **seen);
+		memset(*seen + *cap, 0, (*cap ? *cap : 1024) * sizeof **seen);
+	}
+	bool fresh = !(*seen)[sequence];
+	(*seen)[sequence] = true;
+	return fresh;
+}
+
 void scene_events(const struct scene *s, const char *type, const char *broadcast, scene_json_fn *fn,
 		  void *arg)
 {
 	char *path = xasprintf("%s/events.ndjson", s->dir), *line = NULL;
 	struct json_doc *doc = json_doc_new();
-	int64_t latest = 0;
-	size_t room = 0;
+	bool *seen = NULL;
+	size_t room = 0, seen_cap = 0;
 	ssize_t len;
 	drive_drain(s->d);
 	FILE *f = fopen(path, "re");
@@ -148,11 +159,13 @@ void scene_events(const struct scene *s, const char *type, const char *broadcast
 		struct err err = {0};
 		const struct json *event = json_parse(doc, line, (size_t)len, JSON_DEPTH, &err);
 		assert_non_null(event);
-		int64_t sequence = strtoll(json_string(json_get(event, "sequence")), NULL, 10);
-		if (sequence > latest && is_of(event, type, broadcast))
+		/* A repeat after a kill; what was tried again may stand behind later ones. */
+		size_t sequence =
+			(size_t)strtoll(json_string(json_get(event, "sequence")), NULL, 10);
+		if (is_new(&seen, &seen_cap, sequence) && is_of(event, type, broadcast))
 			fn(arg, event);
-		latest = sequence > latest ? sequence : latest;
 	}
+	free(seen);
 	fclose(f);
 	free(line);
 	free(path);

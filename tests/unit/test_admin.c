@@ -25,30 +25,48 @@
 
 static unsigned answers, views; /* of the loop's thread */
 
-static void say_hello(const struct admin_view *v, struct admin_reply *ret)
+static void say_hello(const struct admin_view *v, const struct admin_request *q,
+		      struct admin_reply *ret)
 {
+	(void)q;
 	answers++;
 	buf_addf(&ret->body, "{\"version\":\"%s\"}", v->version);
 }
 
-static void fail_loudly(const struct admin_view *v, struct admin_reply *ret)
+static void fail_loudly(const struct admin_view *v, const struct admin_request *q,
+			struct admin_reply *ret)
 {
+	(void)q;
 	(void)v;
 	buf_adds(&ret->body, "half an answer");
 	admin_error(ret, 503, "no \"%s\"", "luck");
 }
 
-static void say_too_much(const struct admin_view *v, struct admin_reply *ret)
+static void say_too_much(const struct admin_view *v, const struct admin_request *q,
+			 struct admin_reply *ret)
 {
+	(void)q;
 	(void)v;
 	while (!ret->body.full)
 		buf_adds(&ret->body, "0123456789abcdef0123456789abcdef0123456789abcdef01234567");
 }
 
+static void say_it_back(const struct admin_view *v, const struct admin_request *q,
+			struct admin_reply *ret)
+{
+	(void)v;
+	buf_addf(&ret->body, "<%s><%s><%zu>", q->part ? q->part : "-", q->body, q->len);
+}
+
 static const struct admin_endpoint endpoints[] = {
-	{"GET", "/open", true, say_hello},    {"GET", "/closed", false, say_hello},
-	{"POST", "/act", false, say_hello},   {"GET", "/fail", true, fail_loudly},
-	{"GET", "/long", true, say_too_much}, {0},
+	{"POST", "/things/*/act", false, say_it_back},
+	{"POST", "/things/*", false, say_it_back},
+	{"GET", "/open", true, say_hello},
+	{"GET", "/closed", false, say_hello},
+	{"POST", "/act", false, say_hello},
+	{"GET", "/fail", true, fail_loudly},
+	{"GET", "/long", true, say_too_much},
+	{0},
 };
 
 static void show(void *arg, struct admin_view *ret)
@@ -190,6 +208,42 @@ static void each_request_gets_its_answer(void **state)
 		 503,
 		 {"\r\n\r\n{\"error\":\"no \\\"luck\\\"\"}\n"}},
 		{"GET /long HTTP/1.1\r\nHost: localhost\r\n" END, 500, {"too long"}},
+		{"POST /things/a%20b/act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n" AUTH
+		 "Content-Type: application/json; charset=utf-8\r\n" END "{}",
+		 200,
+		 {"<a b><{}><2>"}},
+		{"POST /things/x HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" AUTH END,
+		 200,
+		 {"<x><><0>"}},
+		{"POST /act HTTP/1.1\r\nHost: localhost:80\r\nContent-Length: 0\r\n" AUTH
+		 "Origin: http://localhost:80\r\nSec-Fetch-Site: same-origin\r\n" END,
+		 200,
+		 {"\"9\""}},
+		{"POST /things//act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" AUTH END,
+		 404,
+		 {"no such path"}},
+		{"POST /things/x/y/act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" AUTH
+			 END,
+		 404,
+		 {"no such path"}},
+		{"GET /things/x/act HTTP/1.1\r\nHost: localhost\r\n" AUTH END,
+		 405,
+		 {"Allow: POST\r\n"}},
+		{"POST /things/x/act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" END,
+		 401,
+		 {"{\"error\":\""}},
+		{"POST /act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" AUTH
+		 "Origin: http://evil.example\r\n" END,
+		 403,
+		 {"pages of other sites"}},
+		{"POST /act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n" AUTH
+		 "Sec-Fetch-Site: cross-site\r\n" END,
+		 403,
+		 {"pages of other sites"}},
+		{"POST /act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\n" AUTH
+		 "Content-Type: text/plain\r\n" END "{}",
+		 415,
+		 {"application/json"}},
 		{"POST /act HTTP/1.1\r\nHost: localhost\r\nContent-Length: 2\r\nContent-Length: "
 		 "2\r\n" AUTH END "{}",
 		 400,
@@ -209,8 +263,8 @@ static void each_request_gets_its_answer(void **state)
 		assert_null(strstr(reply.data, TOKEN));
 		buf_release(&reply);
 	}
-	assert_int_equal(answers, 4);
-	assert_int_equal(views, 6);
+	assert_int_equal(answers, 5);
+	assert_int_equal(views, 9);
 	closed(&r);
 }
 
@@ -299,7 +353,7 @@ static void health_and_readiness_say_why(void **state)
 	(void)state;
 	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
 		struct admin_reply r = {.body = BUF_INIT(1000)};
-		cases[i].answer(&cases[i].view, &r);
+		cases[i].answer(&cases[i].view, &(struct admin_request){0}, &r);
 		assert_int_equal(r.status, cases[i].status);
 		assert_string_equal(r.body.data, cases[i].body);
 		buf_release(&r.body);

@@ -144,9 +144,59 @@ static void the_preset_is_loopback(void **state)
 	yaml_free(y);
 }
 
+static void pages_of_other_sites_do_not_act(void **state)
+{
+	static const struct {
+		const char *origin, *site, *host;
+		bool ok;
+	} cases[] = {
+		{NULL, NULL, "localhost", true},
+		{NULL, "none", "localhost", true},
+		{NULL, "cross-site", "localhost", false},
+		{NULL, "same-site", "localhost", false},
+		{"http://localhost:8077", "same-origin", "localhost:8077", true},
+		{"HTTP://LOCALHOST:8077", NULL, "localhost:8077", true},
+		{"https://relay.internal", NULL, "relay.internal", true},
+		{"http://localhost:8078", NULL, "localhost:8077", false},
+		{"http://localhost.evil.example", NULL, "localhost", false},
+		{"http://evil.example", "same-origin", "localhost", false},
+		{"null", NULL, "localhost", false},
+		{"", NULL, "localhost", false},
+		{"http://localhost", NULL, NULL, false},
+		{"file://localhost", NULL, "localhost", false},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (access_origin_ok(cases[i].origin, cases[i].site, cases[i].host) != cases[i].ok)
+			fail_msg("case %zu", i);
+}
+
+static void a_body_is_json(void **state)
+{
+	static const struct {
+		const char *type;
+		bool ok;
+	} cases[] = {{NULL, true},
+		     {"application/json", true},
+		     {"Application/JSON; charset=utf-8", true},
+		     {"application/json ;charset=utf-8", true},
+		     {"application/jsonp", false},
+		     {"text/plain", false},
+		     {"application/x-www-form-urlencoded", false},
+		     {"", false}};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		if (access_is_json(cases[i].type) != cases[i].ok)
+			fail_msg("case %zu", i);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(pages_of_other_sites_do_not_act),
+		cmocka_unit_test(a_body_is_json),
 		cmocka_unit_test(only_the_token_is_the_token),
 		cmocka_unit_test(only_our_names_are_let_in),
 		cmocka_unit_test(a_section_opens_and_its_absence_does_not),

@@ -285,6 +285,21 @@ static void alerts_are_counted_beside_those_of_then(void **state)
 		   " storm fired 1 would 0; old fired 1 would 0");
 }
 
+/* What is told of a destination never went there, whatever the rules said, and would not now. */
+static void what_is_about_a_destination_does_not_go_there(void **state)
+{
+	static const struct happened v[] = {{"relay.parked", "crm", 0, 0},
+					    {"relay.destination.up", "log", 1, 0},
+					    {"relay.audit", "crm", 2, 0}};
+	struct world *w = *state;
+
+	sqlite_world_open(w);
+	commit_all(w, "rules:\n- {name: none, enabled: false, to: [log]}\n", v,
+		   sizeof v / sizeof *v);
+	alerts_are(w, "rules:\n- {name: all, to: [log, crm]}\n",
+		   "all>crm 0 2 +2 -0; all>log 0 2 +2 -0; all 0 4 +4 -0");
+}
+
 /* What came late was not absent; nor is what cannot be known at the end. */
 static void what_was_seen_late_was_not_absent(void **state)
 {
@@ -460,6 +475,7 @@ int main(void)
 		IN_SQLITE_WORLD(what_would_change_is_counted),
 		IN_SQLITE_WORLD(only_what_was_recorded_since_counts),
 		IN_SQLITE_WORLD(alerts_are_counted_beside_those_of_then),
+		IN_SQLITE_WORLD(what_is_about_a_destination_does_not_go_there),
 		IN_SQLITE_WORLD(what_was_seen_late_was_not_absent),
 		IN_SQLITE_WORLD(threads_count_what_one_would),
 		IN_SQLITE_WORLD(random_lists_compare_as_by_hand),
