@@ -49,7 +49,9 @@ static void on_done(void *arg, const struct http_reply *reply)
 	if (reply->failure) {
 		err_set(a->err, ERR_NET, "no relay answers at %s: %s", a->settings->admin.listen,
 			reply->why);
-	} else if (reply->status != 200) {
+		if (reply->failure == HTTP_UNREACHABLE)
+			a->result = ASK_NOBODY;
+	} else if (reply->status / 100 != 2) {
 		explain(a, reply);
 	} else {
 		buf_add(a->ret, reply->body, reply->len);
@@ -70,18 +72,22 @@ static char *url_of(const struct admin_options *o, const char *path)
 	return xasprintf("http://%s%s", o->listen, path);
 }
 
-static int call(struct asked *a, const char *path, const char *authorization)
+static int call(struct asked *a, const char *path, const char *body, const char *authorization)
 {
-	const char *headers[] = {authorization, NULL};
+	const char *headers[] = {authorization, NULL, NULL};
 	char *url = url_of(&a->settings->admin, path);
 	struct http_call c = {
-		.method = "GET",
+		.method = body ? "POST" : "GET",
 		.url = url,
 		.headers = headers,
+		.body = body,
+		.body_len = body ? strlen(body) : 0,
 		.max_reply = ANSWER_MAX,
 		.cut_is_failure = true,
 		.timeout_ms = TIMEOUT_MS,
 	};
+	if (body)
+		headers[authorization ? 1 : 0] = "Content-Type: application/json";
 	struct http *h = http_open(1, a->err);
 	int failed = h ? http_start(h, &c, on_done, a, NULL, a->err) : -1;
 
@@ -92,23 +98,25 @@ static int call(struct asked *a, const char *path, const char *authorization)
 	return failed ? -1 : a->result;
 }
 
-int ask_relay(const struct settings *s, const char *path, struct buf *ret, struct err *err)
+int ask_relay(const struct settings *s, const char *path, const char *body, struct buf *ret,
+	      struct err *err)
 {
-	if (!s->admin.on)
-		return err_set(
-			err, ERR_CONFIG,
+	if (!s->admin.on) {
+		err_set(err, ERR_CONFIG,
 			"%s has no admin section, so a relay cannot be asked; add \"admin: {}\"",
 			s->path);
+		return ASK_NOBODY;
+	}
 	char *file = token_path(s->admin.token_file, journal_file(&s->journal));
 	char *token = NULL;
-	int failed = file ? token_read(file, &token, err) < 0 : 0;
-	if (!failed) { /* without a token, too: that nobody answers is better told than that */
+	int result = file && token_read(file, &token, err) < 0 ? -1 : 0;
+	if (!result) { /* without a token, too: that nobody answers is better told than that */
 		struct asked a = {s, file ? file : "no file", ret, err, 0, false};
 		char *authorization = token ? xasprintf("Authorization: Bearer %s", token) : NULL;
-		failed = call(&a, path, authorization);
+		result = call(&a, path, body, authorization);
 		free(authorization);
 	}
 	free(token);
 	free(file);
-	return failed ? -1 : 0;
+	return result;
 }

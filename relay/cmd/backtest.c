@@ -48,15 +48,10 @@ const struct command cmd_backtest = {
 static int read_since(const struct args *a, int64_t *ret, struct err *err)
 {
 	const char *text = arg_value(a, "since");
-	int64_t span_ms;
 	*ret = 0;
-	if (!text || date_parse(text, strlen(text), ret))
+	if (!text || cmd_when(text, ret))
 		return 0;
-	if (!option_duration(text, &span_ms))
-		return err_set(err, ERR_USAGE,
-			       "--since is a date, or a time span such as 2h or 7d");
-	*ret = clock_now().wall_ms - span_ms;
-	return 0;
+	return err_set(err, ERR_USAGE, "--since is a date, or a time span such as 2h or 7d");
 }
 
 /* *ret: 0.05 for 5%; infinite without the flag. */

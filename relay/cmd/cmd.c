@@ -7,10 +7,13 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "relay/base/clock.h"
+
 const struct command *const commands[] = {
-	&cmd_run,	&cmd_check,   &cmd_test,    &cmd_explain, &cmd_backtest, &cmd_init,
-	&cmd_options,	&cmd_schema,  &cmd_status,  &cmd_events,  &cmd_probe,	 &cmd_plan,
-	&cmd_subscribe, &cmd_receive, &cmd_version, NULL,
+	&cmd_run,	   &cmd_check,	&cmd_test,    &cmd_explain,   &cmd_backtest, &cmd_init,
+	&cmd_options,	   &cmd_schema, &cmd_status,  &cmd_events,    &cmd_parked,   &cmd_replay,
+	&cmd_destinations, &cmd_probe,	&cmd_plan,    &cmd_subscribe, &cmd_receive,  &cmd_send_test,
+	&cmd_sign,	   &cmd_verify, &cmd_version, NULL,
 };
 
 static void print_commands(FILE *out)
@@ -20,7 +23,7 @@ static void print_commands(FILE *out)
 	      "usage: relay COMMAND [FLAGS] …\n\n",
 	      out);
 	for (size_t i = 0; commands[i]; i++)
-		fprintf(out, "  %-10s %s\n", commands[i]->name, commands[i]->summary);
+		fprintf(out, "  %-13s %s\n", commands[i]->name, commands[i]->summary);
 	fputs("\nrelay COMMAND --help tells more. Exit status: 0 ok, 1 found something or failed,\n"
 	      "2 wrong usage, 78 bad configuration.\n",
 	      out);
@@ -62,6 +65,17 @@ bool cmd_number(const char *text, int64_t *ret)
 	if (!text || !*text || strspn(text, "0123456789") != strlen(text) || strlen(text) > 16)
 		return false;
 	*ret = strtoll(text, NULL, 10);
+	return true;
+}
+
+bool cmd_when(const char *text, int64_t *ret_ms)
+{
+	int64_t span_ms;
+	if (date_parse(text, strlen(text), ret_ms))
+		return true;
+	if (!option_duration(text, &span_ms))
+		return false;
+	*ret_ms = clock_now().wall_ms - span_ms;
 	return true;
 }
 

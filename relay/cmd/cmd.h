@@ -2,9 +2,9 @@
  * cmd — the subcommands of `relay`, one file each; the entry on top of the file is its manual.
  *
  * Output is for people when it goes to a terminal, and one JSON object a line with --json or when
- * piped, where a command has both; `check` and `version`, whose answer is read in CI logs, need
- * --json. Exit status: 0 ok, 1 found something or failed, 2 wrong usage, 78 bad configuration
- * (EX_CONFIG of sysexits.h).
+ * piped, where a command has both; `check` and `version`, whose answer is read in CI logs, and
+ * `sign` and `verify`, whose answer is fed to curl or a shell, need --json. Exit status: 0 ok, 1
+ * found something or failed, 2 wrong usage, 78 bad configuration (EX_CONFIG of sysexits.h).
  */
 #ifndef RELAY_CMD_H
 #define RELAY_CMD_H
@@ -31,7 +31,8 @@ struct command {
 extern const struct command *const commands[]; /* in the order of the help, ending in NULL */
 extern const struct command cmd_run, cmd_check, cmd_test, cmd_explain, cmd_backtest, cmd_options,
 	cmd_schema, cmd_init, cmd_version, cmd_subscribe, cmd_receive, cmd_events, cmd_status,
-	cmd_probe, cmd_plan;
+	cmd_probe, cmd_plan, cmd_sign, cmd_verify, cmd_send_test, cmd_parked, cmd_replay,
+	cmd_destinations;
 
 /* Finds the command, reads its flags, runs it. argv[0] is the program's name. */
 int cmd_main(int argc, char **argv);
@@ -57,6 +58,9 @@ int cmd_fail(const struct command *c, const struct err *err);
 
 /* A number as people give sequences and limits: up to 16 digits and nothing else. */
 bool cmd_number(const char *text, int64_t *ret);
+
+/* A date, or how long ago: 2h, 7d. */
+bool cmd_when(const char *text, int64_t *ret_ms);
 
 /* --json, or standard output is no terminal. */
 bool cmd_wants_json(const struct args *a);

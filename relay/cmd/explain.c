@@ -56,7 +56,8 @@ struct explaining {
 	struct rule_hit *hits;
 	char **topics; /* per hit, owned; NULL: no topic */
 	size_t nhits;
-	size_t stopped; /* the rule that ends the list; SIZE_MAX: none does */
+	const char *left_out; /* the destination that it is about, if a rule names it; else NULL */
+	size_t stopped;	      /* the rule that ends the list; SIZE_MAX: none does */
 	const char *type, *id;
 	bool json;
 
@@ -102,6 +103,21 @@ static char *topic_of(const struct explaining *x, const struct rule_hit *hit)
 	return buf_detach(&own);
 }
 
+/* What is about a destination never goes there. The text may be anybody's. */
+static void leave_out(struct explaining *x)
+{
+	const char *about = event_is_about(x->type) ? text_at(x->root, "subject") : NULL;
+	size_t kept = 0;
+	for (size_t i = 0; i < x->nhits; i++) {
+		const char *name = x->settings->destinations[x->hits[i].destination].name;
+		if (about && !strcmp(name, about))
+			x->left_out = name;
+		else
+			x->hits[kept++] = x->hits[i];
+	}
+	x->nhits = kept;
+}
+
 /* An alert goes first to the destinations of its own rule. */
 static void route(struct explaining *x)
 {
@@ -114,6 +130,7 @@ static void route(struct explaining *x)
 	x->nhits = rule != SIZE_MAX && rules_is_alert(rules, rule)
 			   ? rules_route_alert(s, &x->event, rule, x->hits)
 			   : rules_route(s, &x->event, x->hits);
+	leave_out(x);
 	for (size_t i = 0; i < x->nhits; i++)
 		x->topics[i] = topic_of(x, &x->hits[i]);
 	rules_scratch_free(s);
@@ -234,6 +251,8 @@ static void print_routes(const struct explaining *x)
 		}
 		putchar('\n');
 	}
+	if (x->left_out)
+		printf("Never to %s, which it is about.\n", x->left_out);
 }
 
 /* ---- for programs ---- */
@@ -303,6 +322,7 @@ static void write_routes(const struct explaining *x)
 		buf_addc(&out, '}');
 	}
 	buf_addc(&out, ']');
+	json_add_text(&out, "left_out", x->left_out);
 	json_add_text(&out, "stopped_by",
 		      x->stopped == SIZE_MAX ? NULL : rules_name(x->settings->rules, x->stopped));
 	buf_addc(&out, '}');

@@ -1,35 +1,20 @@
 /* one_event — see the header. */
 #include "relay/cmd/one_event.h"
 
-#include <errno.h>
-#include <stdio.h>
 #include <string.h>
 
 #include "relay/base/json.h"
 #include "relay/cmd/cmd.h"
+#include "relay/cmd/input.h"
 
 #define TEXT_MAX (4 * EVENT_BODY_MAX) /* a person writes white space as well */
 
-/* name: of the file, for messages. */
-static int read_file(FILE *f, const char *name, struct buf *ret, struct err *err)
-{
-	char part[4096];
-	size_t n;
-	while (!ret->full && (n = fread(part, 1, sizeof part, f)) > 0)
-		buf_add(ret, part, n);
-	if (ferror(f))
-		return err_set(err, ERR_IO, "%s: cannot be read", name);
-	if (ret->full)
-		return err_set(err, ERR_LIMIT, "%s: is longer than an event can be", name);
-	return 0;
-}
-
-static int of_text(struct event *ret, FILE *f, const char *name, struct err *err)
+static int of_file(struct event *ret, const char *path, struct err *err)
 {
 	struct buf text = BUF_INIT(TEXT_MAX), body = BUF_INIT(TEXT_MAX);
-	int failed = read_file(f, name, &text, err);
+	int failed = input_read(&text, path, err);
 	if (!failed && json_check(text.data, text.len, JSON_DEPTH + 4, err) != 0)
-		failed = err_wrap(err, "%s", name);
+		failed = err_wrap(err, "%s", input_name(path));
 	if (!failed) {
 		json_copy(&body, text.data, text.len, NULL);
 		*ret = (struct event){.len = body.len};
@@ -37,16 +22,6 @@ static int of_text(struct event *ret, FILE *f, const char *name, struct err *err
 	}
 	buf_release(&body);
 	buf_release(&text);
-	return failed;
-}
-
-static int of_file(struct event *ret, const char *path, struct err *err)
-{
-	FILE *f = fopen(path, "re");
-	if (!f)
-		return err_set(err, ERR_IO, "%s: %s", path, strerror(errno));
-	int failed = of_text(ret, f, path, err);
-	fclose(f);
 	return failed;
 }
 
@@ -94,7 +69,5 @@ int one_event_read(struct event *ret, const char *what, const struct journal_opt
 	int64_t sequence;
 	if (cmd_number(what, &sequence) || is_id(what))
 		return of_journal(ret, what, journal, err);
-	if (!strcmp(what, "-"))
-		return of_text(ret, stdin, "standard input", err);
 	return of_file(ret, what, err);
 }

@@ -75,7 +75,7 @@ int plan_state_ask(struct plan_state *ret, const struct settings *s, struct err 
 	struct buf answer = BUF_INIT(ANSWER_MAX);
 	struct json_doc *doc = json_doc_new();
 	const struct json *v = NULL;
-	int failed = ask_relay(s, "/api/v1/status", &answer, err);
+	int failed = ask_relay(s, "/api/v1/status", NULL, &answer, err);
 
 	*ret = (struct plan_state){0};
 	if (!failed)

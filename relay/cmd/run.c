@@ -7,6 +7,7 @@
 #include <signal.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "relay/base/log.h"
@@ -14,6 +15,8 @@
 #include "relay/base/random.h"
 #include "relay/cmd/cmd.h"
 #include "relay/relay.h"
+
+#define FILES_WANTED 65536
 
 static int run(const struct command *self, const struct args *a);
 
@@ -61,6 +64,18 @@ static int catch_signals(struct err *err)
 	return 0;
 }
 
+/* Every call that is open is a file, and a shell's usual 1,024 are few. Nothing here uses select(),
+ * for which that limit is kept low. */
+static void raise_open_files(void)
+{
+	struct rlimit files;
+
+	if (getrlimit(RLIMIT_NOFILE, &files) < 0 || files.rlim_cur >= FILES_WANTED)
+		return;
+	files.rlim_cur = files.rlim_max < FILES_WANTED ? files.rlim_max : FILES_WANTED;
+	setrlimit(RLIMIT_NOFILE, &files); /* else it goes on with fewer */
+}
+
 static int run(const struct command *self, const struct args *a)
 {
 	struct err err = {0};
@@ -70,6 +85,7 @@ static int run(const struct command *self, const struct args *a)
 		return cmd_usage(self, "--log-level is debug, info, warn or error, not \"%s\"",
 				 name);
 	mem_return_large();
+	raise_open_files();
 	struct settings *s = cmd_settings(a);
 	if (!s)
 		return EXIT_BAD_CONFIG;

@@ -64,6 +64,30 @@ static void print_budget(const struct json *source)
 	putchar('\n');
 }
 
+static double megabytes(const struct json *o, const char *key)
+{
+	return (double)int_of(o, key) / 1e6;
+}
+
+static void print_journal(const struct json *journal)
+{
+	const char *by = json_string(json_get(journal, "full_by"));
+	printf("journal  last event %" PRId64 ", %.1f MB", int_of(journal, "latest"),
+	       megabytes(journal, "bytes"));
+	if (!json_bool(json_get(journal, "full"), false)) {
+		putchar('\n');
+		return;
+	}
+	if (by && !strcmp(by, "max_size"))
+		printf("; %.1f MB of max_size (%.1f MB) are in use",
+		       megabytes(journal, "used_bytes"), megabytes(journal, "max_bytes"));
+	else if (by)
+		printf("; %.1f MB of the disk are free, less than min_free (%.1f MB)",
+		       megabytes(journal, "disk_free_bytes"),
+		       megabytes(journal, "disk_min_free_bytes"));
+	puts(": full, polling pauses");
+}
+
 static void print_overall(const struct json *v)
 {
 	const struct json *source = json_get(v, "source"), *journal = json_get(v, "journal");
@@ -75,8 +99,8 @@ static void print_overall(const struct json *v)
 		fputs(": ", stdout);
 		screen_text(why);
 	}
-	printf("\njournal  last event %" PRId64 ", %.1f MB\n", int_of(journal, "latest"),
-	       (double)int_of(journal, "bytes") / 1e6);
+	putchar('\n');
+	print_journal(journal);
 	print_budget(source);
 }
 
@@ -115,9 +139,10 @@ static void print_broadcast(const struct json *b, int64_t now_ms)
 static void print_destination(const struct json *d)
 {
 	printf("%-16s %-8s %-9s %8" PRId64 " %8" PRId64 " %8" PRId64 " %8" PRId64 "\n",
-	       text_of(d, "name"), text_of(d, "type"), text_of(d, "state"), int_of(d, "behind"),
-	       int_of(d, "in_flight"), int_of(d, "retrying") + int_of(d, "waiting"),
-	       int_of(d, "parked"));
+	       text_of(d, "name"), text_of(d, "type"),
+	       json_string(json_get(d, "down_since")) ? "down" : text_of(d, "state"),
+	       int_of(d, "behind"), int_of(d, "in_flight"),
+	       int_of(d, "retrying") + int_of(d, "waiting"), int_of(d, "parked"));
 }
 
 static void print_status(const struct json *v)
@@ -162,7 +187,7 @@ static int run(const struct command *self, const struct args *a)
 	struct settings *s = cmd_settings_part(a, SETTINGS_ADMIN);
 	if (!s)
 		return EXIT_BAD_CONFIG;
-	int failed = ask_relay(s, "/api/v1/status", &answer, &err);
+	int failed = ask_relay(s, "/api/v1/status", NULL, &answer, &err);
 	int status = failed ? cmd_fail(self, &err) : show(self, a, &answer);
 	settings_free(s);
 	buf_release(&answer);

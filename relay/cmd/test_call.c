@@ -99,12 +99,20 @@ static int preview(struct call_maker *m, const struct call *c, struct transport_
 		   struct err *err)
 {
 	const struct destination_settings *d = c->destination;
-	const struct parcel parcel = {.id = 1, .event = c->event, .attempt = 1, .body = c->body};
+	struct event room = {0};
+	const struct parcel parcel = {
+		.id = 1,
+		.event = delivery_redact(&d->options, c->event, &room),
+		.attempt = 1,
+		.body = c->body,
+	};
 	buf_init(&ret->url, TEMPLATE_OUTPUT_MAX);
 	buf_init(&ret->headers, TEMPLATE_OUTPUT_MAX);
 	buf_init(&ret->body, TEMPLATE_OUTPUT_MAX);
-	return d->type ? d->type->preview(d->settings, &parcel, ret, err)
-		       : preview_stand_in(m, c, ret, err);
+	int failed = d->type ? d->type->preview(d->settings, &parcel, ret, err)
+			     : preview_stand_in(m, c, ret, err);
+	delivery_redact_release(&room);
+	return failed;
 }
 
 static char *write(const struct call *c, const struct transport_preview *v)
