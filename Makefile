@@ -72,6 +72,10 @@ $O/gen/transports/presets.inc: $(PRESETS) Makefile
 	done >$@.new && mv $@.new $@
 $O/obj/transports/http_presets.o: $O/gen/transports/presets.inc
 
+$O/verify: examples/verify.c
+	@mkdir -p $(@D)
+	$(call say,LD,$@)
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lcrypto
 $O/subscriber: examples/subscriber.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
@@ -94,7 +98,7 @@ PICKED = $(if $(T),$(foreach t,$(ALL_TESTS),$(if $(findstring $(T),$(notdir $(t)
 test: ## unit, contract and end-to-end tests; T=name runs those whose name contains it
 	@.ci/install
 	@$(MAKE) --no-print-directory -j2 tests
-tests: all $O/subscriber $(UNIT) $(if $(filter build/fuzz/%,$(PICKED)),fuzzers-of-clang)
+tests: all $O/subscriber $O/verify $(UNIT) $(if $(filter build/fuzz/%,$(PICKED)),fuzzers-of-clang)
 	@O=$O tests/run.sh $(PICKED)
 
 lint: $O/gen/transports/presets.inc ## include layers, fenced libraries, sizes, formatting, warnings of gcc and clang
@@ -120,8 +124,8 @@ $(FUZZERS:%=$O/%): $O/%: $O/obj/tests/fuzz/%.o $O/librelay.a
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
-crash: ## kill -9 at 50 random moments, against the simulator's ledger
-	@KILLS=50 $(MAKE) --no-print-directory tests T=kill
+crash: ## kill -9 at 200 random moments, against the simulator's ledger
+	@KILLS=200 JOB_KILLS=100 JOB_RECIPIENTS=6000 LIMIT=1200 $(MAKE) --no-print-directory tests T=kill
 # Longer: tests with random input try so many, and each fuzzer runs for ten minutes.
 check-all: lint asan tsan crash ## all of it and longer: two hours
 	@RANDOM_RUNS=100000 $(MAKE) --no-print-directory test
@@ -141,6 +145,10 @@ $(BENCHES:%=bench-%): bench-%: $O/bench_% all
 	@mkdir -p build/bench
 	@missed=0; for b in $* $(ALSO_$*); do O=$O $O/bench_$$b || missed=1; done; exit $$missed
 bench-source: $O/bench_polling
+# Its peers are Debian packages; no service of theirs is started.
+bench-http: peers-of-http
+peers-of-http:
+	@.ci/install bench
 
 DESTDIR ?=
 install: all ## build/relay to $(DESTDIR)$(PREFIX)/bin
@@ -151,4 +159,4 @@ help: ## this list
 	@sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' Makefile | expand -t 20
 	@printf '  make bench-%s\n' $(BENCHES)
 
-.PHONY: all demo test tests lint format asan tsan fuzz fuzzers fuzzers-of-clang crash check-all bench install clean help $(BENCHES:%=bench-%)
+.PHONY: all demo test tests lint format asan tsan fuzz fuzzers fuzzers-of-clang crash check-all bench install clean help peers-of-http $(BENCHES:%=bench-%)

@@ -2,11 +2,11 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { chmodSync, existsSync, readFileSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import { request } from 'node:http';
+import { createServer, request } from 'node:http';
 import { connect } from 'node:net';
 import { Place, RELAY, command, freePort, sourceConfig, until } from './harness.mjs';
 
-function get(port, path, headers = {}, method = 'GET') {
+function get(port, path, headers = {}, method = 'GET', text = '') {
   return new Promise((done, fail) => {
     const r = request({ host: '127.0.0.1', port, path, method, headers }, (reply) => {
       let body = '';
@@ -14,7 +14,7 @@ function get(port, path, headers = {}, method = 'GET') {
       reply.on('end', () => done({ status: reply.statusCode, headers: reply.headers, body }));
     });
     r.on('error', fail);
-    r.end();
+    r.end(text);
   });
 }
 
@@ -282,4 +282,94 @@ test('nothing listens where admin is off', async (t) => {
     assert.deepEqual(listeners(relay.pid) ?? [], []);
     assert.ok(!existsSync(place.path('relay.db.token')));
   }
+});
+
+// A receiver that refuses everything, or takes it; `came` counts.
+async function receiver(t) {
+  const r = { status: 404, came: 0 };
+  const server = createServer((q, reply) => {
+    q.resume();
+    q.on('end', () => {
+      r.came++;
+      reply.writeHead(r.status).end();
+    });
+  });
+  await new Promise((done) => server.listen(0, '127.0.0.1', done));
+  t.after(() => server.close());
+  t.after(() => server.closeAllConnections());
+  r.port = server.address().port;
+  return r;
+}
+
+test('parked events are retried, past ones replayed, destinations disabled and dropped', async (t) => {
+  const place = new Place(t);
+  const api = await place.sim(['--recipients', '30', '--ramp', '10s', '--speed', '20', '--rate-limit', '0']);
+  const port = await freePort();
+  const crm = await receiver(t);
+  const config = (destinations, to) => place.config(`${sourceConfig(api)}admin: { listen: "127.0.0.1:${port}" }
+journal: { sqlite: { path: relay.db } }
+destinations: { ${destinations}file: { stdout: { path: events.ndjson } } }
+rules: [{ name: all, when: { type: [{ prefix: recipient. }] }, to: [${to}] }, { name: own, to: [file] }]
+`);
+  config(`crm: { http: { url: "http://127.0.0.1:${crm.port}/" } }, `, 'crm, file');
+  const relay = place.relay();
+  await until('the admin API listens', () => /the admin API listens/.test(relay.stderr));
+  const auth = { authorization: `Bearer ${place.read('relay.db.token').trim()}` };
+  const json = { ...auth, 'content-type': 'application/json' };
+  const post = async (path, body = '') => {
+    const r = await get(port, path, json, 'POST', body);
+    return { ...r, json: JSON.parse(r.body) };
+  };
+  const destination = async (name) =>
+    JSON.parse((await get(port, '/api/v1/destinations', auth)).body).destinations.find((d) => d.name === name);
+  const ended = (id) => until(`job ${id} ends`, async () => {
+    const job = JSON.parse((await get(port, '/api/v1/jobs', auth)).body).jobs.find((j) => j.id === id);
+    return !['queued', 'running'].includes(job.state) && job;
+  });
+
+  await api.post('/sim/step?ms=600000');
+  await api.post('/sim/end');
+  const owed = (await api.ledger()).filter((l) => l.owed && l.type.startsWith('recipient.')).length;
+  await until('all is parked', async () => (await destination('crm')).parked === owed);
+  await until('that is told', () => place.read('events.ndjson').includes('"type":"relay.parked"'));
+  assert.equal(crm.came, owed);
+
+  crm.status = 204;
+  const taken = await post('/api/v1/parked/retry', '{"destination":"crm","status":"404"}');
+  assert.equal(taken.status, 202);
+  assert.equal(taken.json.kind, 'retry');
+  assert.equal((await ended(taken.json.id)).taken, owed);
+  await until('all is sent', async () => crm.came === 2 * owed && (await destination('crm')).parked === 0);
+  const again = await post('/api/v1/replay', '{"destination":"crm","type":"recipient.sent"}');
+  const sent = (await ended(again.json.id)).taken;
+  assert.ok(sent > 0 && sent < owed);
+  await until('it is sent again', () => crm.came === 2 * owed + sent);
+
+  for (const [path, body, status, says] of [
+    ['/api/v1/replay', '{}', 400, /^destination: /],
+    ['/api/v1/replay', '{"destination":"crm","speed":1}', 400, /^speed: /],
+    ['/api/v1/replay', '{"destination":"none"}', 404, /none/],
+    ['/api/v1/destinations/none/enable', '', 404, /none/],
+    ['/api/v1/destinations/crm/drop', '', 409, /in the configuration/],
+    ['/api/v1/jobs/77/cancel', '', 404, /77/],
+    [`/api/v1/jobs/${taken.json.id}/cancel`, '', 409, /done/],
+  ]) {
+    const r = await post(path, body);
+    assert.equal(r.status, status, path);
+    assert.match(r.json.error, says);
+  }
+  assert.equal((await get(port, '/api/v1/destinations/crm/disable', { ...json, origin: 'http://evil.example' }, 'POST')).status, 403);
+
+  assert.equal((await post('/api/v1/destinations/crm/disable', '{"why":"it rains"}')).status, 200);
+  assert.deepEqual([(await destination('crm')).state, (await destination('crm')).why], ['disabled', 'it rains']);
+  config('', 'file');
+  relay.kill('SIGHUP');
+  await until('it is detached', async () => (await destination('crm')).state === 'detached');
+  assert.equal((await post('/api/v1/destinations/crm/enable')).status, 409);
+  assert.equal((await post('/api/v1/destinations/crm/drop')).status, 200);
+  await until('it is gone', async () => !(await destination('crm')));
+  await until('that is told', () => place.read('events.ndjson').includes('"type":"relay.destination.disabled"'));
+  assert.match(relay.stderr, /destination dropped/);
+  assert.ok(!place.read('events.ndjson').includes('"type":"relay.dropped"')); // nothing was owed
+  assert.equal(crm.came, 2 * owed + sent);
 });

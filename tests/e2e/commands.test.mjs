@@ -8,12 +8,12 @@ test('relay alone lists the commands and says that it was used wrongly', () => {
   const r = command([]);
   assert.equal(r.status, 2);
   assert.match(r.stderr, /usage: relay COMMAND/);
-  for (const name of ['run', 'check', 'test', 'explain', 'backtest', 'init', 'options', 'schema', 'status', 'events', 'probe', 'plan', 'subscribe', 'receive', 'version'])
+  for (const name of ['run', 'check', 'test', 'explain', 'backtest', 'init', 'options', 'schema', 'status', 'events', 'parked', 'replay', 'destinations', 'probe', 'plan', 'subscribe', 'receive', 'send-test', 'sign', 'verify', 'version'])
     assert.match(r.stderr, new RegExp(`^  ${name} `, 'm'));
 });
 
 test('each command has --help with an example', () => {
-  const names = [...command(['--help']).stdout.matchAll(/^ {2}([a-z]+) /gm)].map((m) => m[1]);
+  const names = [...command(['--help']).stdout.matchAll(/^ {2}([a-z-]+) /gm)].map((m) => m[1]);
   assert.ok(names.length >= 15);
   for (const name of names) {
     const r = command([name, '--help']);

@@ -110,10 +110,10 @@ test('an alerting pipeline: alerting.sh', (t) => {
 });
 
 test('every command in the README and the docs is one that relay has', () => {
-  const names = new Set([...command(['--help']).stdout.matchAll(/^ {2}([a-z]+) /gm)].map((m) => m[1]));
+  const names = new Set([...command(['--help']).stdout.matchAll(/^ {2}([a-z-]+) /gm)].map((m) => m[1]));
   let found = 0;
   for (const file of PAGES)
-    for (const [, name] of readFileSync(join(ROOT, file), 'utf8').matchAll(/(?:^|`)relay ([a-z]+)\b/gm)) {
+    for (const [, name] of readFileSync(join(ROOT, file), 'utf8').matchAll(/(?:^|`)relay ([a-z]+(?:-[a-z]+)?)\b/gm)) {
       assert.ok(names.has(name), `${file}: relay ${name}`);
       found++;
     }

@@ -1,8 +1,8 @@
 // What the end-to-end tests share: real processes on free ports in a temporary folder, and waiting
 // for facts. Whatever a test starts here is ended when the test is, by its process id.
-import { spawn, spawnSync } from 'node:child_process';
+import { execFile, spawn, spawnSync } from 'node:child_process';
 import { createServer } from 'node:http';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -34,6 +34,7 @@ export class Place {
     this.dir = mkdtempSync(join(process.env.TMPDIR ?? tmpdir(), 'relay-e2e-'));
     this.running = new Set();
     this.servers = new Set();
+    this.disks = new Set();
     t.after(() => this.close());
   }
 
@@ -52,6 +53,14 @@ export class Place {
     } catch {
       return '';
     }
+  }
+
+  // A folder with so many MB of disk and no more. False: this machine does not let us make one.
+  smallDisk(name, megabytes) {
+    mkdirSync(this.path(name));
+    const r = spawnSync('mount', ['-t', 'tmpfs', '-o', `size=${megabytes}m`, 'tmpfs', this.path(name)]);
+    if (r.status === 0) this.disks.add(this.path(name));
+    return r.status === 0;
   }
 
   // A process whose output is collected; `exit` resolves to {code, signal}.
@@ -133,6 +142,7 @@ export class Place {
     for (const p of open) p.kill('SIGKILL');
     await Promise.all(open.map((p) => p.exit));
     for (const s of this.servers) await s.close();
+    for (const d of this.disks) spawnSync('umount', [d]);
     rmSync(this.dir, { recursive: true, force: true });
   }
 }
@@ -151,10 +161,19 @@ export function command(args, options = {}) {
 }
 
 // Compares a ledger file with files of events, as the simulator's own `verify` does.
+const verifyArgs = (ledger, events, extra) => ['verify', '--ledger', ledger, ...events.flatMap((f) => ['--events', f]), ...extra];
+
 export function verify(ledger, events, extra = []) {
-  const args = ['verify', '--ledger', ledger, ...events.flatMap((f) => ['--events', f]), ...extra];
-  const r = spawnSync(SIM, args, { encoding: 'utf8', timeout: 60000 });
+  const r = spawnSync(SIM, verifyArgs(ledger, events, extra), { encoding: 'utf8', timeout: 60000 });
   return { ok: r.status === 0, text: r.stdout + r.stderr };
+}
+
+// The same, while receivers of this process go on answering.
+export function verifyBeside(ledger, events, extra = []) {
+  return new Promise((resolve) => {
+    execFile(SIM, verifyArgs(ledger, events, extra), { encoding: 'utf8', timeout: 60000, maxBuffer: 1 << 26 },
+      (error, stdout, stderr) => resolve({ ok: !error, text: stdout + stderr }));
+  });
 }
 
 export const FAST = `

@@ -75,9 +75,10 @@ test('every owed change arrives in the file, at the callback and on the bus', as
   relay.kill('SIGTERM');
   assert.deepEqual(await relay.exit, { code: 0, signal: null });
 
-  // The journal tells the same.
+  // The journal tells the same; what is decided last (contacts not reached) came since.
+  const all = new Set(place.read('events.ndjson').trim().split('\n').map((l) => JSON.parse(l).id));
   const list = command(['events', 'list', '-c', place.path('relay.yaml'), '--limit', '0', '--json']);
-  assert.equal(list.stdout.trim().split('\n').length, lines.size);
+  assert.equal(list.stdout.trim().split('\n').length, all.size);
   const failed = command(['events', 'list', '-c', place.path('relay.yaml'), '--type', 'recipient.failed', '-n', '1']);
   const event = JSON.parse(failed.stdout);
   assert.equal(event.type, 'recipient.failed');

@@ -49,7 +49,7 @@ test('explain says of each rule which condition failed, and where the event goes
     { alternative: 0, path: 'data.integration_id', holds: false, wanted: ['twilio', 'telnyx'], seen: 'gmail', note: null },
     { alternative: 0, path: 'type', holds: true, wanted: ['recipient.failed'], seen: 'recipient.failed', note: null }]);
   assert.deepEqual(said[3].conditions.map((c) => [c.alternative, c.holds]), [[0, true], [1, false]]);
-  assert.deepEqual(said.at(-1), { event: 'evt_1', type: 'recipient.failed', stopped_by: 'mail', routes: [
+  assert.deepEqual(said.at(-1), { event: 'evt_1', type: 'recipient.failed', stopped_by: 'mail', left_out: null, routes: [
     { destination: 'bus', rule: 'everything', topic: 'recipient.failed.gmail.bc%201' },
     { destination: 'crm', rule: 'mail', topic: null }] });
 });
@@ -64,6 +64,16 @@ test('explain is for people in a terminal', (t) => {
     '6 – last: not tried, rule 4 ended the list', 'It goes to', 'bus, by rule "everything", topic recipient.failed.gmail.bc%201',
     'crm, by rule "mail"'])
     assert.ok(out.split('\n').some((l) => l.trim() === line), `${line}\n${out}`);
+});
+
+test('explain leaves out the destination that an event is about', (t) => {
+  const place = new Place(t);
+  const yaml = place.config(`source: { api_key: k }\ndestinations:\n  a: { stdout: {} }\n  b: { stdout: { path: b } }\nrules: [{ name: ops, to: [a, b] }]\n`);
+  const parked = (name) => JSON.stringify({ type: 'relay.parked', subject: name, data: { destination: name } });
+  const last = (name) => lines(command(['explain', '-c', yaml, '-'], { input: parked(name) })).pop();
+  assert.deepEqual([last('b').left_out, last('b').routes.map((r) => r.destination)], ['b', ['a']]);
+  assert.deepEqual([last('other').left_out, last('other').routes.length], [null, 2]);
+  assert.match(inTerminal(['explain', '-c', yaml, place.write('parked.json', parked('a'))]).stdout, /It goes to\r?\n {2}b, by rule "ops"\r?\nNever to a, which it is about\.\r?\n$/);
 });
 
 test('explain takes an event from standard input, and one rule', (t) => {
