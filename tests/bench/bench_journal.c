@@ -97,10 +97,11 @@ static struct batch *make_batch(int events, bool bus)
 static void commit(struct bench *b, struct batch *batch)
 {
 	struct err err;
+	bool more;
 
 	if (b->store->type->commit(b->store, &batch, 1, &err) != 0)
 		give_up("commit", err.msg);
-	b->store->type->tidy(b->store, 1763805600000);
+	b->store->type->tidy(b->store, 1763805600000, &more);
 }
 
 static double commit_often(struct bench *b, struct batch *batch, int commits)

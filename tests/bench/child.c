@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
+#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -43,6 +44,54 @@ pid_t child_start(const char *const *argv, const char *log)
 	dup2(fd, 2);
 	execvp(argv[0], (char *const *)(uintptr_t)argv);
 	_exit(127);
+}
+
+pid_t child_fork(void (*run)(void *arg), void *arg)
+{
+	pid_t pid = fork();
+	if (pid)
+		return pid;
+	prctl(PR_SET_PDEATHSIG, SIGTERM);
+	run(arg);
+	_exit(0);
+}
+
+void child_end(pid_t pid)
+{
+	kill(pid, SIGTERM);
+	if (waitpid(pid, NULL, 0) != pid)
+		child_give_up("a process is gone");
+}
+
+double child_cpu_s(pid_t pid)
+{
+	char path[64], text[1024];
+	unsigned long user = 0, kernel = 0;
+	snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+	FILE *f = fopen(path, "re");
+	size_t n = f ? fread(text, 1, sizeof text - 1, f) : 0;
+	if (f)
+		fclose(f);
+	text[n] = '\0';
+	const char *behind = strrchr(text, ')'); /* the name may hold anything */
+	if (!behind || sscanf(behind, ") %*c %*d %*d %*d %*d %*d %*u %*u %*u %*u %*u %lu %lu",
+			      &user, &kernel) != 2)
+		child_give_up("a process is gone");
+	return (double)(user + kernel) / (double)sysconf(_SC_CLK_TCK);
+}
+
+double child_rss_kb(pid_t pid)
+{
+	char path[64], line[256];
+	double kb = -1;
+	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+	FILE *f = fopen(path, "re");
+	while (f && fgets(line, sizeof line, f))
+		if (!strncmp(line, "VmRSS:", 6))
+			kb = strtod(line + 6, NULL);
+	if (f)
+		fclose(f);
+	return kb;
 }
 
 char *child_url(const char *log)

@@ -15,6 +15,11 @@ void child_nap(void); /* 20 ms */
 char *child_binary(const char *name);
 /* Standard output and error go to the file. Whoever starts it ends it, by its id. */
 pid_t child_start(const char *const *argv, const char *log);
+/* The same for a function of ours, in a copy of this process. */
+pid_t child_fork(void (*run)(void *arg), void *arg);
+void child_end(pid_t pid);	/* asks it to, and waits */
+double child_cpu_s(pid_t pid);	/* so far; in steps of 10 ms */
+double child_rss_kb(pid_t pid); /* now; -1: it is gone */
 /* The first http://ADDRESS:PORT in the file, as soon as it is there; yours. */
 char *child_url(const char *log);
 

@@ -120,20 +120,6 @@ static void await_pages(const struct scene *s, double pages)
 	}
 }
 
-static double rss_kb(pid_t pid)
-{
-	char path[64], line[256];
-	double kb = -1;
-	snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
-	FILE *f = fopen(path, "re");
-	while (f && fgets(line, sizeof line, f))
-		if (!strncmp(line, "VmRSS:", 6))
-			kb = strtod(line + 6, NULL);
-	if (f)
-		fclose(f);
-	return kb;
-}
-
 double processes_rss_kb(uint32_t recipients)
 {
 	struct scene s;
@@ -142,7 +128,7 @@ double processes_rss_kb(uint32_t recipients)
 	await_pages(&s, 2.0 * (recipients + 99) / 100); /* taken in, and seen again */
 	double least = 1e12, until = bench_wall_s() + 4;
 	while (bench_wall_s() < until) {
-		double kb = rss_kb(relay);
+		double kb = child_rss_kb(relay);
 		least = kb < least ? kb : least;
 		child_nap();
 	}

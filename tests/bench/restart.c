@@ -75,6 +75,7 @@ static void add_broadcast(struct batch *b, uint32_t recipients)
 static void fill(struct store *store, uint32_t recipients)
 {
 	struct err err;
+	bool more;
 
 	for (uint32_t first = 0; first < recipients; first += COMMIT) {
 		struct batch *b = batch_new();
@@ -84,7 +85,7 @@ static void fill(struct store *store, uint32_t recipients)
 			add_recipient(b, i);
 		if (store->type->commit(store, &b, 1, &err) != 0)
 			child_give_up(err.msg);
-		store->type->tidy(store, CREATED_MS);
+		store->type->tidy(store, CREATED_MS, &more);
 		batch_free(b);
 	}
 }
