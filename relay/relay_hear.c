@@ -107,7 +107,7 @@ void relay_committed(struct relay *r, const struct batch *b)
 	relay_reports_committed(r, b);
 	for (size_t i = 0; i < b->events.n; i++)
 		r->events[event_type_place(b->events.v[i].type)]++;
-	if (r->refusing) {
+	if (r->refusing && !b->about_relay) { /* those are taken in any case */
 		r->refusing = false;
 		if (!relay_note_room(r)) {
 			forget_news(r);
@@ -158,13 +158,17 @@ static void on_delivery_notice(void *arg, const struct delivery_notice *n)
 		[DELIVERY_UP] = "destination up again",
 		[DELIVERY_PARKED] = "event parked: it will not be tried again by itself",
 		[DELIVERY_DISABLED] = "destination disabled; it keeps collecting",
+		[DELIVERY_GONE] = "events taken up again are not in the journal any more",
 	};
 	struct relay *r = arg;
 	struct known_destination *k = relay_known_number(r, n->number);
 	struct log_field parked = log_opt("parked", NULL);
 	char status[16];
+	bool known = n->what == DELIVERY_GONE && k && k->dropped[DROP_GONE].count;
 	bool good = n->what == DELIVERY_RECOVERED || n->what == DELIVERY_UP;
 	relay_note_delivery(r, n);
+	if (known)
+		return;
 	if (k && n->what == DELIVERY_PARKED) {
 		if (!is_parked_news(k, relay_now(r).mono_ms))
 			return;

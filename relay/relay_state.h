@@ -20,8 +20,8 @@ struct gathered {
 	bool told;		 /* ever */
 };
 /* Events that a destination will not get. */
-enum drop_reason { DROP_UNSENT, DROP_FULL, DROP_BY_HAND };
-#define DROP_REASONS (DROP_BY_HAND + 1)
+enum drop_reason { DROP_UNSENT, DROP_FULL, DROP_BY_HAND, DROP_GONE };
+#define DROP_REASONS (DROP_GONE + 1)
 struct dropped {
 	int64_t count;
 	char ids[GATHERED_IDS][EVENT_ID_SIZE]; /* of the first */

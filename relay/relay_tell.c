@@ -108,6 +108,7 @@ static void kept_told(void *arg, const struct batch *b, const struct err *err)
 /* Takes nothing but k, if it is to be kept; the batch may carry what belongs with the event. */
 static void tell(struct relay *r, const struct relay_word *w, struct batch *b, struct kept_word *k)
 {
+	b->about_relay = true;
 	make(batch_event(b), r, w);
 	router_route_but(r->router, b, 0, w->about);
 	relay_add_destinations(r, b);

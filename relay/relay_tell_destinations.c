@@ -18,12 +18,12 @@
 #define SOON_MS		 1000 /* what comes at the same time is told together */
 #define PARKED_EVERY_MS	 60000
 #define DROPPED_EVERY_MS 3600000
-#define FULL_AGAIN_MS	 5000 /* a full journal takes no events */
 
 static const char *const reasons[DROP_REASONS] = {
 	[DROP_UNSENT] = "keep_unsent",
 	[DROP_FULL] = "when_full",
 	[DROP_BY_HAND] = "by_hand",
+	[DROP_GONE] = "keep",
 };
 
 const char *relay_without_reply(const char *why, char status[16])
@@ -150,6 +150,8 @@ void relay_note_delivery(struct relay *r, const struct delivery_notice *n)
 		relay_note_disabled(r, k, n->why);
 	else if (n->what == DELIVERY_PARKED)
 		note_parked(r, k, n);
+	else if (n->what == DELIVERY_GONE)
+		relay_note_dropped(r, n->number, DROP_GONE, &(struct dropped){.count = 1});
 }
 
 static void add_gathered(struct buf *data, const struct gathered *g)
@@ -239,9 +241,7 @@ int relay_tell_gathered(struct relay *r, struct instant now)
 	int64_t now_ms = now.mono_ms;
 	if (r->gathered_ms == INT64_MAX)
 		return INT_MAX;
-	if (r->full && now_ms >= r->gathered_ms)
-		r->gathered_ms = now_ms + FULL_AGAIN_MS;
-	if (now_ms >= r->gathered_ms || (r->stopping && !r->full)) {
+	if (now_ms >= r->gathered_ms || r->stopping) {
 		r->gathered_ms = INT64_MAX;
 		tell_due(r, now_ms);
 	}

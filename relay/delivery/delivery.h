@@ -70,8 +70,9 @@ enum delivery_what {
 	DELIVERY_UP,	    /* it closed */
 	DELIVERY_PARKED,
 	DELIVERY_DISABLED, /* by the receiver, or at a start that finds it so */
+	DELIVERY_GONE,	   /* what was taken up again is not in the journal any more */
 };
-#define DELIVERY_WHATS (DELIVERY_DISABLED + 1)
+#define DELIVERY_WHATS (DELIVERY_GONE + 1)
 struct delivery_notice { /* all borrowed for the call */
 	enum delivery_what what;
 	uint32_t number; /* of the destination */

@@ -146,8 +146,8 @@ static void take_load(struct destination *t, struct item *x, const struct delive
 		item_make_ready(t, x);
 	} else if (beyond) {
 		item_retry_at(t, x, t->delivery->now.mono_ms);
-	} else { /* retention took it before it was taken up again: it was sent once */
-		tell_failing(t, x, "the journal does not hold an event any more");
+	} else { /* retention took it before its row was committed */
+		notice(t, DELIVERY_GONE, NULL, NULL);
 		t->dropped++;
 		item_end(t, x, ITEM_SENT);
 	}

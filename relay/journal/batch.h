@@ -136,6 +136,8 @@ struct batch {
 	struct destination_record *destinations;
 	struct rule_record *rules;
 	struct name_write *names;
+	bool about_relay; /* its events are about the relay itself: few, and taken when it is full
+			   */
 	/* With an event that says so: since when the API gives nothing usable, 0: it does again. */
 	bool tells_outage;
 	int64_t outage_ms;

@@ -120,9 +120,11 @@ static int set_since(struct store *store, int64_t since_ms, struct err *err)
 }
 
 /* Does it carry more than verdicts? What folds keep is small, and dropping what fills the journal
- * needs it. */
+ * needs it; and that it is full must be told. */
 static bool grows(const struct batch *b)
 {
+	if (b->about_relay)
+		return false;
 	return b->nrecipients || b->nbroadcasts || b->events.n || b->nroutes || b->nlate;
 }
 

@@ -18,6 +18,7 @@ struct watched {
 	struct store *inner;
 	struct watched_options o; /* not its sqlite */
 	int64_t latest;		  /* forget: the last sequence given */
+	int64_t oldest;		  /* as housekeeping said last */
 };
 
 static struct store *inner(struct store *s)
@@ -55,6 +56,11 @@ static int set_since(struct store *s, int64_t since_ms, struct err *err)
 	return store_sqlite.set_since(inner(s), since_ms, err);
 }
 
+static int is_failing(const struct watched *w)
+{
+	return w->o.watch.failing ? atomic_load(w->o.watch.failing) : 0;
+}
+
 /* The batches without their events, which are put back afterwards. */
 static int commit_rows(struct watched *w, struct batch *const *batches, size_t n, struct err *err)
 {
@@ -78,7 +84,7 @@ static int commit_rows(struct watched *w, struct batch *const *batches, size_t n
 static int commit(struct store *s, struct batch *const *batches, size_t n, struct err *err)
 {
 	struct watched *w = (struct watched *)s;
-	int failing = w->o.watch.failing ? atomic_load(w->o.watch.failing) : 0;
+	int failing = is_failing(w);
 	if (failing)
 		return err_set(err, (enum err_code)failing, "the journal fails, as it was told to");
 	int failed = w->o.watch.forget ? commit_rows(w, batches, n, err)
@@ -93,8 +99,13 @@ static int commit(struct store *s, struct batch *const *batches, size_t n, struc
 
 static int64_t tidy(struct store *s, int64_t now_wall_ms, bool *ret_more)
 {
-	const _Atomic int64_t *wall_ms = ((const struct watched *)s)->o.watch.wall_ms;
-	return store_sqlite.tidy(inner(s), wall_ms ? atomic_load(wall_ms) : now_wall_ms, ret_more);
+	struct watched *w = (struct watched *)s;
+	const _Atomic int64_t *wall_ms = w->o.watch.wall_ms;
+	*ret_more = false;
+	if (!is_failing(w)) /* else nothing is written at all */
+		w->oldest = store_sqlite.tidy(
+			w->inner, wall_ms ? atomic_load(wall_ms) : now_wall_ms, ret_more);
+	return w->oldest;
 }
 
 static int room(struct store *s, struct store_room *ret, struct err *err)

@@ -187,6 +187,30 @@ static void test_what_was_owed_when_it_was_asked_for(void **state)
 	assert_int_equal(pick_parked(w), parked);
 }
 
+/* As when retention takes it at that moment: nothing is left of it, and who stood behind it goes.
+ */
+static void test_what_is_gone_from_the_journal(void **state)
+{
+	struct rig *w = *state;
+	struct look *l;
+
+	rig_commit_to(w, 0, 1, 1); /* no route of its: the same to a reader */
+	rig_commit(w, 1, 1);
+	rig_pump(w);
+	picks[0] = (struct again){1, 1, false, false};
+	picks[1] = (struct again){2, 1, false, false};
+	assert_int_equal(again(w, 2), 2);
+	rig_pass(w, 1 * S);
+	assert_int_equal(w->receiver.n, 2);
+	assert_int_equal(rig_status(w).parked, 0);
+	assert_int_equal(rig_status(w).dropped, 1);
+	assert_int_equal(w->notices[DELIVERY_GONE], 1);
+	assert_true(delivery_drained(w->delivery));
+	l = look_at(w);
+	assert_int_equal(l->nrows, 0);
+	free(l);
+}
+
 static void test_place_in_its_lane(void **state)
 {
 	static const int64_t want[] = {1, 2, 2, 1, 3};
@@ -652,6 +676,7 @@ int main(void)
 		IN_RIG(test_again_in_vain),
 		IN_RIG(test_what_is_owed_is_left_out),
 		IN_RIG(test_what_was_owed_when_it_was_asked_for),
+		IN_RIG(test_what_is_gone_from_the_journal),
 		IN_RIG(test_place_in_its_lane),
 		IN_RIG(test_place_behind_a_call),
 		IN_RIG(test_order_after_a_kill),
