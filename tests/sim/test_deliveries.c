@@ -546,6 +546,23 @@ static bool all_arrived(const struct world *w)
 	return relay_delivered(relay_of(w)) && !relay_count_jobs(relay_of(w));
 }
 
+static void tell_unfinished(struct world *w)
+{
+	struct delivery_status s[8];
+	struct buf jobs = BUF_INIT(1 << 20);
+	size_t n = delivery_status(relay_of(w)->delivery, s, 8);
+	for (size_t i = 0; i < n; i++)
+		printf("# %s: state %d, down %lld, parked %zu, retrying %zu, waiting %zu, in "
+		       "flight %zu\n",
+		       s[i].name, s[i].state, (long long)s[i].down_ms, s[i].parked, s[i].retrying,
+		       s[i].waiting, s[i].in_flight);
+	relay_list_jobs(relay_of(w), &jobs);
+	printf("# idle %d, settling %d, %zu jobs: %s\n", delivery_idle(relay_of(w)->delivery),
+	       relay_settling(relay_of(w)), relay_count_jobs(relay_of(w)), jobs.data);
+	buf_release(&jobs);
+	fleet_fault(&w->f, "it does not come to an end");
+}
+
 static void wait_for_all(struct world *w)
 {
 	bool all = false;
@@ -558,10 +575,14 @@ static void wait_for_all(struct world *w)
 			say(w, "%s", err.msg);
 		buf_release(&text);
 		run(w, 20 * MINUTE_MS);
+		for (int i = 0; i < 2000 && !relay_delivered(relay_of(w)); i++) {
+			run(w, 500);
+			relay_wait(relay_of(w), 2); /* the journal reads what is due */
+		}
 		all = calm(w) && all_arrived(w); /* something may have come just now */
 	}
 	if (!all)
-		fleet_fault(&w->f, "it does not come to an end");
+		tell_unfinished(w);
 	size_t before = w->checks;
 	check(w);
 	if (w->checks == before)
@@ -579,7 +600,7 @@ static void one_run(uint64_t seed)
 	fleet_open(&w->f, seed);
 	w->s = scene_new(10 + below(w, 60));
 	w->s.o.model.seed = (uint32_t)seed;
-	w->s.o.journal = below(w, 2) ? ", keep_unsent: 3h, keep: 3h" : ", keep_unsent: 6h";
+	w->s.o.journal = below(w, 2) ? ", keep_unsent: 3h" : ", keep_unsent: 6h";
 	w->s.o.source = "  since: all\n  full_sweep_every: 6h\n  poll_every: 10s\n"
 			"  poll_every_max: 10m\n";
 	w->s.o.arg = &w->f;
@@ -606,7 +627,7 @@ static void one_run(uint64_t seed)
 
 static void every_event_arrives_or_is_accounted_for(void **state)
 {
-	struct random_runs runs = random_runs(4, 1);
+	struct random_runs runs = random_runs(3, 1);
 	(void)state;
 	faulty_install(); /* under it a sync costs nothing */
 	for (size_t i = 0; i < runs.n; i++)
