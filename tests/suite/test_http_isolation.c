@@ -282,7 +282,7 @@ static void silence_ends_by_its_timeout(void **state)
 	int port, fd = listen_at(2 * CALLS, &port);
 
 	(void)state;
-	desk_open(&k, http_receiver_port(good), port, "500ms");
+	desk_open(&k, http_receiver_port(good), port, "2s");
 	for (int i = 0; i < SILENT; i++)
 		run_until(&k, &k.silent[i].again, IN_FLIGHT);
 	for (int i = 0; i < SILENT; i++) {
