@@ -73,20 +73,6 @@ static int count_exceptions(struct sqlite_store *s, struct owed_read *read, stru
 	return got;
 }
 
-static int is_excepted(struct sqlite_store *s, uint32_t destination, int64_t sequence,
-		       struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, SQL_EXCEPTION, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, destination);
-	sqlite_bind_int(st, 2, sequence);
-	int got = sqlite_row(s, st, err);
-	sqlite3_reset(st);
-	return got;
-}
-
 static int note_routes(struct sqlite_store *s, struct owed_read *read, struct err *err)
 {
 	sqlite3_stmt *st = sqlite_ready(s, SQL_ROUTES_BETWEEN, err);
@@ -101,7 +87,7 @@ static int note_routes(struct sqlite_store *s, struct owed_read *read, struct er
 
 		if (sqlite_is_settled(&read->cursor, sequence))
 			continue;
-		got = is_excepted(s, read->q->destination, sequence, err);
+		got = sqlite_has(s, SQL_EXCEPTION, read->q->destination, sequence, err);
 		if (got < 0)
 			break;
 		if (got > 0)

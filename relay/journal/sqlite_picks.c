@@ -143,21 +143,6 @@ static int scan(struct sqlite_store *s, struct pick_read *read, int64_t after, s
 	return got < 0 ? -1 : 0;
 }
 
-/* Was it routed there? */
-static int has_route(struct sqlite_store *s, uint32_t destination, int64_t sequence,
-		     struct err *err)
-{
-	sqlite3_stmt *st = sqlite_ready(s, SQL_ROUTE, err);
-
-	if (!st)
-		return -1;
-	sqlite_bind_int(st, 1, destination);
-	sqlite_bind_int(st, 2, sequence);
-	int got = sqlite_row(s, st, err);
-	sqlite3_reset(st);
-	return got;
-}
-
 static int look_up(struct sqlite_store *s, struct pick_read *read, int64_t after, struct err *err)
 {
 	const struct pick_query *q = read->q;
@@ -168,7 +153,7 @@ static int look_up(struct sqlite_store *s, struct pick_read *read, int64_t after
 
 		if (sequence <= after || sequence > read->last)
 			continue;
-		got = has_route(s, read->destination, sequence, err);
+		got = sqlite_has(s, SQL_ROUTE, read->destination, sequence, err);
 		if (got > 0)
 			got = look_at(s, read, sequence, err);
 	}

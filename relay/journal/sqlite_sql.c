@@ -332,3 +332,17 @@ char *sqlite_get_text(sqlite3_stmt *st, int at)
 
 	return text ? xstrndup(text, (size_t)sqlite3_column_bytes(st, at)) : NULL;
 }
+
+int sqlite_has(struct sqlite_store *s, enum statement which, uint32_t destination, int64_t sequence,
+	       struct err *err)
+{
+	sqlite3_stmt *st = sqlite_ready(s, which, err);
+
+	if (!st)
+		return -1;
+	sqlite_bind_int(st, 1, destination);
+	sqlite_bind_int(st, 2, sequence);
+	int got = sqlite_row(s, st, err);
+	sqlite3_reset(st);
+	return got;
+}

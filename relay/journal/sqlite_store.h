@@ -160,6 +160,9 @@ int sqlite_fail(const struct sqlite_store *s, const char *what, struct err *err)
 sqlite3_stmt *sqlite_ready(struct sqlite_store *s, enum statement which, struct err *err);
 int sqlite_row(struct sqlite_store *s, sqlite3_stmt *st, struct err *err); /* 1 row, 0 end, -1 */
 int sqlite_run(struct sqlite_store *s, sqlite3_stmt *st, struct err *err); /* no rows; resets */
+/* Is there a row for them (SQL_ROUTE, SQL_EXCEPTION)? 1, 0, -1 with err. */
+int sqlite_has(struct sqlite_store *s, enum statement which, uint32_t destination, int64_t sequence,
+	       struct err *err);
 int sqlite_run_plain(struct sqlite_store *s, enum statement which, struct err *err);
 /* The first column of the first row; *ret stays when there is none or it is NULL. */
 int sqlite_number(struct sqlite_store *s, sqlite3_stmt *st, int64_t *ret, struct err *err);
