@@ -200,9 +200,11 @@ static int prune_step(struct sqlite_store *s, int64_t to, struct err *err)
 	return sqlite_end(s, SQL_FIRST, &s->first, err);
 }
 
-/* The sequence that PRUNE_STEP events behind `pruned` reach: holes cost nothing. */
+/* The sequence that PRUNE_STEP events behind `pruned` reach: holes cost nothing. A late route may
+ * lie before what was found settled, and be owed. */
 static int step_end(struct sqlite_store *s, int64_t *ret, struct err *err)
 {
+	int64_t settled = INT64_MAX;
 	sqlite3_stmt *st = sqlite_ready(s, SQL_STEP_END, err);
 
 	if (!st)
@@ -210,10 +212,12 @@ static int step_end(struct sqlite_store *s, int64_t *ret, struct err *err)
 	sqlite_bind_int(st, 1, s->pruned);
 	sqlite_bind_int(st, 2, PRUNE_STEP);
 	*ret = s->prunable;
-	if (sqlite_number(s, st, ret, err) != 0)
+	if (sqlite_number(s, st, ret, err) != 0 || sqlite_end(s, SQL_SETTLED, &settled, err) != 0)
 		return -1;
 	if (*ret > s->prunable)
 		*ret = s->prunable;
+	if (*ret > settled)
+		*ret = settled;
 	return 0;
 }
 
@@ -223,6 +227,10 @@ static int prune(struct sqlite_store *s, struct err *err)
 
 	if (step_end(s, &to, err) != 0)
 		return -1;
+	if (to <= s->pruned) { /* until it is looked anew */
+		s->prunable = s->pruned;
+		return 0;
+	}
 	if (sqlite_run_plain(s, SQL_BEGIN, err) != 0)
 		return -1;
 	if (prune_step(s, to, err) != 0) {

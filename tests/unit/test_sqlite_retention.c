@@ -153,6 +153,42 @@ static void old_settled_events_are_forgotten(void **state)
 	delivery_routes_release(&r);
 }
 
+/* 2000 events that destination 1 has had and age allows to take from 2 * KEEP_MS on, and one more.
+ */
+static void put_old(struct world *w)
+{
+	sqlite_world_open(w);
+	put_destinations(w);
+	for (int i = 0; i < 20; i++)
+		world_commit(w, world_events(100), NULL);
+	settle_to(w, 1, 2000);
+	assert_int_equal(tidy_often(w, NOW_MS), 1);
+	world_commit(w, world_events(1), NULL);
+}
+
+/* What is routed late is owed, though it lies where all was settled when it was looked last. */
+static void a_late_route_is_not_overtaken(void **state)
+{
+	struct world *w = *state;
+	struct batch *b = batch_new();
+	int64_t now_ms = NOW_MS + 2 * KEEP_MS;
+
+	put_old(w);
+	assert_int_equal(world_tidy(w, now_ms), 501);
+	*batch_late(b) = (struct late_route){1200, 2, 2};
+	world_commit(w, b, NULL);
+	assert_int_equal(tidy_often(w, now_ms), 1200);
+	assert_int_equal(tidy_often(w, now_ms += 3600000), 1200);
+	struct delivery_routes r =
+		world_routes(w, &(struct route_query){.destination = 2, .limit = 10});
+	assert_int_equal(r.n, 1);
+	assert_int_equal(r.v[0].event.sequence, 1200);
+	delivery_routes_release(&r);
+	settle_to(w, 2, 1200);
+	assert_int_equal(tidy_often(w, now_ms += 3600000), 2001);
+	assert_int_equal(events_held(w), 1);
+}
+
 static void what_was_not_sent_is_kept(void **state)
 {
 	struct world *w = *state;
@@ -352,6 +388,7 @@ int main(void)
 		IN_SQLITE_WORLD(without_free_space_only_verdicts_are_taken),
 		IN_SQLITE_WORLD(above_its_ceiling_only_verdicts_are_taken),
 		IN_SQLITE_WORLD(old_settled_events_are_forgotten),
+		IN_SQLITE_WORLD(a_late_route_is_not_overtaken),
 		IN_SQLITE_WORLD(what_was_not_sent_is_kept),
 		IN_SQLITE_WORLD(a_parked_event_holds_up_nothing),
 		IN_SQLITE_WORLD(the_oldest_outlives_a_restart),
