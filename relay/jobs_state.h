@@ -6,6 +6,9 @@
  *        (the journal reads,    (delivery commits what
  *         or takes late routes)  was taken up)
  *
+ * All the while retention is held (journal_hold): what nobody was owed is owed only when the row
+ * that says so is committed.
+ *
  * Invariant: how far a job came is told, and written, only when what the step did is committed. A
  * step that is repeated takes up the same routes, so that a kill costs a repeat and no loss.
  */

@@ -177,7 +177,6 @@ static void pick(struct relay *r, uint32_t destination)
 	};
 	if (!take_stamp(r))
 		return;
-	r->jobs->stage = STAGE_ASKED;
 	journal_picks(r->journal, &q, picked, r);
 }
 
@@ -329,7 +328,6 @@ static void read_events(struct relay *r)
 	js->step.end = js->step.after == j->last;
 	if (!take_stamp(r))
 		return;
-	js->stage = STAGE_ASKED;
 	journal_events(r->journal,
 		       &(struct event_query){.after = after,
 					     .before = js->step.after + 1,
@@ -358,7 +356,6 @@ static void reroute(struct relay *r)
 		read_events(r);
 		return;
 	}
-	r->jobs->stage = STAGE_ASKED;
 	journal_recorded_before(r->journal, w->job.since_ms, place_found, r);
 }
 

@@ -226,9 +226,14 @@ int relay_cancel_job(struct relay *r, int64_t id, struct err *err)
 
 /* ---- steps ---- */
 
-static struct work *end_step(struct jobs *js)
+/* A relay that ends keeps the hold: it begins no other step, and what this one took up may not be
+ * committed. */
+static struct work *end_step(struct relay *r)
 {
+	struct jobs *js = r->jobs;
 	struct work *w = js->now;
+	if (!relay_ending(r))
+		journal_release(r->journal);
 	js->now = NULL;
 	js->stage = STAGE_NONE;
 	batch_free(js->late);
@@ -244,12 +249,12 @@ static struct work *end_step(struct jobs *js)
 void job_step_again(struct relay *r, int64_t pause_ms)
 {
 	r->jobs->now->wait_ms = relay_now(r).mono_ms + pause_ms;
-	end_step(r->jobs);
+	end_step(r);
 }
 
 void job_step_failed(struct relay *r, const struct err *why)
 {
-	struct work *w = end_step(r->jobs);
+	struct work *w = end_step(r);
 	if (job_is_open(&w->job))
 		end(w, JOB_FAILED, why->msg);
 }
@@ -264,13 +269,22 @@ void job_step_kept(struct relay *r)
 	j->after = s.after;
 	j->looked += s.looked;
 	j->taken += s.taken;
-	struct work *w = end_step(js);
+	struct work *w = end_step(r);
 	if (s.full)
 		w->wait_ms = now_ms + ROOM_MS;
 	if (s.taken || now_ms >= w->walked_ms + WRITE_EVERY_MS)
 		w->changed = true;
 	if (s.end && job_is_open(j))
 		end(w, JOB_DONE, NULL);
+}
+
+static void held(void *arg)
+{
+	struct relay *r = arg;
+	if (relay_ending(r))
+		job_step_again(r, 0);
+	else
+		job_step_begin(r);
 }
 
 static void begin(struct relay *r, struct work *w)
@@ -291,7 +305,8 @@ static void begin(struct relay *r, struct work *w)
 	}
 	r->jobs->now = w;
 	r->jobs->step = (struct job_step){j->after_destination, j->after, 0, 0, false, false};
-	job_step_begin(r);
+	r->jobs->stage = STAGE_ASKED;
+	journal_hold(r->journal, held, r);
 }
 
 /* Whose turn it is; NULL: nobody's, and *wait says for how long. */

@@ -146,9 +146,11 @@ bool delivery_set_state(struct delivery *d, uint32_t number, enum destination_st
  * committed, and another after each call that changed something; nothing else changes it, so that
  * traffic holds nobody up.
  *
+ *   journal_hold …                         what is picked stays until it has a row
  *   stamp = delivery_stamp(d)              0: wait until something was committed
  *   journal_picks …
  *   in its answer: delivery_stamp(d) == stamp ? delivery_again(…) : pick once more
+ *   when it is not 0 again: journal_release
  */
 uint64_t delivery_stamp(const struct delivery *d);
 

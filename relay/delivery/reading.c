@@ -146,7 +146,7 @@ static void take_load(struct destination *t, struct item *x, const struct delive
 		item_make_ready(t, x);
 	} else if (beyond) {
 		item_retry_at(t, x, t->delivery->now.mono_ms);
-	} else { /* retention took it before its row was committed */
+	} else { /* the row leads nowhere: who took it up did not hold retention */
 		notice(t, DELIVERY_GONE, NULL, NULL);
 		t->dropped++;
 		item_end(t, x, ITEM_SENT);

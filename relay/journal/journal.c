@@ -12,6 +12,7 @@
 
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
+#include "relay/journal/hold.h"
 #include "relay/journal/reader.h"
 
 /* Housekeeping goes on, in small steps, when nothing is committed. */
@@ -33,6 +34,7 @@ struct journal {
 	struct store *store;
 	struct mailbox *loop;
 	struct reader *reader;
+	struct hold *hold;
 	pthread_mutex_t turn; /* whose holder uses the store */
 	_Atomic int64_t latest, oldest;
 
@@ -53,6 +55,7 @@ static void unref(struct journal *j)
 	if (--j->refs > 0)
 		return;
 	reader_free(j->reader);
+	hold_free(j->hold);
 	pthread_cond_destroy(&j->arrived);
 	pthread_mutex_destroy(&j->lock);
 	pthread_mutex_destroy(&j->turn);
@@ -151,13 +154,14 @@ static void look_at_room(struct journal *j)
 /* Is there more to do? */
 static bool tidy(struct journal *j)
 {
-	bool more = false;
+	bool more = false, may_take = hold_begin_pass(j->hold);
 
 	pthread_mutex_lock(&j->turn);
-	int64_t oldest = j->store->type->tidy(j->store, clock_now().wall_ms, &more);
+	int64_t oldest = j->store->type->tidy(j->store, clock_now().wall_ms, may_take, &more);
 	look_at_room(j);
 	pthread_mutex_unlock(&j->turn);
 	atomic_store(&j->oldest, oldest);
+	hold_end_pass(j->hold, more);
 	return more;
 }
 
@@ -228,6 +232,7 @@ static struct journal *new_journal(struct store *store, struct mailbox *loop)
 
 	j->store = store;
 	j->loop = loop;
+	j->hold = hold_new(loop);
 	j->refs = 1;
 	j->last = &j->first;
 	pthread_mutex_init(&j->turn, NULL);
@@ -284,6 +289,7 @@ void journal_close(struct journal *j)
 	pthread_cond_signal(&j->arrived);
 	pthread_mutex_unlock(&j->lock);
 	pthread_join(j->thread, NULL);
+	hold_end_passes(j->hold);
 	reader_close(j->reader); /* first: the last to leave writes the log into the file */
 	j->store->type->close(j->store);
 	j->store = NULL;
@@ -327,6 +333,16 @@ void journal_commit(struct journal *j, struct batch *b, journal_done *done, void
 size_t journal_commits_pending(const struct journal *j)
 {
 	return j->pending;
+}
+
+void journal_hold(struct journal *j, journal_held *held, void *arg)
+{
+	hold_ask(j->hold, held, arg);
+}
+
+void journal_release(struct journal *j)
+{
+	hold_end(j->hold);
 }
 
 void journal_recipients(struct journal *j, uint32_t broadcast, const uint32_t *numbers, size_t n,

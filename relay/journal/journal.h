@@ -51,6 +51,17 @@ typedef void journal_done(void *arg, const struct batch *b, const struct err *er
 void journal_commit(struct journal *j, struct batch *b, journal_done *done, void *arg);
 size_t journal_commits_pending(const struct journal *j); /* batches whose done is outstanding */
 
+/*
+ * Retention takes no event from the call of `held`, on the loop thread, until journal_release. For
+ * who reads what nobody is owed any more and commits what keeps it: what retention took in between
+ * would leave rows that lead nowhere. One hold at a time, and not for long: the rest of
+ * housekeeping goes on, and retention has its turn before the next one. What is asked for when the
+ * journal closes is given; after that there is nothing to release.
+ */
+typedef void journal_held(void *arg);
+void journal_hold(struct journal *j, journal_held *held, void *arg);
+void journal_release(struct journal *j);
+
 /* Reads; on the loop thread, answered through the mailbox. Queries are copied. In done the result
  * is borrowed, and err is NULL or says what failed (then the result is empty). */
 typedef void journal_recipients_done(void *arg, const struct recipient_record *v, size_t n,

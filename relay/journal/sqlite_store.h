@@ -289,7 +289,7 @@ int sqlite_recorded_before(struct sqlite_store *s, int64_t ms, int64_t *ret, str
 int sqlite_recorded_until(struct sqlite_store *s, int64_t ms, int64_t *ret, struct err *err);
 
 /* sqlite_tidy.c */
-int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms, bool *ret_more);
+int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms, bool may_take, bool *ret_more);
 int sqlite_room(struct store *store, struct store_room *ret, struct err *err);
 /* Is there room for more than verdicts? */
 int sqlite_has_room(struct sqlite_store *s, struct err *err);

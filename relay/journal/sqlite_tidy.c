@@ -279,14 +279,16 @@ static void feel_pressure(struct sqlite_store *s)
 }
 
 /* 1: there is more to let go; 0; -1 with err */
-static int retain(struct sqlite_store *s, int64_t now_ms, struct err *err)
+static int retain(struct sqlite_store *s, int64_t now_ms, bool may_take, struct err *err)
 {
 	feel_pressure(s);
 	if (look(s, now_ms, err) != 0)
 		return -1;
 	if (s->pruned >= s->prunable)
 		return 0;
-	return prune(s, err) != 0 ? -1 : s->pruned < s->prunable;
+	if (may_take && prune(s, err) != 0)
+		return -1;
+	return s->pruned < s->prunable;
 }
 
 /* A log that stays long is tried again after the next commit. */
@@ -299,11 +301,11 @@ static void checkpoint(struct sqlite_store *s)
 		s->wal_pages = 0;
 }
 
-int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms, bool *ret_more)
+int64_t sqlite_tidy(struct store *store, int64_t now_wall_ms, bool may_take, bool *ret_more)
 {
 	struct sqlite_store *s = (struct sqlite_store *)store;
 	struct err ignored = {0};
-	int retaining = retain(s, now_wall_ms, &ignored);
+	int retaining = retain(s, now_wall_ms, may_take, &ignored);
 	int clearing = sqlite_clear_dropped(s, &ignored);
 	int indexing = sqlite_index_step(s, now_wall_ms, &ignored);
 

@@ -210,10 +210,10 @@ struct store_type {
 	int (*commit)(struct store *s, struct batch *const *batches, size_t n, struct err *err);
 	/* Bounded housekeeping after a commit is reported: checkpoint, retention (what is settled
 	 * everywhere and older than `keep`; when its ceiling of size is near, whatever its age,
-	 * oldest first), dropped destinations. Returns the oldest sequence held, 0: none.
-	 * *ret_more: a next call would find work. A failure costs nothing but space; a later call
-	 * goes on. */
-	int64_t (*tidy)(struct store *s, int64_t now_wall_ms, bool *ret_more);
+	 * oldest first), dropped destinations. Without may_take retention takes nothing. Returns
+	 * the oldest sequence held, 0: none. *ret_more: a next call that may take would find work.
+	 * A failure costs nothing but space; a later call goes on. */
+	int64_t (*tidy)(struct store *s, int64_t now_wall_ms, bool may_take, bool *ret_more);
 	/* How full it is; of a store for writing. */
 	int (*room)(struct store *s, struct store_room *ret, struct err *err);
 	/* Nothing was asked of it for a moment: gives back memory that it only keeps for speed.

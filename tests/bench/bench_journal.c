@@ -101,7 +101,7 @@ static void commit(struct bench *b, struct batch *batch)
 
 	if (b->store->type->commit(b->store, &batch, 1, &err) != 0)
 		give_up("commit", err.msg);
-	b->store->type->tidy(b->store, 1763805600000, &more);
+	b->store->type->tidy(b->store, 1763805600000, true, &more);
 }
 
 static double commit_often(struct bench *b, struct batch *batch, int commits)

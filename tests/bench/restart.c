@@ -85,7 +85,7 @@ static void fill(struct store *store, uint32_t recipients)
 			add_recipient(b, i);
 		if (store->type->commit(store, &b, 1, &err) != 0)
 			child_give_up(err.msg);
-		store->type->tidy(store, CREATED_MS, &more);
+		store->type->tidy(store, CREATED_MS, true, &more);
 		batch_free(b);
 	}
 }

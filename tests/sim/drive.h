@@ -59,8 +59,8 @@ void drive_restart(struct drive *d);
 
 /* The same, and of what is not committed when it is called nothing will be. */
 void drive_kill(struct drive *d);
-/* From now on each commit fails with such an err_code (ERR_LIMIT: there is no room); 0: none does.
- */
+/* From now on each commit fails with such an err_code (ERR_LIMIT: there is no room, and
+ * housekeeping makes some); 0: none does. */
 void drive_fail_commits(struct drive *d, int code);
 
 /* What SIGHUP does, with other lines of the source: section (borrowed until the next call). */

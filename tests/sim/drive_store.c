@@ -97,14 +97,15 @@ static int commit(struct store *s, struct batch *const *batches, size_t n, struc
 	return failed;
 }
 
-static int64_t tidy(struct store *s, int64_t now_wall_ms, bool *ret_more)
+static int64_t tidy(struct store *s, int64_t now_wall_ms, bool may_take, bool *ret_more)
 {
 	struct watched *w = (struct watched *)s;
 	const _Atomic int64_t *wall_ms = w->o.watch.wall_ms;
 	*ret_more = false;
-	if (!is_failing(w)) /* else nothing is written at all */
+	int failing = is_failing(w);
+	if (!failing || failing == ERR_LIMIT) /* else nothing is written at all */
 		w->oldest = store_sqlite.tidy(
-			w->inner, wall_ms ? atomic_load(wall_ms) : now_wall_ms, ret_more);
+			w->inner, wall_ms ? atomic_load(wall_ms) : now_wall_ms, may_take, ret_more);
 	return w->oldest;
 }
 

@@ -16,7 +16,8 @@ struct drive_watch {
 	const _Atomic int64_t *wall_ms; /* what time it is for retention */
 	/* Each batch as it was committed, on the journal's thread; NULL: nobody. */
 	void (*committed)(void *arg, const struct batch *b);
-	/* How commits fail (an err_code), while it is not 0; NULL: they do not. */
+	/* How commits fail (an err_code), while it is not 0; NULL: they do not. Housekeeping goes
+	 * on with ERR_LIMIT only. */
 	const _Atomic int *failing;
 	bool forget; /* what is forgotten has its sequence, and no restart finds it */
 };

@@ -212,6 +212,51 @@ static void one_that_comes_back_is_not_dropped(void **state)
 	free(with);
 }
 
+static size_t take(const struct outside *o, const char *kind)
+{
+	const struct admin_request q = {.body = "{\"destination\":\"crm\"}", .len = 21};
+	struct buf text = BUF_INIT(1 << 20);
+	struct err err = {0};
+	if (relay_take_job(outside_relay(o), kind, &q, &text, &err) < 0)
+		fail_msg("%s", err.msg);
+	buf_release(&text);
+	return outside_calls(o, "", "");
+}
+
+/* A replay whose rows cannot be committed for long: what it took up stays all the while, so that
+ * what is refused then is parked with its event; and goes in its time afterwards. */
+static void what_a_job_takes_up_is_kept(void **state)
+{
+	struct outside o;
+
+	(void)state;
+	outside_new(&o, 60, ANSWER_OK, "", RECIPIENTS);
+	o.s.o.journal = ", keep: 3h, keep_unsent: 30d";
+	outside_begin(&o);
+	run_campaign(&o);
+	int64_t oldest = journal_oldest(outside_relay(&o)->journal);
+	http_receiver_answer(o.receiver, ANSWER_NO);
+	drive_fail_commits(o.s.d, ERR_LIMIT);
+	size_t all = take(&o, "replay");
+	for (int i = 0; i < 2000 && outside_calls(&o, "", "") < 2 * all; i++) {
+		drive_run(o.s.d, 100);
+		relay_wait(outside_relay(&o), 5);
+	}
+	assert_int_equal(outside_calls(&o, "", ""), 2 * all);
+	drive_run(o.s.d, 5 * HOUR_MS);
+	assert_int_equal(journal_oldest(outside_relay(&o)->journal), oldest);
+	drive_fail_commits(o.s.d, 0);
+	drive_run(o.s.d, HOUR_MS);
+	outside_rest(&o);
+	assert_int_equal(outside_status(&o, "crm").parked, all);
+	assert_true(journal_oldest(outside_relay(&o)->journal) > oldest + (int64_t)all);
+	http_receiver_answer(o.receiver, ANSWER_OK);
+	assert_int_equal(outside_job(&o, "retry", "").taken, all);
+	outside_rest(&o);
+	assert_int_equal(outside_status(&o, "crm").parked, 0);
+	outside_finish(&o);
+}
+
 /* It is the only account of them. */
 static void what_was_dropped_is_told_when_the_journal_can(void **state)
 {
@@ -369,6 +414,7 @@ int main(void)
 		cmocka_unit_test(what_is_owed_to_nobody_is_kept_so_long),
 		cmocka_unit_test(what_is_disabled_for_a_while_loses_nothing),
 		cmocka_unit_test(a_detached_one_is_dropped),
+		cmocka_unit_test(what_a_job_takes_up_is_kept),
 		cmocka_unit_test(what_was_dropped_is_told_when_the_journal_can),
 		cmocka_unit_test(what_waits_to_be_told_is_told_before_it_goes),
 		cmocka_unit_test(events_about_a_destination_go_to_the_others),

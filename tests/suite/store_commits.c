@@ -271,7 +271,7 @@ static _Noreturn void commit_until_killed(struct world *w, int out)
 		if (write(out, &last, sizeof last) != sizeof last)
 			break;
 		batch_free(b);
-		s->type->tidy(s, 0, &more);
+		s->type->tidy(s, 0, true, &more);
 	}
 	_exit(1);
 }

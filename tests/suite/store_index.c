@@ -178,7 +178,7 @@ static void many_rows_are_found_before_and_after_housekeeping(void **state)
 		if (round == 1)
 			world_reopen(w);
 		for (more = true; more;)
-			w->store->type->tidy(w->store, now_ms, &more);
+			w->store->type->tidy(w->store, now_ms, true, &more);
 		now_ms += 10000;
 	}
 	struct batch *b = batch_new();

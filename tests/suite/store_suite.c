@@ -74,7 +74,7 @@ int64_t world_tidy(struct world *w, int64_t now_ms)
 {
 	bool more;
 
-	return w->store->type->tidy(w->store, now_ms, &more);
+	return w->store->type->tidy(w->store, now_ms, true, &more);
 }
 
 struct batch *world_events(int n)

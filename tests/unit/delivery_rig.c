@@ -60,9 +60,9 @@ static int faulty_commit(struct store *s, struct batch *const *batches, size_t n
 	return store_sqlite.commit(inner(s), batches, n, err);
 }
 
-static int64_t faulty_tidy(struct store *s, int64_t now_wall_ms, bool *ret_more)
+static int64_t faulty_tidy(struct store *s, int64_t now_wall_ms, bool may_take, bool *ret_more)
 {
-	return store_sqlite.tidy(inner(s), now_wall_ms, ret_more);
+	return store_sqlite.tidy(inner(s), now_wall_ms, may_take, ret_more);
 }
 
 static int faulty_routes(struct store *s, const struct route_query *q, struct delivery_routes *ret,

@@ -54,7 +54,7 @@ struct script {
 	size_t steps;			/* of housekeeping that are to be done */
 	sem_t nothing_left;		/* the last was */
 	size_t groups[GROUPS], ngroups; /* sizes of the commits tried */
-	size_t tidied, open;
+	size_t tidied, took, open; /* housekeeping: how often, and how often it might take events */
 	int64_t next, since;
 };
 
@@ -127,10 +127,12 @@ static int scripted_commit(struct store *store, struct batch *const *batches, si
 	return 0;
 }
 
-static int64_t scripted_tidy(struct store *store, int64_t now_wall_ms, bool *ret_more)
+static int64_t scripted_tidy(struct store *store, int64_t now_wall_ms, bool may_take,
+			     bool *ret_more)
 {
 	struct script *script = ((struct scripted *)store)->script;
 
+	script->took += may_take;
 	*ret_more = script->steps > 1;
 	if (script->steps && --script->steps == 0)
 		sem_post(&script->nothing_left);
@@ -283,7 +285,7 @@ struct fixture {
 	struct err err;
 	struct answer answers[ANSWERS];
 	size_t n;
-	size_t reads;
+	size_t reads, held;
 };
 
 struct tagged {
@@ -685,6 +687,52 @@ static void housekeeping_goes_on_while_there_is_more(void **state)
 	f->j = NULL;
 }
 
+static void held(void *arg)
+{
+	struct fixture *f = arg;
+
+	f->held++;
+}
+
+static void while_it_is_held_housekeeping_takes_nothing(void **state)
+{
+	struct fixture *f = *state;
+
+	start(f);
+	for (size_t i = 0; i < 3; i++) {
+		journal_hold(f->j, held, f);
+		run_until(f, &f->held, i + 1);
+		for (size_t took = 0; took < 2; took++) {
+			f->script.took = 0;
+			f->script.steps = 1;
+			commit_tagged(f, 0, 1, NULL, false);
+			assert_true(wait_for(&f->script.nothing_left));
+			assert_int_equal(f->script.took > 0, took);
+			run_until(f, &f->n, 2 * i + took + 1);
+			if (!took)
+				journal_release(f->j);
+		}
+	}
+}
+
+static void closing_gives_a_hold_that_waits(void **state)
+{
+	struct fixture *f = *state;
+
+	f->script.steps = 100000;
+	start(f);
+	journal_hold(f->j, held, f);
+	run_until(f, &f->held, 1);
+	commit_tagged(f, 0, 1, NULL, false);
+	run_until(f, &f->n, 1);
+	journal_release(f->j);
+	journal_hold(f->j, held, f);
+	journal_close(f->j);
+	f->j = NULL;
+	run_until(f, &f->held, 2);
+	assert_int_equal(mailbox_run(f->loop), false);
+}
+
 static void how_full_it_is_is_known_after_each_commit(void **state)
 {
 	struct fixture *f = *state;
@@ -847,6 +895,8 @@ int main(void)
 		IN_FIXTURE(events_are_answered_on_the_loop),
 		IN_FIXTURE(looking_for_routes_is_answered_on_the_loop),
 		IN_FIXTURE(housekeeping_goes_on_while_there_is_more),
+		IN_FIXTURE(while_it_is_held_housekeeping_takes_nothing),
+		IN_FIXTURE(closing_gives_a_hold_that_waits),
 		IN_FIXTURE(how_full_it_is_is_known_after_each_commit),
 		IN_FIXTURE(reads_do_not_wait_for_commits),
 		IN_FIXTURE(closing_reads_what_is_queued),

@@ -181,7 +181,7 @@ static bool fail_tidy_at(struct world *w, int n, struct fault fault)
 	sqlite_world_close(w);
 	sqlite_world_open(w);
 	while (more)
-		store_sqlite.tidy(w->store, NOW_MS + FIXTURE_KEEP_MS, &more);
+		store_sqlite.tidy(w->store, NOW_MS + FIXTURE_KEEP_MS, true, &more);
 	PASS(w, store_sqlite.events(w->store, &q, &events, &w->err));
 	assert_int_equal(events.n, 1); /* the last */
 	events_release(&events);

@@ -13,7 +13,7 @@ static int tidy_until_done(struct world *w, int64_t now_ms)
 	int calls = 0;
 
 	for (; more; calls++) {
-		store_sqlite.tidy(w->store, now_ms, &more);
+		store_sqlite.tidy(w->store, now_ms, true, &more);
 		assert_true(calls < 1000);
 	}
 	return calls;
@@ -96,7 +96,7 @@ static void a_dropped_destination_goes_in_steps(void **state)
 	fixture_destination(b, 2, DESTINATION_DROPPED);
 	world_commit(w, b, NULL);
 	for (bool more = true; more;) {
-		store_sqlite.tidy(w->store, NOW_MS, &more);
+		store_sqlite.tidy(w->store, NOW_MS, true, &more);
 		now = rows_of_all_tables(w, 2);
 		assert_true(before - now <= 2001); /* and its cursor */
 		assert_true(now < before || !more);

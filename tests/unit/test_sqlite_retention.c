@@ -166,6 +166,26 @@ static void put_old(struct world *w)
 	world_commit(w, world_events(1), NULL);
 }
 
+static void what_may_not_be_taken_is_taken_later(void **state)
+{
+	struct world *w = *state;
+	int64_t now_ms = NOW_MS + 2 * KEEP_MS;
+	bool more;
+
+	put_old(w);
+	for (int i = 0; i < 3; i++) {
+		int64_t before = 1 + 500 * i;
+		assert_int_equal(store_sqlite.tidy(w->store, now_ms, false, &more), before);
+		assert_true(more);
+		assert_int_equal(events_held(w), 2002 - before);
+		assert_int_equal(store_sqlite.tidy(w->store, now_ms, true, &more), before + 500);
+		assert_true(more);
+	}
+	assert_int_equal(tidy_often(w, now_ms), 2001);
+	store_sqlite.tidy(w->store, now_ms, false, &more);
+	assert_false(more);
+}
+
 /* What is routed late is owed, though it lies where all was settled when it was looked last. */
 static void a_late_route_is_not_overtaken(void **state)
 {
@@ -297,7 +317,7 @@ static int tidy_until_done(struct world *w, int64_t now_ms)
 	int calls = 0;
 
 	for (; more; calls++) {
-		store_sqlite.tidy(w->store, now_ms, &more);
+		store_sqlite.tidy(w->store, now_ms, true, &more);
 		assert_true(calls < 1000);
 	}
 	return calls;
@@ -388,6 +408,7 @@ int main(void)
 		IN_SQLITE_WORLD(without_free_space_only_verdicts_are_taken),
 		IN_SQLITE_WORLD(above_its_ceiling_only_verdicts_are_taken),
 		IN_SQLITE_WORLD(old_settled_events_are_forgotten),
+		IN_SQLITE_WORLD(what_may_not_be_taken_is_taken_later),
 		IN_SQLITE_WORLD(a_late_route_is_not_overtaken),
 		IN_SQLITE_WORLD(what_was_not_sent_is_kept),
 		IN_SQLITE_WORLD(a_parked_event_holds_up_nothing),
