@@ -600,7 +600,7 @@ static void one_run(uint64_t seed)
 	fleet_open(&w->f, seed);
 	w->s = scene_new(10 + below(w, 60));
 	w->s.o.model.seed = (uint32_t)seed;
-	w->s.o.journal = below(w, 2) ? ", keep_unsent: 3h" : ", keep_unsent: 6h";
+	w->s.o.journal = below(w, 2) ? ", keep_unsent: 3h, keep: 3h" : ", keep_unsent: 6h";
 	w->s.o.source = "  since: all\n  full_sweep_every: 6h\n  poll_every: 10s\n"
 			"  poll_every_max: 10m\n";
 	w->s.o.arg = &w->f;
