@@ -48,13 +48,34 @@ static const char *verdict_word(int verdict)
 	return verdict == SENT ? "sent" : verdict == TRY_AGAIN ? "try again" : "refused";
 }
 
+/* A success that ends a row of failures is kept as they are. It is not where the receiver was gone
+ * in between, and the relay started again: a 410 tells nothing of the end. */
+static bool is_given_up(const struct event_fate *f)
+{
+	const struct attempt *last = f->nattempts ? &f->attempts[f->nattempts - 1] : NULL;
+	return f->settled && !f->excepted && last && last->verdict != SENT &&
+	       !(last->why && !strncmp(last->why, "410", 3));
+}
+
 static const char *fate_word(const struct event_fate *f)
 {
 	static const char *const words[] = {"to be tried again", "waiting for an earlier one",
 					    "parked"};
 	if (f->excepted)
 		return words[f->exception.state];
-	return f->settled ? "sent" : "not sent yet";
+	return is_given_up(f) ? "dropped" : f->settled ? "sent" : "not sent yet";
+}
+
+void fates_brief(struct buf *out, const struct event_fates *fates, const char *only)
+{
+	const char *separator = "";
+	for (size_t i = 0; i < fates->n; i++) {
+		const struct event_fate *f = &fates->v[i];
+		if (only && strcmp(f->destination, only) != 0)
+			continue;
+		buf_addf(out, "%s%s: %s", separator, f->destination, fate_word(f));
+		separator = ", ";
+	}
 }
 
 /* Why nothing happens, where nothing does. */
@@ -135,9 +156,16 @@ static void write_destination(struct buf *out, const struct destination_record *
 	json_add_date(out, "down_since", d && d->down_ms ? d->down_ms : DATE_NONE);
 }
 
-static void write_fate(struct buf *out, const struct fate *e)
+static const char *fate_name(const struct event_fate *f)
 {
 	static const char *const states[] = {"retry", "waiting", "parked"};
+	if (f->excepted)
+		return states[f->exception.state];
+	return is_given_up(f) ? "dropped" : f->settled ? "sent" : "owed";
+}
+
+static void write_fate(struct buf *out, const struct fate *e)
+{
 	const struct event_fate *f = e->f;
 	const struct exception *x = f->excepted ? &f->exception : NULL;
 	bool retry = x && x->state == EXCEPTION_RETRY;
@@ -145,7 +173,7 @@ static void write_fate(struct buf *out, const struct fate *e)
 	json_add_text(out, "name", f->destination);
 	json_add_text(out, "rule", f->rule);
 	json_add_text(out, "topic", f->topic);
-	json_add_text(out, "state", x ? states[x->state] : f->settled ? "sent" : "owed");
+	json_add_text(out, "state", fate_name(f));
 	json_add_date(out, "next_attempt", retry ? x->due_ms : DATE_NONE);
 	json_add_bool(out, "held", retry && x->held);
 	json_add_count(out, "behind", e->behind ? e->behind : -1);

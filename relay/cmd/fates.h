@@ -10,4 +10,7 @@
  * that was kept. */
 int fates_show(const struct reading *from, const char *what, bool json, struct err *err);
 
+/* Appends "crm: sent, ops: to be tried again". only: this destination; NULL: all. */
+void fates_brief(struct buf *out, const struct event_fates *fates, const char *only);
+
 #endif
