@@ -9,6 +9,7 @@
 
 #include "relay/base/json_add.h"
 #include "relay/cmd/change.h"
+#include "relay/cmd/named.h"
 #include "relay/cmd/screen.h"
 
 #define LOOK_MS 200
@@ -122,6 +123,34 @@ static int count(const struct command *self, const struct args *a, const struct 
 	return failed ? reading_fail(self, &err) : EXIT_OK;
 }
 
+/* Those that are named one by one are looked up beforehand: a job tells only how many it took. */
+static int check_named(const struct command *self, const struct args *a, const struct selection *s,
+		       size_t *ret_missing)
+{
+	struct reading from = {0};
+	struct err err = {0};
+	*ret_missing = 0;
+	if (!s->job.ids.n)
+		return EXIT_OK;
+	int failed = reading_open(&from, a, SETTINGS_JOURNAL, &err);
+	if (!failed)
+		failed = named_check(&from, s, self->name, ret_missing, &err);
+	reading_close(&from);
+	return failed ? reading_fail(self, &err) : EXIT_OK;
+}
+
+static int take(const struct command *self, const struct args *a, const struct selection *s)
+{
+	size_t missing;
+	int status = check_named(self, a, s, &missing);
+	if (status != EXIT_OK)
+		return status;
+	if (missing && missing == s->job.ids.n)
+		return EXIT_FOUND;
+	status = arg_given(a, "dry-run") ? count(self, a, s) : do_it(self, a, s);
+	return status == EXIT_OK && missing ? EXIT_FOUND : status;
+}
+
 int job_run(const struct command *self, const struct args *a, enum job_kind kind, size_t first)
 {
 	struct selection s = {0};
@@ -135,7 +164,7 @@ int job_run(const struct command *self, const struct args *a, enum job_kind kind
 		status = cmd_usage(self, "--reroute cannot be counted beforehand; `relay backtest` "
 					 "tells what rules would send");
 	else
-		status = arg_given(a, "dry-run") ? count(self, a, &s) : do_it(self, a, &s);
+		status = take(self, a, &s);
 	selection_release(&s);
 	return status;
 }

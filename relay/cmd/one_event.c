@@ -40,7 +40,7 @@ int one_event_find(struct event *ret, const char *what, struct store *s, struct 
 	if (s->type->events(s, &q, &found, err) != 0)
 		return -1;
 	if (!found.n)
-		return err_set(err, ERR_STORE, "the journal holds no event %s", what);
+		return err_set(err, ERR_MISSING, "the journal holds no event %s", what);
 	*ret = found.v[0];
 	found.n = 0; /* it is the caller's now */
 	events_release(&found);

@@ -30,15 +30,19 @@ const struct command cmd_parked = {
 	.least = 1,
 	.most = JOB_IDS_MAX + 1,
 	.summary = "events that could not be delivered: see them, try them again, drop them",
-	.example = "  relay parked list --to crm --status 404\n"
-		   "  relay parked show 1234\n"
-		   "  relay parked retry --to crm --since 2d\n"
-		   "  relay parked drop 1234 1240\n\n"
-		   "--since and --until are about when the event was recorded. One that is tried "
-		   "again starts\n"
-		   "as at its first attempt. What is dropped stays in the journal, and `relay "
-		   "replay` can send\n"
-		   "it. Where no relay runs, retry and drop begin at the next start.",
+	.example =
+		"  relay parked list --to crm --status 404\n"
+		"  relay parked show 1234\n"
+		"  relay parked retry --to crm --since 2d\n"
+		"  relay parked drop 1234 1240\n\n"
+		"--since and --until are about when the event was recorded. One that is tried "
+		"again starts\n"
+		"as at its first attempt. Of those that are named, what is not parked is told, and "
+		"makes the\n"
+		"exit status 1; the others are taken. What is dropped stays in the journal, and "
+		"`relay\n"
+		"replay` can send it. Where no relay runs, retry and drop begin at the next "
+		"start.",
 	.flags = flags,
 	.run = run,
 };

@@ -167,23 +167,28 @@ int selection_walk(struct selection_walk *w, struct err *err)
 	return j->ids.n ? walk_ids(w, &q, &left, err) : walk_query(w, &q, &left, err);
 }
 
+bool selection_takes(enum job_kind kind, bool settled, bool excepted, enum exception_state state)
+{
+	bool parked = excepted && state == EXCEPTION_PARKED;
+	return kind == JOB_REPLAY ? settled && (!excepted || parked) : parked;
+}
+
 struct counting {
-	bool replay;
+	enum job_kind kind;
 	int64_t n;
 };
 
-/* What it is owed anyway is not replayed. */
 static int count(void *arg, const struct pick *p)
 {
 	struct counting *c = arg;
-	c->n += !c->replay || (p->settled && (!p->excepted || p->state == EXCEPTION_PARKED));
+	c->n += selection_takes(c->kind, p->settled, p->excepted, p->state);
 	return 0;
 }
 
 int selection_count(const struct reading *from, const struct selection *s, int64_t *ret,
 		    struct err *err)
 {
-	struct counting c = {.replay = s->job.kind == JOB_REPLAY};
+	struct counting c = {.kind = s->job.kind};
 	struct selection_walk w = {.from = from, .selection = s, .fn = count, .arg = &c};
 	if (selection_walk(&w, err) < 0)
 		return -1;

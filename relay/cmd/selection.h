@@ -64,6 +64,8 @@ struct selection_walk {
 };
 int selection_walk(struct selection_walk *w, struct err *err);
 
+/* Would a job of that kind take up such a route? What is owed anyway is not replayed. */
+bool selection_takes(enum job_kind kind, bool settled, bool excepted, enum exception_state state);
 /* How many routes the job would take up. */
 int selection_count(const struct reading *from, const struct selection *s, int64_t *ret,
 		    struct err *err);

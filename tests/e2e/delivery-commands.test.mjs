@@ -69,6 +69,25 @@ test('parked events: seen, tried again, dropped', async (t) => {
   assert.match(run('parked', 'list', '--to', 'crn').stderr, /did you mean "crm"/);
   assert.equal(rows('parked', 'retry', '--all', '--dry-run')[0].events, owed);
   assert.equal(n(), owed);
+  // What is named and cannot be taken is said, and why; zero by a filter is an answer.
+  const none = (args, ...why) => {
+    const r = run(...args);
+    assert.deepEqual([r.status, r.stdout], [1, ''], args.join(' '));
+    assert.deepEqual(r.stderr.split('\n').filter(Boolean), why.map((w) => `relay ${args[0]}: ${w}`));
+  };
+  const other = rows('events', 'list', '--after', '0', '--limit', '0').find((e) => !FAILURES.test(e.type) && e.type.startsWith('recipient.'));
+  const sequence = Number(other.sequence);
+  const inFile = (id) => rows('events', 'show', id)[0].destinations.some((d) => d.name === 'file' && d.state === 'sent');
+  await until('the file has them', () => [other, first, second].every((e) => inFile(e.id)));
+  for (const verb of ['retry', 'drop'])
+    none(['parked', verb, '999999', other.id], 'the journal holds no event 999999', `${other.id} is not parked: file: sent`);
+  none(['parked', 'retry', String(first.sequence), '--to', 'file', '--dry-run'], `${first.sequence} is not parked: file: sent`);
+  none(['parked', 'retry', String(first.sequence), '--status', '500'], `${first.sequence} is not of those that the flags ask for`);
+  none(['replay', '--to', 'crm', String(sequence)], `${sequence} is not to be sent once more: no rule sent it to crm`);
+  none(['replay', '--to', 'crm', '--reroute', '999999'], 'the journal holds no event 999999');
+  assert.equal(rows('parked', 'retry', '--status', '500')[0].taken, 0);
+  assert.equal(rows('parked', 'drop', '--until', '1h', '--dry-run')[0].events, 0);
+  assert.equal(n(), owed);
 
   const [one] = rows('parked', 'retry', first.id);
   assert.deepEqual([one.kind, one.state, one.taken], ['retry', 'done', 1]);
@@ -78,6 +97,7 @@ test('parked events: seen, tried again, dropped', async (t) => {
   const [dropped] = rows('parked', 'drop', String(second.sequence), String(third.sequence));
   assert.deepEqual([dropped.kind, dropped.state, dropped.taken], ['drop', 'done', 2]);
   await until('they are gone', () => n() === owed - 3);
+  none(['parked', 'retry', first.id], `${first.id} is not parked: file: sent, crm: sent`);
   assert.equal(rows('parked', 'retry', '--status', '404', '--to', 'crm')[0].taken, owed - 3);
   await until('the others are delivered', () => receiver.calls.length === owed - 2);
   assert.equal(new Set(ids()).size, owed - 2);
@@ -159,6 +179,10 @@ test('without a relay: the journal is read, and changed for the next start', asy
     assert.match(r.stderr, /knows no destination "crn"/);
   }
   assert.match(run('destinations', 'drop', 'crm').stderr, /is in the configuration/);
+
+  // One of two is there: it is taken.
+  const some = run('parked', 'retry', '999999', String(first.sequence));
+  assert.deepEqual([some.status, JSON.parse(some.stdout).state, some.stderr], [1, 'queued', 'relay parked: the journal holds no event 999999\n']);
 
   const again = place.relay();
   await until('the jobs are done', () => /relay started/.test(again.stderr) && crm().state === 'disabled' && rows('parked', 'list').length === 0);
