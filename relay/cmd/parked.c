@@ -8,6 +8,7 @@
 #include "relay/base/json_add.h"
 #include "relay/cmd/fates.h"
 #include "relay/cmd/job_run.h"
+#include "relay/cmd/named.h"
 #include "relay/cmd/screen.h"
 
 #define LIST_PRESET 100
@@ -138,6 +139,8 @@ static int show(const struct command *self, const struct args *a)
 	if (a->noperands != 2)
 		return cmd_usage(self, "show needs one sequence or event's id");
 	int failed = reading_open(&from, a, SETTINGS_JOURNAL, &err);
+	if (!failed)
+		failed = named_is_parked(&from, a->operands[1], &err);
 	if (!failed)
 		failed = fates_show(&from, a->operands[1], cmd_wants_json(a), &err);
 	reading_close(&from);

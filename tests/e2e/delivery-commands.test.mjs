@@ -83,6 +83,8 @@ test('parked events: seen, tried again, dropped', async (t) => {
     none(['parked', verb, '999999', other.id], 'the journal holds no event 999999', `${other.id} is not parked: file: sent`);
   none(['parked', 'retry', String(first.sequence), '--to', 'file', '--dry-run'], `${first.sequence} is not parked: file: sent`);
   none(['parked', 'retry', String(first.sequence), '--status', '500'], `${first.sequence} is not of those that the flags ask for`);
+  none(['parked', 'show', String(sequence)], `${sequence} is not parked: file: sent`);
+  none(['parked', 'show', '999999'], 'the journal holds no event 999999');
   none(['replay', '--to', 'crm', String(sequence)], `${sequence} is not to be sent once more: no rule sent it to crm`);
   none(['replay', '--to', 'crm', '--reroute', '999999'], 'the journal holds no event 999999');
   assert.equal(rows('parked', 'retry', '--status', '500')[0].taken, 0);
@@ -97,6 +99,7 @@ test('parked events: seen, tried again, dropped', async (t) => {
   const [dropped] = rows('parked', 'drop', String(second.sequence), String(third.sequence));
   assert.deepEqual([dropped.kind, dropped.state, dropped.taken], ['drop', 'done', 2]);
   await until('they are gone', () => n() === owed - 3);
+  none(['parked', 'show', second.id], `${second.id} is not parked: file: sent, crm: dropped`);
   none(['parked', 'retry', first.id], `${first.id} is not parked: file: sent, crm: sent`);
   assert.equal(rows('parked', 'retry', '--status', '404', '--to', 'crm')[0].taken, owed - 3);
   await until('the others are delivered', () => receiver.calls.length === owed - 2);
