@@ -205,24 +205,36 @@ static void check_headers(const struct http_settings *s, struct problems *p)
 
 /* --- secrets and files --- */
 
-static void check_secrets(const struct http_settings *s, const struct node *at, struct problems *p)
+/* Where the secrets stand. A file may hold several: then which of them it is must be told. */
+static void refuse_secret(const struct http_settings *s, const struct node *at, size_t i,
+			  const char *why, struct problems *p)
 {
 	const struct node *n =
 		node_get(at, "secret") ? node_get(at, "secret") : http_place(at, "secret_file");
+	size_t places = n->kind == NODE_LIST ? n->n : 1;
 
+	if (places == s->secret.n)
+		problem_at(p, n->kind == NODE_LIST ? n->items[i] : n, "%s", why);
+	else
+		problem_at(p, n, "secret %zu of %zu: %s", i + 1, s->secret.n, why);
+}
+
+static void check_secrets(const struct http_settings *s, const struct node *at, struct problems *p)
+{
 	if (s->secret.n > HTTP_SECRETS_MAX)
-		problem_at(p, n, "has more than %d secrets", HTTP_SECRETS_MAX);
+		problem_at(p, http_place(at, node_get(at, "secret") ? "secret" : "secret_file"),
+			   "has more than %d secrets", HTTP_SECRETS_MAX);
 	for (size_t i = 0; i < s->secret.n; i++) {
-		const struct node *one = n->kind == NODE_LIST && i < n->n ? n->items[i] : n;
 		struct err err = {0};
 		struct signature_key *k = signature_key_load(s->secret.v[i], &err);
 
 		if (!k)
-			problem_at(p, one, "%s", err.msg);
+			refuse_secret(s, at, i, err.msg, p);
 		else if (strncmp(s->secret.v[i], "whpk_", 5) == 0)
-			problem_at(p, one,
-				   "is a public key (whpk_); to sign takes the private "
-				   "one (whsk_)");
+			refuse_secret(
+				s, at, i,
+				"is a public key (whpk_); to sign takes the private one (whsk_)",
+				p);
 		signature_key_free(k);
 	}
 }

@@ -99,6 +99,37 @@ static bool read_one(const struct reading *r, bool from_file)
 
 static void clear(const struct option *row, void *field);
 
+/* Appends the lines of a text; blanks around them do not count, nor do empty ones. */
+static void add_lines(struct strings *out, size_t *cap, const char *text)
+{
+	static const char blanks[] = " \t\r\n";
+
+	for (text += strspn(text, blanks); *text; text += strspn(text, blanks)) {
+		size_t line = strcspn(text, "\n"), len = line;
+
+		while (strchr(blanks, text[len - 1]))
+			len--;
+		out->v = mem_grow(out->v, out->n, cap, sizeof *out->v);
+		out->v[out->n++] = xstrndup(text, len);
+		text += line;
+	}
+}
+
+/* The file of a list holds one a line. */
+static void split_files(struct strings *list)
+{
+	struct strings lines = {0};
+	size_t cap = 0;
+
+	for (size_t i = 0; i < list->n; i++) {
+		add_lines(&lines, &cap, list->v[i]);
+		explicit_bzero(list->v[i], strlen(list->v[i]));
+		free(list->v[i]);
+	}
+	free(list->v);
+	*list = lines;
+}
+
 /* A list, or a scalar that stands for a list of one. */
 static bool read_list(const struct reading *r, bool from_file)
 {
@@ -132,6 +163,8 @@ static bool read_list(const struct reading *r, bool from_file)
 		*(struct strings *)r->field = strings;
 	if (!good)
 		clear(r->row, r->field);
+	else if (from_file)
+		split_files(r->field);
 	return good;
 }
 

@@ -25,7 +25,7 @@ enum option_type {
 	OPT_STRINGS, /* struct strings; a scalar stands for a list of one; `choices` may bound it */
 	OPT_URL,     /* char *; http:// or https:// with a host, no user info */
 	OPT_SECRET,  /* char *; also as NAME_file: the file's content without the final newline */
-	OPT_SECRETS, /* struct strings; the same, one or a list */
+	OPT_SECRETS, /* struct strings; one or a list; of NAME_file each line of each file is one */
 	OPT_PATH,    /* char *; relative to the file that names it */
 	OPT_INT,     /* int64_t; decimal */
 	OPT_BOOL,    /* bool */

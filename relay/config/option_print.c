@@ -76,7 +76,8 @@ static void print_help(const struct option *row, FILE *out)
 	if (row->choices)
 		putc(')', out);
 	if (is_secret(row))
-		fprintf(out, "; or %s_file", row->name);
+		fprintf(out, "; or %s_file%s", row->name,
+			row->type == OPT_SECRETS ? ", one a line" : "");
 	if (row->max && row->type == OPT_INT)
 		fprintf(out, " (%" PRId64 " to %" PRId64 ")", row->min, row->max);
 	putc('\n', out);

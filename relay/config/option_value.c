@@ -210,6 +210,13 @@ static char *read_file(const struct node *node, const char *path, struct problem
 	return text;
 }
 
+static bool is_blank(const char *text, size_t len)
+{
+	while (len && strchr(" \t\r\n", text[len - 1]))
+		len--;
+	return !len;
+}
+
 char *option_read_secret_file(const struct node *node, struct problems *p)
 {
 	char *path = node_resolve_path(node, node->text);
@@ -220,8 +227,9 @@ char *option_read_secret_file(const struct node *node, struct problems *p)
 		len--;
 	if (text && len && text[len - 1] == '\r')
 		len--;
-	if (text && (!len || memchr(text, '\0', len))) {
-		problem_at(p, node, "%s %s", path, len ? "holds a NUL character" : "is empty");
+	bool nul = text && memchr(text, '\0', len);
+	if (nul || (text && is_blank(text, len))) {
+		problem_at(p, node, "%s %s", path, nul ? "holds a NUL character" : "is empty");
 		explicit_bzero(text, len);
 		free(text);
 		text = NULL;

@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -295,6 +296,31 @@ static void test_configuration(void **state)
 	}
 }
 
+/* Of a file with several: which of them it is, and not what it says. */
+static void test_secrets_one_a_line(void **state)
+{
+	static const char text[] = SECRET "\nwhsec_AAAA\n";
+	char path[] = "/tmp/relay-secrets-XXXXXX";
+	struct yaml *y;
+	void *settings = xcalloc(1, transport_http.settings_size);
+	int fd = mkstemp(path);
+
+	(void)state;
+	assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
+	char *config = xasprintf("{url: 'http://a/', secret_file: %s}", path);
+	char *said = http_call_settings(config, settings, &y);
+	if (!strstr(said, "secret_file: secret 2 of 2: the secret behind whsec_ has 3 bytes"))
+		fail_msg("%s", said);
+	assert_null(strstr(said, "AAAA"));
+	options_release(transport_http.options, settings);
+	yaml_free(y);
+	free(settings);
+	free(said);
+	free(config);
+	close(fd);
+	unlink(path);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -306,6 +332,7 @@ int main(void)
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_secrets_do_not_come_back),
 		cmocka_unit_test(test_configuration),
+		cmocka_unit_test(test_secrets_one_a_line),
 	};
 
 	return transport_suite_run(&under) + cmocka_run_group_tests_name("unit", tests, NULL, NULL);

@@ -482,15 +482,16 @@ static void secrets_come_from_files(void **state)
 	char path[512];
 
 	write_file(dir, "one", "TOP one\n", 8, 0600);
-	write_file(dir, "two", "TOP\ntwo\r\n", 9, 0400);
+	write_file(dir, "two", "TOP\r\n\n two 2\t\n\n", 15, 0400);
 	write_file(dir, "open", "TOP\n\n", 5, 0644);
 	struct yaml *y = load(dir, "secret_file: open\nsecrets_file: [one, two]\n");
 	options_read(table, yaml_root(y), &s, &p);
 	assert_int_equal(p.n, 0);
 	assert_string_equal(s.secret, "TOP\n"); /* one line end goes, no more */
-	assert_int_equal(s.secrets.n, 2);
+	assert_int_equal(s.secrets.n, 3);	/* of a list each line is one */
 	assert_string_equal(s.secrets.v[0], "TOP one");
-	assert_string_equal(s.secrets.v[1], "TOP\ntwo");
+	assert_string_equal(s.secrets.v[1], "TOP");
+	assert_string_equal(s.secrets.v[2], "two 2");
 	assert_int_equal(p.nwarnings, 1);
 	snprintf(path, sizeof path,
 		 "%s/t.yaml:1:14: secret_file: %s/open can be read by other users "
@@ -513,6 +514,7 @@ static void bad_secret_files_are_told(void **state)
 		{"none", NULL, 0, "none cannot be read: No such file or directory"},
 		{"empty", "", 0, "empty is empty"},
 		{"line", "\n", 1, "line is empty"},
+		{"blank", " \r\n\t\n", 5, "blank is empty"},
 		{"nul", "TOP\0x", 5, "nul holds a NUL character"},
 		{".", NULL, 0, "is not a file"},
 	};
@@ -542,7 +544,7 @@ static void the_reference_is_in_columns(void **state)
 {
 	static const char *const lines[] = {
 		"top.string       a text              h1\n",
-		"top.secrets      (secrets)           h5; or secrets_file\n",
+		"top.secrets      (secrets)           h5; or secrets_file, one a line\n",
 		"top.number       7                   h7 (-5 to 100)\n",
 		"top.durations    [0s, 5s, 5m]        h10\n",
 		"top.choice       green               h14 (one of red, green, blue)\n",
