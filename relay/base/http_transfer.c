@@ -49,6 +49,7 @@ static void set_fixed(struct transfer *t)
 	bad |= curl_easy_setopt(e, CURLOPT_WRITEFUNCTION, http_take_body);
 	bad |= curl_easy_setopt(e, CURLOPT_WRITEDATA, t);
 	bad |= curl_easy_setopt(e, CURLOPT_CURLU, t->address);
+	bad |= curl_easy_setopt(e, CURLOPT_ERRORBUFFER, t->said);
 	assert(!bad);
 	t->dressed = false;
 }
@@ -218,6 +219,31 @@ static const struct {
 	{CURLE_BAD_CONTENT_ENCODING, HTTP_BROKEN, "the answer cannot be decompressed"},
 };
 
+/* What the other side says against us in TLS. By 1.3 it comes when the handshake is over for us, at
+ * the first reading, and libcurl's code is that of any broken connection. */
+static const struct {
+	const char *alert, *why;
+} alerts[] = {
+	{"alert certificate required", "a client certificate is required"},
+	{"alert bad certificate", "our client certificate is refused"},
+	{"alert unsupported certificate", "our client certificate is refused"},
+	{"alert certificate revoked", "our client certificate is refused: it is revoked"},
+	{"alert certificate expired", "our client certificate is refused: it has expired"},
+	{"alert certificate unknown", "our client certificate is refused"},
+	{"alert unknown ca", "our client certificate is refused: its authority is not trusted"},
+	{"alert access denied", "our client certificate is refused: it may not come in"},
+};
+
+static void judge_alert(const struct transfer *t, struct http_reply *ret)
+{
+	for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++) {
+		if (strstr(t->said, alerts[i].alert)) {
+			ret->failure = HTTP_TLS;
+			ret->why = alerts[i].why;
+		}
+	}
+}
+
 static void judge_end(const struct transfer *t, CURLcode code, struct http_reply *ret)
 {
 	if (t->too_long) {
@@ -250,6 +276,8 @@ static void judge_end(const struct transfer *t, CURLcode code, struct http_reply
 		ret->why = "no connection in time";
 	if (code == CURLE_COULDNT_CONNECT && t->too_many)
 		ret->why = "too many connections are open";
+	if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
+		judge_alert(t, ret);
 }
 
 void transfer_reply(struct transfer *t, CURLcode code, struct http_reply *ret)
@@ -282,6 +310,7 @@ static void rewind_to_start(struct transfer *t)
 	t->head_ended = t->not_http = t->tried = t->too_many = t->stale = t->too_long = t->enough =
 		false;
 	t->denied = NULL;
+	t->said[0] = '\0';
 }
 
 bool transfer_again(struct transfer *t)

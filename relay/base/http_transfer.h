@@ -67,6 +67,7 @@ struct transfer {
 	bool stale;		       /* the kept connection was not to be used */
 	bool too_long, enough;	       /* why our own callback ended the call */
 	const char *denied;
+	char said[CURL_ERROR_SIZE]; /* of a failure, by libcurl and the TLS library beneath */
 };
 
 struct transfer *transfer_new(struct open_sockets *sockets);

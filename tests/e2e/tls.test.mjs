@@ -110,3 +110,53 @@ rules: [{ name: all, to: [file, ${Object.keys(cases).join(', ')}] }]
   relay.kill();
   assert.equal((await relay.exit).code, 0);
 });
+
+// OpenSSL's own server, which says by its alert what it has against a client. By TLS 1.3 that comes
+// after the handshake, as the answer to the request.
+async function strict(place, ca, { cert, key }) {
+  place.write('server.pem', cert + key);
+  const s = place.start('openssl', ['s_server', '-accept', '127.0.0.1:0', '-tls1_3', '-cert', 'server.pem',
+    '-Verify', '1', '-verify_return_error', '-CAfile', ca, '-www']);
+  return until('it listens', () => /^ACCEPT 127\.0\.0\.1:(\d+)/m.exec(s.stdout)?.[1]);
+}
+
+test('a receiver that wants another client certificate, or one at all: the attempt says so', async (t) => {
+  const place = new Place(t);
+  const ca = certificate({ subject: 'authority' });
+  const other = certificate({ subject: 'another' });
+  const server = certificate({ by: ca, host: '127.0.0.1' });
+  place.write('ca.pem', ca.cert);
+  const port = await strict(place, 'ca.pem', server);
+  const asking = await receiver(t, { ...server, ca: ca.cert, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.3' });
+  const cases = {
+    none: [port, null, 'a client certificate is required'],
+    nodejs: [asking.port, null, 'a client certificate is required'],
+    stranger: [port, certificate({ by: other, host: 'relay' }), 'our client certificate is refused: its authority is not trusted'],
+    expired: [port, certificate({ by: ca, host: 'relay', from: -9, to: -1 }), 'our client certificate is refused: it has expired'],
+  };
+  const sim = await place.sim(['--recipients', '1', '--ramp', '1s', '--speed', '20', '--rate-limit', '0']);
+  const destinations = Object.entries(cases).map(([name, [to, ours]]) => {
+    if (ours) place.write(`${name}.pem`, ours.cert) && place.write(`${name}.key`, ours.key);
+    return `
+  ${name}: { http: { url: "https://127.0.0.1:${to}/", ca_file: ca.pem${ours ? `, cert_file: ${name}.pem, key_file: ${name}.key` : ''} }, retry: [0s, 1s, 1s, 1s, 1s, 1s] }`;
+  });
+  place.config(`${sourceConfig(sim)}
+journal: { sqlite: { path: relay.db } }
+destinations:
+  file: { stdout: { path: events.ndjson } }${destinations.join('')}
+rules: [{ name: all, to: [file, ${Object.keys(cases).join(', ')}] }]
+`);
+  place.relay();
+  await until('an event', () => place.read('events.ndjson').includes('\n'));
+  const { id } = JSON.parse(place.read('events.ndjson').split('\n')[0]);
+  // Who closes at once may break the connection before its alert is read: then it is the next attempt that tells.
+  for (const [name, [, , why]] of Object.entries(cases)) {
+    let told = [];
+    await until(`${name} is told`, () => {
+      const shown = JSON.parse(command(['events', 'show', id, '-c', place.path('relay.yaml'), '--json']).stdout || '{}');
+      told = shown.destinations?.find((d) => d.name === name)?.attempts.map((a) => a.why) ?? [];
+      return told.includes(`no answer: ${why}`);
+    }).catch((e) => assert.fail(`${e.message}: ${told}`));
+  }
+  assert.equal(asking.got, '');
+});
