@@ -2,7 +2,7 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { KEY, Place, RELAY, command, until } from './harness.mjs';
+import { FAST, KEY, Place, RELAY, command, until } from './harness.mjs';
 
 test('relay alone lists the commands and says that it was used wrongly', () => {
   const r = command([]);
@@ -166,7 +166,7 @@ test('subscribe says that nobody answers, and when the relay is gone and back', 
 test('events reads the journal without the secrets of the rest', async (t) => {
   const place = new Place(t);
   const sim = await place.sim(['--recipients', '5', '--no-key']);
-  place.config(`source:\n  base_url: ${sim.url}\n  api_key: \${TEST_KEY}\n  since: all\njournal: { sqlite: { path: relay.db } }\n`);
+  place.config(`source:\n  base_url: ${sim.url}\n  api_key: \${TEST_KEY}\n  since: all${FAST}\njournal: { sqlite: { path: relay.db } }\n`);
   const relay = place.relay([], { env: { ...process.env, TEST_KEY: 'k' } });
   const list = () => command(['events', 'list', '-c', place.path('relay.yaml')], { env: { PATH: process.env.PATH } });
   await until('events are listed', () => list().stdout.includes('recipient.added'));
