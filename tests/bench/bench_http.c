@@ -50,40 +50,38 @@ static void measure_senders(const struct receiver *receiver)
 	senders_close(s);
 }
 
-static double rate_of(enum sender which)
+/* Over all rounds: of a number, or of what it is to a peer's (NULL: none) in the same round. They
+ * are members of the first of ROUNDS structs of that size. */
+static double median(const double *number, const double *peer, size_t size)
 {
 	double v[ROUNDS];
 
-	for (int i = 0; i < ROUNDS; i++)
-		v[i] = sent[which][i].rate;
+	for (size_t i = 0; i < ROUNDS; i++) {
+		v[i] = *(const double *)((const char *)number + i * size);
+		if (peer)
+			v[i] /= *(const double *)((const char *)peer + i * size);
+	}
 	return bench_median(v, ROUNDS);
+}
+
+static double rate_of(enum sender which)
+{
+	return median(&sent[which]->rate, NULL, sizeof **sent);
 }
 
 static double cpu_of(enum sender which)
 {
-	double v[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++)
-		v[i] = sent[which][i].cpu_s;
-	return bench_median(v, ROUNDS);
+	return median(&sent[which]->cpu_s, NULL, sizeof **sent);
 }
 
 static double rate_ratio(enum sender ours, enum sender peer)
 {
-	double v[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++)
-		v[i] = sent[ours][i].rate / sent[peer][i].rate;
-	return bench_median(v, ROUNDS);
+	return median(&sent[ours]->rate, &sent[peer]->rate, sizeof **sent);
 }
 
 static double cpu_ratio(enum sender ours, enum sender peer)
 {
-	double v[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++)
-		v[i] = sent[ours][i].cpu_s / sent[peer][i].cpu_s;
-	return bench_median(v, ROUNDS);
+	return median(&sent[ours]->cpu_s, &sent[peer]->cpu_s, sizeof **sent);
 }
 
 static void rate_row(const char *what, enum sender ours, enum sender peer, const char *of,
@@ -163,29 +161,17 @@ static void measure_delays(const struct receiver *receiver, const struct receive
 
 static double beyond_p99(enum pacing which)
 {
-	double v[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++)
-		v[i] = delays[which][i].beyond_p99;
-	return bench_median(v, ROUNDS);
+	return median(&delays[which]->beyond_p99, NULL, sizeof **delays);
 }
 
 static double whole_p99(enum pacing which)
 {
-	double v[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++)
-		v[i] = delays[which][i].p99;
-	return bench_median(v, ROUNDS);
+	return median(&delays[which]->p99, NULL, sizeof **delays);
 }
 
 static double times_alone(enum pacing which)
 {
-	double v[ROUNDS];
-
-	for (int i = 0; i < ROUNDS; i++)
-		v[i] = delays[which][i].p99 / delays[TENS][i].p99;
-	return bench_median(v, ROUNDS);
+	return median(&delays[which]->p99, &delays[TENS]->p99, sizeof **delays);
 }
 
 static void delay_table(void)
