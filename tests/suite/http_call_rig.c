@@ -46,23 +46,42 @@ char *http_call_settings(const char *config, void *ret_settings, struct yaml **r
 	return said;
 }
 
-static void open_self(struct http_call_rig *c, const char *more)
+char *http_call_said(const char *config)
 {
 	void *settings = xcalloc(1, transport_http.settings_size);
+	struct yaml *y;
+	char *said = http_call_settings(config, settings, &y);
+
+	options_release(transport_http.options, settings);
+	yaml_free(y);
+	free(settings);
+	return said;
+}
+
+void *http_call_self(const char *config, const struct transport_env *env)
+{
+	void *settings = xcalloc(1, transport_http.settings_size);
+	void *self = xcalloc(1, transport_http.size);
 	struct err err = {0};
 	struct yaml *y;
-	char *config = xasprintf("{url: '%s'%s}", c->url, more);
 	char *said = http_call_settings(config, settings, &y);
 
 	assert_string_equal(said, "");
-	c->self = xcalloc(1, transport_http.size);
-	if (transport_http.open(c->self, settings, &c->env, &err) < 0)
+	if (transport_http.open(self, settings, env, &err) < 0)
 		fail_msg("%s", err.msg);
 	options_release(transport_http.options, settings);
 	yaml_free(y);
 	free(settings);
-	free(config);
 	free(said);
+	return self;
+}
+
+static void open_self(struct http_call_rig *c, const char *more)
+{
+	char *config = xasprintf("{url: '%s'%s}", c->url, more);
+
+	c->self = http_call_self(config, &c->env);
+	free(config);
 }
 
 void http_call_open(struct http_call_rig *c, const char *url, const char *more)

@@ -25,6 +25,12 @@ struct http_call_rig {
  * filled in any case. */
 char *http_call_settings(const char *config, void *ret_settings, struct yaml **ret_yaml);
 
+/* The same of one that nothing else is wanted of. */
+char *http_call_said(const char *config);
+
+/* An open transport of a configuration that is good; closed and freed by the caller. */
+void *http_call_self(const char *config, const struct transport_env *env);
+
 /* An open destination without a receiver; `more` are further settings: ", bearer: x". */
 void http_call_open(struct http_call_rig *c, const char *url, const char *more);
 /* With a receiver that gives that reply, and an event. */

@@ -123,9 +123,7 @@ static void take(void *arg, uint64_t id, const struct outcome *outcome)
 static struct desk *desk_open(const char *reply)
 {
 	struct desk *d = xcalloc(1, sizeof *d);
-	void *settings = xcalloc(1, transport_http.settings_size);
 	struct err err = {0};
-	struct yaml *y;
 
 	d->far = http_receiver_open(reply);
 	d->loop = mailbox_open(NULL, NULL);
@@ -134,17 +132,9 @@ static struct desk *desk_open(const char *reply)
 	char *config = xasprintf("{url: 'http://127.0.0.1:%d/', format: cloudevents-batch, "
 				 "secret: [%s]}",
 				 http_receiver_port(d->far), SECRET);
-	char *said = http_call_settings(config, settings, &y);
 
-	assert_string_equal(said, "");
-	d->self = xcalloc(1, transport_http.size);
-	assert_int_equal(transport_http.per_call(settings), 100);
-	assert_int_equal(transport_http.open(d->self, settings, &d->env, &err), 0);
-	options_release(transport_http.options, settings);
-	yaml_free(y);
-	free(settings);
+	d->self = http_call_self(config, &d->env);
 	free(config);
-	free(said);
 	return d;
 }
 
@@ -474,9 +464,34 @@ static void test_what_is_gathered_at_the_end_has_no_verdict(void **state)
 	desk_close(d);
 }
 
+static void test_as_many_go_in_one_call(void **state)
+{
+	static const struct {
+		const char *config;
+		size_t per_call;
+	} cases[] = {
+		{"{url: 'http://a/', format: cloudevents-batch}", 100},
+		{"{url: 'http://a/', format: cloudevents-binary}", 1},
+		{"{url: 'http://a/'}", 1},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		void *settings = xcalloc(1, transport_http.settings_size);
+		struct yaml *y;
+
+		free(http_call_settings(cases[i].config, settings, &y));
+		assert_int_equal(transport_http.per_call(settings), cases[i].per_call);
+		options_release(transport_http.options, settings);
+		yaml_free(y);
+		free(settings);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_as_many_go_in_one_call),
 		cmocka_unit_test(test_a_full_one_goes_at_once_and_others_after_a_second),
 		cmocka_unit_test(test_calls_wait_for_each_other),
 		cmocka_unit_test(test_closed_while_calls_wait),

@@ -178,21 +178,11 @@ static void take(void *arg, uint64_t id, const struct outcome *o)
 static void open_one(struct desk *k, struct destination *d, int port, const char *timeout)
 {
 	char *config = xasprintf("{url: 'http://127.0.0.1:%d/', timeout: %s}", port, timeout);
-	void *settings = xcalloc(1, transport_http.settings_size);
-	struct err err = {0};
-	struct yaml *y;
-	char *said = http_call_settings(config, settings, &y);
 
-	assert_string_equal(said, "");
 	d->env = (struct transport_env){
 		.destination = "d", .loop = k->loop, .wire = k->wire, .done = take, .arg = d};
-	d->self = xcalloc(1, transport_http.size);
-	assert_int_equal(transport_http.open(d->self, settings, &d->env, &err), 0);
-	options_release(transport_http.options, settings);
-	yaml_free(y);
-	free(settings);
+	d->self = http_call_self(config, &d->env);
 	free(config);
-	free(said);
 }
 
 static void send_one(struct desk *k, struct destination *d, uint64_t id)

@@ -7,6 +7,7 @@
 
 #include "relay/base/mem.h"
 #include "relay/delivery/destination.h"
+#include "tests/unit/delivery_judges.h"
 
 static void test_happy_path(void **state)
 {
@@ -42,15 +43,6 @@ static void test_in_flight_is_bounded(void **state)
 	w->options.in_flight = 20;
 	rig_pump(w);
 	assert_int_equal(w->receiver.nheld, 20);
-}
-
-static bool judge_503(struct rig *w, const struct parcel *p, struct outcome *ret)
-{
-	(void)w;
-	(void)p;
-	ret->verdict = TRY_AGAIN;
-	ret->why = "503: later";
-	return true;
 }
 
 static void test_schedule_then_parked(void **state)
@@ -269,13 +261,6 @@ static void test_gone_disables(void **state)
 	w->receiver.judge = judge_sent;
 	rig_pump(w);
 	assert_int_equal(w->receiver.n, before + 50);
-}
-
-static bool judge_hold_first(struct rig *w, const struct parcel *p, struct outcome *ret)
-{
-	(void)w;
-	(void)ret;
-	return p->event->sequence != 1;
 }
 
 /* One call that hangs holds up neither the others nor the position. */

@@ -7,6 +7,7 @@
 #include "relay/base/hash.h"
 #include "relay/base/mem.h"
 #include "relay/delivery/destination.h"
+#include "tests/unit/delivery_judges.h"
 
 static bool judge_404(struct rig *w, const struct parcel *p, struct outcome *ret)
 {
@@ -14,15 +15,6 @@ static bool judge_404(struct rig *w, const struct parcel *p, struct outcome *ret
 	(void)p;
 	ret->verdict = REFUSED;
 	ret->why = "404: no such hook";
-	return true;
-}
-
-static bool judge_503(struct rig *w, const struct parcel *p, struct outcome *ret)
-{
-	(void)w;
-	(void)p;
-	ret->verdict = TRY_AGAIN;
-	ret->why = "503: later";
 	return true;
 }
 
@@ -607,13 +599,6 @@ static void test_routed_late(void **state)
 	rig_route_late(w, 91);
 	check_late(w, 91);
 	assert_int_equal(w->receiver.n, 96);
-}
-
-static bool judge_hold_first(struct rig *w, const struct parcel *p, struct outcome *ret)
-{
-	(void)w;
-	(void)ret;
-	return p->event->sequence != 1;
 }
 
 /* It was sent while an older call holds the cursor: a restart finds it done. */

@@ -7,6 +7,7 @@
 
 #include "relay/base/mem.h"
 #include "relay/delivery/destination.h"
+#include "tests/unit/delivery_judges.h"
 
 static bool judge_reset(struct rig *w, const struct parcel *p, struct outcome *ret)
 {
@@ -15,15 +16,6 @@ static bool judge_reset(struct rig *w, const struct parcel *p, struct outcome *r
 	ret->verdict = TRY_AGAIN;
 	ret->no_connection = true;
 	ret->why = "connection refused";
-	return true;
-}
-
-static bool judge_503(struct rig *w, const struct parcel *p, struct outcome *ret)
-{
-	(void)w;
-	(void)p;
-	ret->verdict = TRY_AGAIN;
-	ret->why = "503: later";
 	return true;
 }
 

@@ -7,15 +7,7 @@
 
 #include "relay/base/mem.h"
 #include "relay/delivery/destination.h"
-
-static bool judge_503(struct rig *w, const struct parcel *p, struct outcome *ret)
-{
-	(void)w;
-	(void)p;
-	ret->verdict = TRY_AGAIN;
-	ret->why = "503: later";
-	return true;
-}
+#include "tests/unit/delivery_judges.h"
 
 static bool judge_odd_503(struct rig *w, const struct parcel *p, struct outcome *ret)
 {
