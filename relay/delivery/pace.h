@@ -13,11 +13,13 @@
  *     answers are added up (a CUSUM), and a handful makes a round go at half the limit. If more
  *     than half fail there, too, or no more than usual, it was load. Else that is usual now.
  *   - Answers that take more than 1.5 times as long as at half the limit lower it to what that
- *     time allows: more in flight only makes them wait in the receiver's queue. Half the limit is
- *     tried now and then, so that a queue is never taken for the receiver's own time. A round's
- *     mean is compared with a mean, not with the least, since a receiver whose answers vary is
- *     not overloaded. Failures are left out, since a timeout says nothing of the others. The idea
- *     is that of TCP Vegas, in the form of Netflix's "gradient" limit.
+ *     time allows and one more, so that the receiver never waits for the way: more in flight only
+ *     makes them wait in its queue. So it ends at one and a half times as many as the receiver
+ *     works on at a time, or at 4. Half the limit is tried now and then, so that a queue is never
+ *     taken for the receiver's own time. A round's mean is compared with a mean, not with the
+ *     least, since a receiver whose answers vary is not overloaded. Failures are left out, since a
+ *     timeout says nothing of the others. The idea is that of TCP Vegas, in the form of Netflix's
+ *     "gradient" limit.
  *   - Answers within 5 ms need no more than twice `start`, which hides our own way from an answer
  *     to the next call: not the receiver's latency limits there.
  * After an outage it begins at 1 and doubles with each round trip up to `start` (slow start), or

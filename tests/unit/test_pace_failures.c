@@ -47,7 +47,7 @@ static void test_by_chance(void **state)
 		/* poison, whose kind is refused at once; several stand together */
 		{{.workers = 64, .ms = 20, .fails = 0.05, .fails_ms = 1}, {0.97, 31, 64, 0.06}},
 		{{.workers = 64, .ms = 20, .fails = 0.25, .fails_ms = 1}, {1.20, 15, 64, 0.26}},
-		{{.workers = 64, .ms = 20, .fails = 0.03, .run = 4}, {0.92, 7, 64, 0.04}},
+		{{.workers = 64, .ms = 20, .fails = 0.03, .run = 4}, {0.92, 15, 64, 0.04}},
 		{{.workers = 64, .ms = 20, .fails = 0.25, .run = 4}, {0.90, 7, 64, 0.26}},
 	};
 
@@ -60,8 +60,8 @@ static void test_by_load(void **state)
 	static const struct failing cases[] = {
 		/* too late */
 		{{.workers = 1, .ms = 100, .timeout_ms = 450}, {0.97, 2, 4, 0.01}},
-		{{.workers = 4, .ms = 100, .timeout_ms = 350}, {0.97, 4, 12, 0.01}},
-		{{.workers = 10, .ms = 100, .thrash = 1, .timeout_ms = 300}, {0.70, 10, 16, 0.01}},
+		{{.workers = 4, .ms = 100, .timeout_ms = 350}, {0.97, 4, 8, 0.01}},
+		{{.workers = 10, .ms = 100, .thrash = 1, .timeout_ms = 300}, {0.70, 10, 14, 0.01}},
 		{{.workers = 10, .ms = 100, .thrash = 2, .timeout_ms = 110}, {0.65, 5, 11, 0.12}},
 		{{.workers = 10, .ms = 100, .varied = 0.3, .timeout_ms = 300}, {0.85, 9, 25, 0.02}},
 		/* all of them, as with 16 */
