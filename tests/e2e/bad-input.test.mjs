@@ -1,6 +1,6 @@
 // What the API may send that is not as it should be. Each row: the fault, what the log says of it,
 // and afterwards (the fault is over) no lost and no invented event.
-import { test } from 'node:test';
+import { describe, test } from 'node:test';
 import assert from 'node:assert/strict';
 import { Place, sourceConfig, until, verify } from './harness.mjs';
 
@@ -27,35 +27,38 @@ const TABLE = [
   ['slow', ['slow=300,p=0.5,count=10'], null],
 ];
 
-for (const [name, faults, log] of TABLE)
-  test(name, { timeout: 120000 }, async (t) => {
-    const place = new Place(t);
-    const sim = await place.sim(['--recipients', '250', '--ramp', '20s', '--speed', '20', '--rate-limit', '0',
-      ...faults.flatMap((f) => ['--fault', f])]);
-    // What nothing counts (bounced) may show in the next full sweep only.
-    place.config(sourceConfig(sim, '\n  full_sweep_every: 2s') + `
+// Each waits most of its time for a relay that polls.
+describe('answers as they should not be', { concurrency: 4 }, () => {
+  for (const [name, faults, log] of TABLE)
+    test(name, { timeout: 120000 }, async (t) => {
+      const place = new Place(t);
+      const sim = await place.sim(['--recipients', '250', '--ramp', '20s', '--speed', '20', '--rate-limit', '0',
+        ...faults.flatMap((f) => ['--fault', f])]);
+      // What nothing counts (bounced) may show in the next full sweep only.
+      place.config(sourceConfig(sim, '\n  full_sweep_every: 2s') + `
 journal: { sqlite: { path: relay.db } }
 destinations: { file: { stdout: { path: events.ndjson } } }
 rules: [{ name: all, to: [file] }]
 `);
-    const relay = place.relay(['--log-level', 'debug']);
-    await until('events arrive', () => place.read('events.ndjson').split('\n').length > 300, 60000);
-    if (log) await until(`the log says ${log}`, () => log.test(relay.stderr));
-    await sim.post('/sim/faults', '[]');
-    await sim.post('/sim/end');
-    let verdict;
-    try {
-      await until('nothing is lost or invented', async () => {
-        verdict = verify(await sim.saveLedger(), [place.path('events.ndjson')]);
-        return verdict.ok;
-      }, 40000);
-    } catch (e) {
-      assert.fail(`${e.message}\n${verdict.text}\n${relay.stderr.split('\n').slice(-15).join('\n')}`);
-    }
-    assert.equal(relay.exited, false);
-    relay.kill('SIGTERM');
-    assert.equal((await relay.exit).code, 0);
-  });
+      const relay = place.relay(['--log-level', 'debug']);
+      await until('events arrive', () => place.read('events.ndjson').split('\n').length > 300, 60000);
+      if (log) await until(`the log says ${log}`, () => log.test(relay.stderr));
+      await sim.post('/sim/faults', '[]');
+      await sim.post('/sim/end');
+      let verdict;
+      try {
+        await until('nothing is lost or invented', async () => {
+          verdict = verify(await sim.saveLedger(), [place.path('events.ndjson')]);
+          return verdict.ok;
+        }, 40000);
+      } catch (e) {
+        assert.fail(`${e.message}\n${verdict.text}\n${relay.stderr.split('\n').slice(-15).join('\n')}`);
+      }
+      assert.equal(relay.exited, false);
+      relay.kill('SIGTERM');
+      assert.equal((await relay.exit).code, 0);
+    });
+});
 
 test('an API that cannot be reached is told once, and what it had is fetched when it is back', async (t) => {
   const place = new Place(t);
