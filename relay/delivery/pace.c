@@ -6,7 +6,6 @@
 #include <string.h>
 
 #define FAST_MS	     5	 /* answers within that show no queue worth looking at */
-#define FAST_TIMES   2	 /* `start`, where they are so fast */
 #define SLOWER	     1.5 /* twice as many out take 1 to 2 times as long: half way between */
 #define ROUND_MIN    16	 /* calls: the mean of fewer says little */
 #define SLOW_ROUNDS  3	 /* in a row: the calls that one stall holds up end in two */
@@ -91,11 +90,8 @@ static void test(struct pace *p, bool suspect, size_t flying)
 	change(p, p->limit, flying);
 }
 
-/* More only where latency is what limits, or after a fall. */
-static void grow(struct pace *p, double mean_ms)
+static void grow(struct pace *p)
 {
-	size_t most = mean_ms > FAST_MS || FAST_TIMES * p->start > p->most ? p->most
-									   : FAST_TIMES * p->start;
 	size_t more = p->limit / GROW_SHARE ? p->limit / GROW_SHARE : 1;
 	size_t below = p->failed_at > p->limit ? p->failed_at - p->limit : 0;
 	bool near = p->limit <= p->failed_at && p->limit + more >= p->failed_at;
@@ -106,8 +102,8 @@ static void grow(struct pace *p, double mean_ms)
 		more = 1;
 	else if (below / 2 > more)
 		more = below / 2;
-	if (p->limit < most)
-		p->limit = p->limit + more < most ? p->limit + more : most;
+	if (p->limit < p->most)
+		p->limit = p->limit + more < p->most ? p->limit + more : p->most;
 }
 
 /* What the time of an answer allows, with one in reserve so that the receiver never waits for the
@@ -127,7 +123,7 @@ static void judge_round(struct pace *p, double mean_ms, size_t flying)
 	begin_round(p, flying);
 	if (mean_ms <= FAST_MS) {
 		if (full)
-			grow(p, mean_ms);
+			grow(p);
 		if (full && p->usual > 0 && p->rounds >= TEST_EVERY)
 			test(p, false, flying);
 		return;
@@ -143,7 +139,7 @@ static void judge_round(struct pace *p, double mean_ms, size_t flying)
 	if (mean_ms <= SLOWER * (p->little_ms > FAST_MS ? p->little_ms : FAST_MS)) {
 		p->slow = 0;
 		if (full)
-			grow(p, mean_ms);
+			grow(p);
 	} else if (++p->slow >= SLOW_ROUNDS && fitting(p, mean_ms) < p->limit) {
 		p->limit = fitting(p, mean_ms);
 		test(p, false, flying);

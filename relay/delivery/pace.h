@@ -20,8 +20,8 @@
  *     least, since a receiver whose answers vary is not overloaded. Failures are left out, since a
  *     timeout says nothing of the others. The idea is that of TCP Vegas, in the form of Netflix's
  *     "gradient" limit.
- *   - Answers within 5 ms need no more than twice `start`, which hides our own way from an answer
- *     to the next call: not the receiver's latency limits there.
+ *   - Answers within 5 ms are never slow: the limit grows until they take longer. What is out
+ *     beyond what the receiver works on hides our own way from an answer to the next call.
  * After an outage it begins at 1 and doubles with each round trip up to `start` (slow start), or
  * until too many fail.
  */
