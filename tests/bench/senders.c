@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "relay/base/mem.h"
+#include "tests/bench/bare.h"
 #include "tests/bench/bench.h"
 #include "tests/bench/child.h"
 #include "tests/bench/fed.h"
@@ -53,6 +54,11 @@ static pid_t start_wrk(struct senders *s)
 					      "tests/bench/post.lua", s->receiver->url, NULL});
 }
 
+static pid_t start_bare(struct senders *s)
+{
+	return bare_start(s->receiver->url);
+}
+
 static pid_t start_node(struct senders *s)
 {
 	return start(s,
@@ -71,21 +77,20 @@ static char *new_folder(const struct senders *s, const char *name)
 	return path;
 }
 
-/* more: further settings of the destination, with a comma before them. */
-static void configure(const struct senders *s, const char *folder, const char *more)
+static void configure(const struct senders *s, const char *folder)
 {
-	char *destinations = xasprintf("  sink: { http: { url: \"%s/\" }, order: none%s }\n",
-				       s->receiver->url, more);
+	char *destinations =
+		xasprintf("  sink: { http: { url: \"%s/\" }, order: none }\n", s->receiver->url);
 
 	filled_configure(folder, s->api, destinations);
 	free(destinations);
 }
 
-static pid_t start_filled(struct senders *s, const char *more)
+static pid_t start_relay(struct senders *s)
 {
 	char *relay = child_binary("relay"), *config = xasprintf("%s/relay.yaml", s->filled);
 
-	configure(s, s->filled, more);
+	configure(s, s->filled);
 	filled_rewind(s->filled);
 	pid_t pid = start(s, (const char *const[]){relay, "run", "-c", config, NULL});
 	free(relay);
@@ -93,21 +98,11 @@ static pid_t start_filled(struct senders *s, const char *more)
 	return pid;
 }
 
-static pid_t start_relay(struct senders *s)
-{
-	return start_filled(s, "");
-}
-
-static pid_t start_relay_64(struct senders *s)
-{
-	return start_filled(s, ", in_flight: 64");
-}
-
 static pid_t start_relay_fed(struct senders *s)
 {
 	char *folder = new_folder(s, "fed");
 
-	configure(s, folder, "");
+	configure(s, folder);
 	pid_t pid = fed_start(folder);
 	free(folder);
 	return pid;
@@ -160,8 +155,8 @@ static pid_t start_syslog_disk(struct senders *s)
 
 static pid_t (*const starts[SENDERS])(struct senders *) = {
 	[SENDER_WRK] = start_wrk,
+	[SENDER_BARE] = start_bare,
 	[SENDER_RELAY] = start_relay,
-	[SENDER_RELAY_64] = start_relay_64,
 	[SENDER_RELAY_FED] = start_relay_fed,
 	[SENDER_SYSLOG_MEMORY] = start_syslog_memory,
 	[SENDER_SYSLOG_DISK] = start_syslog_disk,
@@ -188,7 +183,7 @@ struct sending senders_measure(struct senders *s, enum sender which)
 		child_nap();
 	double sent = (double)(seen->requests - first), took = bench_wall_s() - started;
 	cpu = child_cpu_s(pid) - cpu;
-	if (which != SENDER_WRK && seen->requests - before >= EVENTS)
+	if (which != SENDER_WRK && which != SENDER_BARE && seen->requests - before >= EVENTS)
 		child_give_up("a sender ran out of events");
 	child_end(pid);
 	return (struct sending){.rate = sent / took, .cpu_s = cpu * 1e5 / sent};

@@ -9,8 +9,8 @@
 
 enum sender {
 	SENDER_WRK,
+	SENDER_BARE,	  /* libcurl without anything else */
 	SENDER_RELAY,	  /* from a filled journal */
-	SENDER_RELAY_64,  /* the same with in_flight: 64 */
 	SENDER_RELAY_FED, /* while events are journaled at full speed */
 	SENDER_SYSLOG_MEMORY,
 	SENDER_SYSLOG_DISK,
