@@ -74,7 +74,10 @@ static int on_timer(CURLM *multi, long timeout_ms, void *userp)
 	struct http_watch *w = userp;
 
 	(void)multi;
-	w->due_us = timeout_ms < 0 ? INT64_MAX : clock_mono_us() + timeout_ms * 1000;
+	if (timeout_ms > 0)
+		w->due_us = clock_mono_us() + timeout_ms * 1000;
+	else
+		w->due_us = timeout_ms < 0 ? INT64_MAX : 0;
 	return 0;
 }
 
@@ -121,7 +124,7 @@ void http_watch_timer(struct http_watch *w)
 {
 	int left;
 
-	if (w->due_us > clock_mono_us())
+	if (w->due_us == INT64_MAX || (w->due_us && w->due_us > clock_mono_us()))
 		return;
 	w->due_us = INT64_MAX;
 	curl_multi_socket_action(w->multi, CURL_SOCKET_TIMEOUT, 0, &left);
