@@ -20,7 +20,7 @@
 
 struct work {
 	struct job job;
-	/* of its ids: ascending; the texts are the job's */
+	/* of its ids: ascending, no sequence twice; the texts are the job's */
 	int64_t *sequences;
 	const char **ids;
 	size_t nsequences, nids;

@@ -1,4 +1,5 @@
-/* The list of jobs, and which events each one names. Invariant: it ascends by id. */
+/* The list of jobs, and which events each one names. Invariants: it ascends by id, and the
+ * sequences that a job names ascend without one twice, whatever a person wrote. */
 #include <stdlib.h>
 #include <string.h>
 
@@ -16,6 +17,16 @@ static int by_text(const void *a, const void *b)
 	return strcmp(*(const char *const *)a, *(const char *const *)b);
 }
 
+static void sort_sequences(struct work *w)
+{
+	size_t n = 0;
+	qsort(w->sequences, w->nsequences, sizeof *w->sequences, by_sequence);
+	for (size_t i = 0; i < w->nsequences; i++)
+		if (!n || w->sequences[i] != w->sequences[n - 1])
+			w->sequences[n++] = w->sequences[i];
+	w->nsequences = n;
+}
+
 static void sort_ids(struct work *w)
 {
 	const struct strings *ids = &w->job.ids;
@@ -27,7 +38,7 @@ static void sort_ids(struct work *w)
 		else
 			w->sequences[w->nsequences++] = strtoll(ids->v[i], NULL, 10);
 	}
-	qsort(w->sequences, w->nsequences, sizeof *w->sequences, by_sequence);
+	sort_sequences(w);
 	qsort(w->ids, w->nids, sizeof *w->ids, by_text);
 }
 

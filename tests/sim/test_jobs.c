@@ -95,11 +95,11 @@ static void nobody_waits_for_one_that_rests(void **state)
 	free(both);
 }
 
-/* One event may be named by its id or by its sequence. */
+/* One event may be named by its id or by its sequence, and twice. */
 static void what_is_parked_is_dropped(void **state)
 {
 	struct outside o;
-	char body[128], id[64];
+	char body[160], id[64];
 
 	(void)state;
 	outside_new(&o, 60, ANSWER_NO, "", RECIPIENTS);
@@ -109,8 +109,14 @@ static void what_is_parked_is_dropped(void **state)
 	const char *first = http_receiver_get(o.receiver, 0)->body;
 	const char *second = http_receiver_get(o.receiver, 1)->body;
 	snprintf(id, sizeof id, "%.36s", strstr(first, "evt_"));
-	snprintf(body, sizeof body, "{\"ids\":[\"%s\",\"%.16s\"]}", id,
-		 strstr(second, "\"sequence\":\"") + 12);
+	int64_t sequence = strtoll(strstr(second, "\"sequence\":\"") + 12, NULL, 10);
+	snprintf(body, sizeof body, "{\"ids\":[\"%016lld\",\"%lld\"]}", (long long)sequence,
+		 (long long)sequence);
+	assert_int_equal(outside_job(&o, "retry", body).taken, 1);
+	outside_rest(&o);
+	assert_int_equal(outside_status(&o, "crm").parked, parked);
+	snprintf(body, sizeof body, "{\"ids\":[\"%s\",\"%lld\",\"%s\"]}", id, (long long)sequence,
+		 id);
 	assert_int_equal(outside_job(&o, "drop", body).taken, 2);
 	assert_int_equal(outside_status(&o, "crm").parked, parked - 2);
 	assert_int_equal(outside_job(&o, "drop", body).taken, 0);
@@ -120,7 +126,7 @@ static void what_is_parked_is_dropped(void **state)
 	drive_restart(o.s.d);
 	drive_run(o.s.d, 1000);
 	assert_int_equal(outside_status(&o, "crm").parked, parked - 2);
-	assert_int_equal(outside_calls(&o, "", ""), parked);
+	assert_int_equal(outside_calls(&o, "", ""), parked + 1);
 	outside_finish(&o);
 }
 
