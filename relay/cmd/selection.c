@@ -85,8 +85,20 @@ bool selection_is_empty(const struct selection *s)
 
 /* ---- walking ---- */
 
+static int compare(const void *a, const void *b)
+{
+	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
+	return (x > y) - (x < y);
+}
+
+static bool has_sequence(const struct pick_query *q, int64_t sequence)
+{
+	return bsearch(&sequence, q->sequences, q->nsequences, sizeof sequence, compare);
+}
+
+/* met: the sequences that were walked before; NULL: none. */
 static int walk_query(struct selection_walk *w, struct pick_query *q, int64_t *left,
-		      struct err *err)
+		      const struct pick_query *met, struct err *err)
 {
 	struct store *s = w->from->store;
 	bool more = true;
@@ -95,7 +107,8 @@ static int walk_query(struct selection_walk *w, struct pick_query *q, int64_t *l
 		q->limit = *left < CHUNK ? (size_t)*left : CHUNK;
 		int failed = s->type->picks(s, q, &found, err);
 		for (size_t i = 0; i < found.n && !failed; i++)
-			failed = w->fn(w->arg, &found.v[i]);
+			if (!met || !has_sequence(met, found.v[i].sequence))
+				failed = w->fn(w->arg, &found.v[i]);
 		*left -= (int64_t)found.n;
 		more = found.more;
 		q->after_destination = found.scanned_destination;
@@ -108,41 +121,47 @@ static int walk_query(struct selection_walk *w, struct pick_query *q, int64_t *l
 	return 0;
 }
 
-static int compare(const void *a, const void *b)
+/* Those that are sequences, ascending, and each once; for the caller to free. */
+static int64_t *sort_sequences(const struct strings *ids, size_t *ret_n)
 {
-	int64_t x = *(const int64_t *)a, y = *(const int64_t *)b;
-	return (x > y) - (x < y);
-}
-
-/* Those that are sequences, in one query. */
-static int walk_sequences(struct selection_walk *w, struct pick_query q, int64_t *left,
-			  struct err *err)
-{
-	const struct strings *ids = &w->selection->job.ids;
 	int64_t *v = xcalloc(ids->n + 1, sizeof *v);
-	size_t n = 0;
+	size_t all = 0, n = 0;
 	for (size_t i = 0; i < ids->n; i++)
-		n += cmd_number(ids->v[i], &v[n]);
-	qsort(v, n, sizeof *v, compare);
-	q.sequences = v;
-	q.nsequences = n;
-	int failed = n ? walk_query(w, &q, left, err) : 0;
-	free(v);
-	return failed;
+		all += cmd_number(ids->v[i], &v[all]);
+	qsort(v, all, sizeof *v, compare);
+	for (size_t i = 0; i < all; i++)
+		if (!n || v[i] != v[n - 1])
+			v[n++] = v[i];
+	*ret_n = n;
+	return v;
 }
 
-static int walk_ids(struct selection_walk *w, struct pick_query *q, int64_t *left, struct err *err)
+static bool was_named(const struct strings *ids, size_t at)
+{
+	for (size_t i = 0; i < at; i++)
+		if (!strcmp(ids->v[i], ids->v[at]))
+			return true;
+	return false;
+}
+
+/* Sequences in one query. An event that is named twice, in whatever way, is met once. */
+static int walk_ids(struct selection_walk *w, const struct pick_query *q, int64_t *left,
+		    struct err *err)
 {
 	const struct strings *ids = &w->selection->job.ids;
-	int failed = walk_sequences(w, *q, left, err);
+	struct pick_query met = *q, one;
+	int64_t *sequences = sort_sequences(ids, &met.nsequences), ignored;
+	met.sequences = sequences;
+	one = met;
+	int failed = one.nsequences ? walk_query(w, &one, left, NULL, err) : 0;
 	for (size_t i = 0; i < ids->n && !failed; i++) {
-		struct pick_query one = *q;
-		int64_t ignored;
-		if (cmd_number(ids->v[i], &ignored))
+		if (cmd_number(ids->v[i], &ignored) || was_named(ids, i))
 			continue;
+		one = *q;
 		one.id = ids->v[i];
-		failed = walk_query(w, &one, left, err);
+		failed = walk_query(w, &one, left, &met, err);
 	}
+	free(sequences);
 	return failed;
 }
 
@@ -164,7 +183,7 @@ int selection_walk(struct selection_walk *w, struct err *err)
 		q.destination = d->number;
 	}
 	w->more = false;
-	return j->ids.n ? walk_ids(w, &q, &left, err) : walk_query(w, &q, &left, err);
+	return j->ids.n ? walk_ids(w, &q, &left, err) : walk_query(w, &q, &left, NULL, err);
 }
 
 bool selection_takes(enum job_kind kind, bool settled, bool excepted, enum exception_state state)

@@ -89,6 +89,8 @@ test('parked events: seen, tried again, dropped', async (t) => {
   none(['replay', '--to', 'crm', '--reroute', '999999'], 'the journal holds no event 999999');
   assert.equal(rows('parked', 'retry', '--status', '500')[0].taken, 0);
   assert.equal(rows('parked', 'drop', '--until', '1h', '--dry-run')[0].events, 0);
+  // Named twice it is one, in whatever way.
+  assert.equal(rows('parked', 'retry', first.id, first.id, String(first.sequence), `0${Number(first.sequence)}`, String(second.sequence), '--dry-run')[0].events, 2);
   assert.equal(n(), owed);
 
   const [one] = rows('parked', 'retry', first.id);
