@@ -48,8 +48,9 @@ static const char *verdict_word(int verdict)
 	return verdict == SENT ? "sent" : verdict == TRY_AGAIN ? "try again" : "refused";
 }
 
-/* A success that ends a row of failures is kept as they are. It is not where the receiver was gone
- * in between, and the relay started again: a 410 tells nothing of the end. */
+/* The success that ends a row of failures is kept with them, so that a last attempt that failed
+ * tells of one that was dropped. But behind a 410 the relay may have started anew, and then a
+ * success is not kept. */
 static bool is_given_up(const struct event_fate *f)
 {
 	const struct attempt *last = f->nattempts ? &f->attempts[f->nattempts - 1] : NULL;

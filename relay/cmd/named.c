@@ -46,8 +46,9 @@ static int other_fate(enum job_kind kind, const char *what, const struct event_f
 		buf_addf(&brief, "no rule sent it to %s", only);
 	else if (!brief.len)
 		buf_adds(&brief, "no rule sent it anywhere");
-	err_set(err, ERR_MISSING, "%s is not %s: %s", what,
-		kind == JOB_REPLAY ? "to be sent once more" : "parked", brief.data);
+	err_set(err, ERR_MISSING, "%s is not %s: %s%s", what,
+		kind == JOB_REPLAY ? "to be sent once more" : "parked", brief.data,
+		brief.full ? ", …" : "");
 	buf_release(&brief);
 	return -1;
 }
