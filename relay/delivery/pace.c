@@ -122,6 +122,7 @@ static void judge_round(struct pace *p, double mean_ms, size_t flying)
 	p->rounds++;
 	begin_round(p, flying);
 	if (mean_ms <= FAST_MS) {
+		p->slow = 0;
 		if (full)
 			grow(p);
 		if (full && p->usual > 0 && p->rounds >= TEST_EVERY)
