@@ -205,12 +205,10 @@ static void check_headers(const struct http_settings *s, struct problems *p)
 
 /* --- secrets and files --- */
 
-/* Where the secrets stand. A file may hold several: then which of them it is must be told. */
-static void refuse_secret(const struct http_settings *s, const struct node *at, size_t i,
+/* A file may hold several: then it is told which of all it is. */
+static void refuse_secret(const struct http_settings *s, const struct node *n, size_t i,
 			  const char *why, struct problems *p)
 {
-	const struct node *n =
-		node_get(at, "secret") ? node_get(at, "secret") : http_place(at, "secret_file");
 	size_t places = n->kind == NODE_LIST ? n->n : 1;
 
 	if (places == s->secret.n)
@@ -221,18 +219,20 @@ static void refuse_secret(const struct http_settings *s, const struct node *at, 
 
 static void check_secrets(const struct http_settings *s, const struct node *at, struct problems *p)
 {
+	const struct node *place =
+		http_place(at, node_get(at, "secret") ? "secret" : "secret_file");
+
 	if (s->secret.n > HTTP_SECRETS_MAX)
-		problem_at(p, http_place(at, node_get(at, "secret") ? "secret" : "secret_file"),
-			   "has more than %d secrets", HTTP_SECRETS_MAX);
+		problem_at(p, place, "has more than %d secrets", HTTP_SECRETS_MAX);
 	for (size_t i = 0; i < s->secret.n; i++) {
 		struct err err = {0};
 		struct signature_key *k = signature_key_load(s->secret.v[i], &err);
 
 		if (!k)
-			refuse_secret(s, at, i, err.msg, p);
+			refuse_secret(s, place, i, err.msg, p);
 		else if (strncmp(s->secret.v[i], "whpk_", 5) == 0)
 			refuse_secret(
-				s, at, i,
+				s, place, i,
 				"is a public key (whpk_); to sign takes the private one (whsk_)",
 				p);
 		signature_key_free(k);

@@ -291,22 +291,37 @@ static void test_configuration(void **state)
 	}
 }
 
-/* Of a file with several: which of them it is, and not what it says. */
+/* Of files with several: which of all it is, and not what it says. */
 static void test_secrets_one_a_line(void **state)
 {
-	static const char text[] = SECRET "\nwhsec_AAAA\n";
+	static const char text[] = "\n  " SECRET "\r\n\nwhsec_AAAA \n";
+	static const struct {
+		size_t files; /* each with those two */
+		const char *says;
+	} cases[] = {
+		{1, "secret_file: secret 2 of 2: the secret behind whsec_ has 3 bytes"},
+		{2, "secret_file: secret 4 of 4: the secret behind whsec_ has 3 bytes"},
+		{6, "secret_file: has more than 10 secrets"},
+	};
 	char path[] = "/tmp/relay-secrets-XXXXXX";
 	int fd = mkstemp(path);
 
 	(void)state;
 	assert_int_equal(write(fd, text, sizeof text - 1), sizeof text - 1);
-	char *config = xasprintf("{url: 'http://a/', secret_file: %s}", path);
-	char *said = http_call_said(config);
-	if (!strstr(said, "secret_file: secret 2 of 2: the secret behind whsec_ has 3 bytes"))
-		fail_msg("%s", said);
-	assert_null(strstr(said, "AAAA"));
-	free(said);
-	free(config);
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf config = BUF_INIT(1000);
+
+		buf_adds(&config, "{url: 'http://a/', secret_file: [");
+		for (size_t k = 0; k < cases[i].files; k++)
+			buf_addf(&config, "%s%s", k ? ", " : "", path);
+		buf_adds(&config, "]}");
+		char *said = http_call_said(config.data);
+		if (!strstr(said, cases[i].says))
+			fail_msg("%zu files: %s", cases[i].files, said);
+		assert_null(strstr(said, "AAAA"));
+		free(said);
+		buf_release(&config);
+	}
 	close(fd);
 	unlink(path);
 }
