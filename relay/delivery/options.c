@@ -16,9 +16,7 @@ const struct option delivery_option_table[] = {
 	 .help = "recipient: events of one recipient arrive in order; none: whatever is fastest"},
 	{"in_flight", OPT_INT, offsetof(struct delivery_options, in_flight), .min = 1, .max = 256,
 	 .help = "sends that may be out at once, at most; without it the transport's own "
-		 "number, up to 64 where answers take over 5 ms, up to twice it else; fewer while "
-		 "the receiver is slow "
-		 "or fails"},
+		 "number at first, and up to 64; fewer while the receiver is slow or fails"},
 	{"rate", OPT_RATE, offsetof(struct delivery_options, rate),
 	 .help = "sends at most, as 100/s; without it no bound"},
 	{"retry", OPT_DURATIONS, offsetof(struct delivery_options, retry),
