@@ -205,6 +205,12 @@ static void check_headers(const struct http_settings *s, struct problems *p)
 
 /* --- secrets and files --- */
 
+/* Where KEY, or KEY_file, stands. */
+static const struct node *secret_place(const struct node *at, const char *key, const char *key_file)
+{
+	return node_get(at, key) ? node_get(at, key) : http_place(at, key_file);
+}
+
 /* A file may hold several: then it is told which of all it is. */
 static void refuse_secret(const struct http_settings *s, const struct node *n, size_t i,
 			  const char *why, struct problems *p)
@@ -219,9 +225,12 @@ static void refuse_secret(const struct http_settings *s, const struct node *n, s
 
 static void check_secrets(const struct http_settings *s, const struct node *at, struct problems *p)
 {
-	const struct node *place =
-		http_place(at, node_get(at, "secret") ? "secret" : "secret_file");
+	const struct node *place = secret_place(at, "secret", "secret_file");
 
+	/* else calls would go out unsigned where signatures are meant */
+	if (place->kind == NODE_LIST && place->n == 0)
+		problem_at(p, place,
+			   "is an empty list; leave it out for calls without a signature");
 	if (s->secret.n > HTTP_SECRETS_MAX)
 		problem_at(p, place, "has more than %d secrets", HTTP_SECRETS_MAX);
 	for (size_t i = 0; i < s->secret.n; i++) {
@@ -245,9 +254,10 @@ static void check_authorization(const struct http_settings *s, const struct node
 	if (s->bearer && s->basic)
 		problem_at(p, at, "give either bearer or basic");
 	if (s->bearer && !is_clean(s->bearer))
-		problem_at(p, http_place(at, "bearer"), "must not hold control characters");
+		problem_at(p, secret_place(at, "bearer", "bearer_file"),
+			   "must not hold control characters");
 	if (s->basic && (!strchr(s->basic, ':') || !is_clean(s->basic)))
-		problem_at(p, http_place(at, "basic"), "must be user:password");
+		problem_at(p, secret_place(at, "basic", "basic_file"), "must be user:password");
 }
 
 static void check_file(const char *path, const struct node *at, const char *key, struct problems *p)

@@ -262,6 +262,8 @@ static void test_configuration(void **state)
 		{"{url: 'http://a/', secret: [" SECRET ", whsec_AAAA]}", "secret[1]"},
 		{"{url: 'http://a/', secret: whpk_11qYAYKxCrfVS/7TyWQHOg7hcvPapiMlrwIaaPcHURo=}",
 		 "public key"},
+		{"{url: 'http://a/', secret: []}", "secret: is an empty list"},
+		{"{url: 'http://a/', secret_file: []}", "secret_file: is an empty list"},
 		{"{url: 'http://a/', bearer: x, basic: 'a:b'}", "either bearer or basic"},
 		{"{url: 'http://a/', basic: ab}", "user:password"},
 		{"{url: 'http://a/', headers: {'a b': c}}", "no header name"},
@@ -326,6 +328,35 @@ static void test_secrets_one_a_line(void **state)
 	unlink(path);
 }
 
+/* The place is that of the file's name. */
+static void test_credentials_in_files(void **state)
+{
+	static const struct {
+		const char *key, *text, *says;
+	} cases[] = {
+		{"bearer_file", "AAAA\nAAAA\n", "bearer_file: must not hold control characters"},
+		{"basic_file", "AAAA\n", "basic_file: must be user:password"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char path[] = "/tmp/relay-secrets-XXXXXX";
+		int fd = mkstemp(path);
+		size_t len = strlen(cases[i].text);
+
+		assert_int_equal(write(fd, cases[i].text, len), len);
+		char *config = xasprintf("{url: 'http://a/', %s: %s}", cases[i].key, path);
+		char *said = http_call_said(config);
+		if (!strstr(said, cases[i].says))
+			fail_msg("%s", said);
+		assert_null(strstr(said, "AAAA"));
+		free(said);
+		free(config);
+		close(fd);
+		unlink(path);
+	}
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -338,6 +369,7 @@ int main(void)
 		cmocka_unit_test(test_secrets_do_not_come_back),
 		cmocka_unit_test(test_configuration),
 		cmocka_unit_test(test_secrets_one_a_line),
+		cmocka_unit_test(test_credentials_in_files),
 	};
 
 	return transport_suite_run(&under) + cmocka_run_group_tests_name("unit", tests, NULL, NULL);
