@@ -219,11 +219,16 @@ static const struct {
 	{CURLE_BAD_CONTENT_ENCODING, HTTP_BROKEN, "the answer cannot be decompressed"},
 };
 
-/* What the other side says against us in TLS. By 1.3 it comes when the handshake is over for us, at
- * the first reading, and libcurl's code is that of any broken connection. */
+/* What one side has against the other's certificate. By TLS 1.3 the receiver says it when the
+ * handshake is over for us, at the first reading, and libcurl's code is that of any broken
+ * connection. */
 static const struct {
-	const char *alert, *why;
-} alerts[] = {
+	const char *said, *why;
+} objections[] = {
+	{"matches target host name", "the certificate is for another name"},
+	{"does not match target host name", "the certificate is for another name"},
+	{"certificate has expired", "the certificate has expired"},
+	{"certificate is not yet valid", "the certificate is not valid yet"},
 	{"alert certificate required", "a client certificate is required"},
 	{"alert bad certificate", "our client certificate is refused"},
 	{"alert unsupported certificate", "our client certificate is refused"},
@@ -234,12 +239,12 @@ static const struct {
 	{"alert access denied", "our client certificate is refused: it may not come in"},
 };
 
-static void judge_alert(const struct transfer *t, struct http_reply *ret)
+static void judge_objection(const struct transfer *t, struct http_reply *ret)
 {
-	for (size_t i = 0; i < sizeof alerts / sizeof *alerts; i++) {
-		if (strstr(t->said, alerts[i].alert)) {
+	for (size_t i = 0; i < sizeof objections / sizeof *objections; i++) {
+		if (strstr(t->said, objections[i].said)) {
 			ret->failure = HTTP_TLS;
-			ret->why = alerts[i].why;
+			ret->why = objections[i].why;
 		}
 	}
 }
@@ -276,8 +281,9 @@ static void judge_end(const struct transfer *t, CURLcode code, struct http_reply
 		ret->why = "no connection in time";
 	if (code == CURLE_COULDNT_CONNECT && t->too_many)
 		ret->why = "too many connections are open";
-	if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
-		judge_alert(t, ret);
+	if (code == CURLE_SSL_CONNECT_ERROR || code == CURLE_PEER_FAILED_VERIFICATION ||
+	    code == CURLE_RECV_ERROR || code == CURLE_SEND_ERROR)
+		judge_objection(t, ret);
 }
 
 void transfer_reply(struct transfer *t, CURLcode code, struct http_reply *ret)
