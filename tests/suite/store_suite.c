@@ -70,6 +70,17 @@ int64_t world_latest(struct world *w, struct store *s)
 	return latest;
 }
 
+size_t world_held(struct world *w)
+{
+	struct event_query q = {.limit = 100000};
+	struct events e;
+
+	PASS(w, w->store->type->events(w->store, &q, &e, &w->err));
+	size_t n = e.n;
+	events_release(&e);
+	return n;
+}
+
 int64_t world_tidy(struct world *w, int64_t now_ms)
 {
 	bool more;

@@ -35,6 +35,7 @@ struct store *world_reading(struct world *w);
 int64_t world_latest(struct world *w, struct store *s);
 /* One step of housekeeping; returns the oldest sequence held. */
 int64_t world_tidy(struct world *w, int64_t now_ms);
+size_t world_held(struct world *w); /* how many are held */
 /* A batch with n fixture events. */
 struct batch *world_events(int n);
 /* The routes that a query finds; release them. */

@@ -19,17 +19,6 @@ static int tidy_until_done(struct world *w, int64_t now_ms)
 	return calls;
 }
 
-static size_t events_held(struct world *w)
-{
-	struct event_query q = {.limit = 100000};
-	struct events e;
-
-	PASS(w, store_sqlite.events(w->store, &q, &e, &w->err));
-	size_t n = e.n;
-	events_release(&e);
-	return n;
-}
-
 static int64_t rows_in_file(struct world *w, const char *table, int destination)
 {
 	char *sql = xasprintf("SELECT count(*) FROM %s WHERE dest = %d", table, destination);
@@ -121,11 +110,11 @@ static void a_dropped_destination_holds_up_nothing(void **state)
 	world_commit(w, settled, NULL);
 	tidy_until_done(w, NOW_MS);
 	tidy_until_done(w, NOW_MS + 2 * FIXTURE_KEEP_MS);
-	assert_int_equal(events_held(w), 6000 - 1);
+	assert_int_equal(world_held(w), 6000 - 1);
 	fixture_destination(b, 2, DESTINATION_DROPPED);
 	world_commit(w, b, NULL);
 	tidy_until_done(w, NOW_MS + 4 * FIXTURE_KEEP_MS);
-	assert_int_equal(events_held(w), 1);
+	assert_int_equal(world_held(w), 1);
 	assert_int_equal(rows_of_all_tables(w, 1), 1 + 1 + 1); /* route, cursor, head */
 }
 

@@ -116,17 +116,6 @@ static int64_t tidy_often(struct world *w, int64_t now_ms)
 	return oldest;
 }
 
-static size_t events_held(struct world *w)
-{
-	struct event_query q = {.limit = 100000};
-	struct events e;
-
-	PASS(w, store_sqlite.events(w->store, &q, &e, &w->err));
-	size_t n = e.n;
-	events_release(&e);
-	return n;
-}
-
 static void old_settled_events_are_forgotten(void **state)
 {
 	struct world *w = *state;
@@ -142,7 +131,7 @@ static void old_settled_events_are_forgotten(void **state)
 	assert_int_equal(tidy_often(w, NOW_MS + 2 * KEEP_MS), 2501); /* 2501… are not settled */
 	settle_to(w, 1, 3000);
 	assert_int_equal(tidy_often(w, NOW_MS + 3 * KEEP_MS), 3000); /* the last one stays */
-	assert_int_equal(events_held(w), 1);
+	assert_int_equal(world_held(w), 1);
 	world_reopen(w);
 	world_commit(w, world_events(1), NULL);
 	assert_int_equal(world_latest(w, w->store), 3001);
@@ -177,7 +166,7 @@ static void what_may_not_be_taken_is_taken_later(void **state)
 		int64_t before = 1 + 500 * i;
 		assert_int_equal(store_sqlite.tidy(w->store, now_ms, false, &more), before);
 		assert_true(more);
-		assert_int_equal(events_held(w), 2002 - before);
+		assert_int_equal(world_held(w), 2002 - before);
 		assert_int_equal(store_sqlite.tidy(w->store, now_ms, true, &more), before + 500);
 		assert_true(more);
 	}
@@ -206,7 +195,7 @@ static void a_late_route_is_not_overtaken(void **state)
 	delivery_routes_release(&r);
 	settle_to(w, 2, 1200);
 	assert_int_equal(tidy_often(w, now_ms += 3600000), 2001);
-	assert_int_equal(events_held(w), 1);
+	assert_int_equal(world_held(w), 1);
 }
 
 static void what_was_not_sent_is_kept(void **state)
@@ -225,7 +214,7 @@ static void what_was_not_sent_is_kept(void **state)
 	tidy_often(w, NOW_MS);
 	world_commit(w, world_events(1), NULL);
 	assert_int_equal(tidy_often(w, NOW_MS + 2 * KEEP_MS), 81); /* from there on all is held */
-	assert_int_equal(events_held(w), 2 + 21);		   /* 10 and 20; 81 to 101 */
+	assert_int_equal(world_held(w), 2 + 21);		   /* 10 and 20; 81 to 101 */
 	PASS(w, store_sqlite.fates(w->store, 10, &f, &w->err));
 	assert_int_equal(f.n, 1);
 	assert_true(f.v[0].excepted);
@@ -238,7 +227,7 @@ static void what_was_not_sent_is_kept(void **state)
 	s->gone[s->ngone++] = 10;
 	world_commit(w, b, NULL);
 	assert_int_equal(tidy_often(w, NOW_MS + 4 * KEEP_MS), 101);
-	assert_int_equal(events_held(w), 2); /* 20 and the last */
+	assert_int_equal(world_held(w), 2); /* 20 and the last */
 }
 
 /* One event that waits for a person does not stop what comes behind it, however few calls there
@@ -262,7 +251,7 @@ static void a_parked_event_holds_up_nothing(void **state)
 		world_tidy(w, now_ms);
 		world_tidy(w, now_ms + 1);
 	}
-	assert_int_equal(events_held(w), 2); /* it, and the last */
+	assert_int_equal(world_held(w), 2); /* it, and the last */
 	assert_int_equal(world_tidy(w, now_ms), 6000);
 }
 
@@ -280,7 +269,7 @@ static void the_oldest_outlives_a_restart(void **state)
 	world_commit(w, b, NULL);
 	tidy_often(w, NOW_MS);
 	assert_int_equal(tidy_often(w, NOW_MS + 2 * KEEP_MS), 100);
-	assert_int_equal(events_held(w), 2);
+	assert_int_equal(world_held(w), 2);
 	world_reopen(w);
 	PASS(w, store_sqlite.head(w->store, &head, &w->err));
 	assert_int_equal(head.oldest, 100);
@@ -288,7 +277,7 @@ static void the_oldest_outlives_a_restart(void **state)
 	assert_int_equal(world_tidy(w, NOW_MS), 100);
 	world_commit(w, world_events(1), NULL);
 	assert_int_equal(tidy_often(w, NOW_MS + 4 * KEEP_MS), 101);
-	assert_int_equal(events_held(w), 2);
+	assert_int_equal(world_held(w), 2);
 }
 
 /* ---- pressure */
@@ -337,7 +326,7 @@ static void a_full_journal_goes_on_when_its_callbacks_are_delivered(void **state
 
 		assert_true(room_of(w).full);
 		tidy_until_done(w, now_ms += 2000);
-		size_t held = events_held(w);
+		size_t held = world_held(w);
 		assert_true((int64_t)held >= last - settled); /* what was not sent */
 		assert_int_equal(room_of(w).full, round == 0);
 		settle_to(w, 1, last);
@@ -346,7 +335,7 @@ static void a_full_journal_goes_on_when_its_callbacks_are_delivered(void **state
 		struct store_room room = room_of(w);
 		assert_false(room.full);
 		assert_in_range(room.used, MAX_SIZE / 100 * 80, MAX_SIZE / 100 * 85);
-		assert_in_range(events_held(w), held / 2, held);
+		assert_in_range(world_held(w), held / 2, held);
 		assert_int_equal(world_latest(w, w->store), last);
 		if (round == 2)
 			world_reopen(w);
@@ -370,7 +359,7 @@ static void under_pressure_what_was_not_sent_stays(void **state)
 	fixture_exception(s, 7, EXCEPTION_RETRY);
 	world_commit(w, b, NULL);
 	tidy_until_done(w, NOW_MS + 2000);
-	assert_int_equal(events_held(w), last - 298);
+	assert_int_equal(world_held(w), last - 298);
 	struct delivery_routes r =
 		world_routes(w, &(struct route_query){.destination = 1, .limit = 3});
 	assert_int_equal(r.n, 3);
@@ -397,9 +386,9 @@ static void without_pressure_age_counts(void **state)
 		world_tidy(w, NOW_MS);
 	}
 	tidy_until_done(w, NOW_MS + 3600000);
-	assert_int_equal(events_held(w), world_latest(w, w->store));
+	assert_int_equal(world_held(w), world_latest(w, w->store));
 	tidy_until_done(w, NOW_MS + 4 * KEEP_MS);
-	assert_int_equal(events_held(w), 1);
+	assert_int_equal(world_held(w), 1);
 }
 
 int main(void)
