@@ -13,7 +13,6 @@
 #include <limits.h>
 #include <poll.h>
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -22,6 +21,7 @@
 #include <unistd.h>
 
 #include "relay/base/mem.h"
+#include "relay/base/thread.h"
 
 #define WRITE_MAX (1 << 20) /* lines are gathered up to here into one write */
 #define BUF_MAX	  (2 * EVENT_BODY_MAX + WRITE_MAX)
@@ -264,21 +264,6 @@ static int open_fd(struct writer *w, const char *path, struct err *err)
 	return 0;
 }
 
-static int start_thread(struct writer *w, struct err *err)
-{
-	sigset_t all, before;
-	int failed;
-
-	sigfillset(&all); /* signals are the main thread's; SIGPIPE becomes EPIPE */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed)
-		return err_set(err, ERR_IO, "no thread: %s", strerror(failed));
-	pthread_setname_np(w->thread, "stdout");
-	return 0;
-}
-
 static int stdout_open(void *self, const void *settings, const struct transport_env *env,
 		       struct err *err)
 {
@@ -293,7 +278,7 @@ static int stdout_open(void *self, const void *settings, const struct transport_
 		return -1;
 	}
 	w->inbox = mailbox_open(NULL, NULL);
-	if (start_thread(w, err) < 0) {
+	if (thread_start(&w->thread, "stdout", run, w, err) < 0) {
 		mailbox_close(w->inbox);
 		close(w->fd);
 		writer_free(w);

@@ -7,7 +7,6 @@
 #include "transports/wire.h"
 
 #include <pthread.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -15,6 +14,7 @@
 
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
+#include "relay/base/thread.h"
 
 #define WAIT_MS 60000 /* all that matters wakes the thread; this is a belt */
 
@@ -220,8 +220,6 @@ static void renew(void *arg)
 struct wire *wire_open(struct mailbox *loop, size_t max_connections, struct err *err)
 {
 	struct wire *w = xcalloc(1, sizeof *w);
-	sigset_t all, before;
-	int failed;
 
 	w->loop = loop;
 	w->over_end = &w->over;
@@ -231,18 +229,12 @@ struct wire *wire_open(struct mailbox *loop, size_t max_connections, struct err 
 		return NULL;
 	}
 	w->inbox = mailbox_open(http_wake, w->http);
-	sigfillset(&all); /* signals are the main thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	failed = pthread_create(&w->thread, NULL, run, w);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed) {
+	if (thread_start(&w->thread, "wire", run, w, err) < 0) {
 		mailbox_close(w->inbox);
 		http_close(w->http);
 		free(w);
-		err_set(err, ERR_IO, "no thread: %s", strerror(failed));
 		return NULL;
 	}
-	pthread_setname_np(w->thread, "wire");
 	return w;
 }
 

@@ -7,12 +7,12 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "relay/admin/access.h"
 #include "relay/admin/server.h"
 #include "relay/base/json.h"
 #include "relay/base/mem.h"
+#include "relay/base/thread.h"
 
 #define PATIENCE_MS 2000
 #define BODY_MAX    (64 << 10)
@@ -88,25 +88,11 @@ static void answer_question(void *arg)
 		free_question(q);
 }
 
-static struct timespec end_of_patience(const struct admin *a)
-{
-	int ms = a->env.patience_ms ? a->env.patience_ms : PATIENCE_MS;
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += ms / 1000;
-	at.tv_nsec += ms % 1000 * 1000000L;
-	if (at.tv_nsec >= 1000000000L) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000L;
-	}
-	return at;
-}
-
 /* NULL when the answer came; otherwise why not, and then the question is the loop's to free. */
 static const char *await(struct admin *a, struct question *q)
 {
-	struct timespec end = end_of_patience(a);
+	int ms = a->env.patience_ms ? a->env.patience_ms : PATIENCE_MS;
+	struct timespec end = thread_deadline(ms);
 	const char *why = NULL;
 	int late = 0;
 
@@ -277,7 +263,6 @@ struct admin *admin_open(const struct admin_options *o, const struct admin_env *
 			 struct err *err)
 {
 	struct admin *a = xcalloc(1, sizeof *a);
-	pthread_condattr_t monotonic;
 
 	a->env = *env;
 	a->address = o->address;
@@ -286,10 +271,7 @@ struct admin *admin_open(const struct admin_options *o, const struct admin_env *
 		a->hosts.v[a->hosts.n] = xstrdup(o->hosts.v[a->hosts.n]);
 	a->token = xstrdup(env->token);
 	pthread_mutex_init(&a->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&a->answered, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&a->answered);
 	struct server_options server = {
 		.listen = o->listen,
 		.body_max = BODY_MAX,

@@ -11,10 +11,10 @@
 #include <pthread.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include "relay/admin/listen.h"
 #include "relay/base/mem.h"
+#include "relay/base/thread.h"
 
 #define CONNECTIONS_MAX	  64
 #define CONNECTION_MEMORY (32 << 10) /* of which about half is left to headers */
@@ -105,21 +105,10 @@ void server_reply_header(struct server_reply *r, const char *name, const char *v
 
 /* ---- waiting ---- */
 
-static struct timespec in_future(int64_t ms)
-{
-	struct timespec at;
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += (time_t)(ms / 1000);
-	at.tv_nsec += ms % 1000 * 1000000L;
-	at.tv_sec += at.tv_nsec / 1000000000L;
-	at.tv_nsec %= 1000000000L;
-	return at;
-}
-
 /* Less when the server is closed. */
 static void pause_for(struct server *s, int ms)
 {
-	struct timespec end = in_future(ms);
+	struct timespec end = thread_deadline(ms);
 	pthread_mutex_lock(&s->lock);
 	while (!s->closing && pthread_cond_timedwait(&s->changed, &s->lock, &end) != ETIMEDOUT)
 		;
@@ -266,13 +255,9 @@ bool server_is_built_in(void)
 static struct server *server_new(const struct server_options *o)
 {
 	struct server *s = xcalloc(1, sizeof *s);
-	pthread_condattr_t attr;
 	s->options = *o;
 	pthread_mutex_init(&s->lock, NULL);
-	pthread_condattr_init(&attr);
-	pthread_condattr_setclock(&attr, CLOCK_MONOTONIC);
-	pthread_cond_init(&s->changed, &attr);
-	pthread_condattr_destroy(&attr);
+	thread_cond_init(&s->changed);
 	return s;
 }
 
@@ -315,7 +300,7 @@ uint16_t server_port(const struct server *s)
 
 static void end_replies(struct server *s)
 {
-	struct timespec end = in_future(CLOSE_S * 1000);
+	struct timespec end = thread_deadline(CLOSE_S * 1000);
 	pthread_mutex_lock(&s->lock);
 	s->closing = true;
 	pthread_cond_broadcast(&s->changed);

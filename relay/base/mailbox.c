@@ -5,9 +5,9 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "relay/base/mem.h"
+#include "relay/base/thread.h"
 
 struct message {
 	struct message *next;
@@ -27,13 +27,9 @@ struct mailbox {
 struct mailbox *mailbox_open(void (*wake)(void *), void *wake_arg)
 {
 	struct mailbox *m = xcalloc(1, sizeof *m);
-	pthread_condattr_t monotonic;
 
 	pthread_mutex_init(&m->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&m->arrived, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&m->arrived);
 	m->wake = wake;
 	m->wake_arg = wake_arg;
 	return m;
@@ -87,23 +83,9 @@ bool mailbox_run(struct mailbox *m)
 	return true;
 }
 
-static struct timespec after_ms(int ms)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_sec += ms / 1000;
-	at.tv_nsec += ms % 1000 * 1000000L;
-	if (at.tv_nsec >= 1000000000L) {
-		at.tv_sec++;
-		at.tv_nsec -= 1000000000L;
-	}
-	return at;
-}
-
 void mailbox_wait(struct mailbox *m, int timeout_ms)
 {
-	struct timespec end = timeout_ms > 0 ? after_ms(timeout_ms) : (struct timespec){0};
+	struct timespec end = timeout_ms > 0 ? thread_deadline(timeout_ms) : (struct timespec){0};
 	int late = timeout_ms == 0;
 
 	assert(!m->wake); /* who has a wake of its own waits elsewhere */
