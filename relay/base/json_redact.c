@@ -12,8 +12,8 @@
 struct redaction {
 	struct buf *out;
 	const char *end;
-	const char *kept; /* what begins here is not yet copied */
-	const char *inside;
+	const char *kept;   /* what begins here is not yet copied */
+	const char *inside; /* NULL: everywhere */
 	const char *const *names;
 	size_t n;
 	size_t depth; /* of objects and arrays around p */
@@ -56,7 +56,7 @@ static const char *null_value(struct redaction *r, const char *p)
 /* The key as it reads, between its quotes; value: behind the colon. Returns where to go on. */
 static const char *judge(struct redaction *r, const char *key, size_t len, const char *value)
 {
-	if (r->depth == 1)
+	if (r->inside && r->depth == 1)
 		r->within = reads(key, len, r->inside);
 	else if (r->within && is_listed(r, key, len))
 		return null_value(r, skip_blanks(value, r->end));
@@ -88,6 +88,7 @@ void json_redact(struct buf *out, const char *text, size_t len, const char *insi
 		.end = text + len,
 		.kept = text,
 		.inside = inside,
+		.within = !inside,
 		.names = names,
 		.n = n,
 	};

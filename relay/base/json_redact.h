@@ -14,7 +14,7 @@
 #define JSON_REDACTED_MAX(len) (2 * (len) + 1)
 
 /* Appends the text; null stands for each member of one of the n names, at any depth below the
- * top-level member `inside`. Every other byte is kept. */
+ * top-level member `inside`, or anywhere where that is NULL. Every other byte is kept. */
 void json_redact(struct buf *out, const char *text, size_t len, const char *inside,
 		 const char *const *names, size_t n);
 

@@ -37,8 +37,8 @@
 struct redaction {
 	const struct transport_history *whole;
 	struct transport_history history;
-	char **names; /* owned; fixed, whatever is reloaded */
-	size_t n;
+	char **names;	/* owned; fixed, whatever is reloaded */
+	size_t n, nrow; /* nrow: with those of a recipient's row alone */
 };
 
 /* One transport at work. A replaced one ends when its last answer is in. */
@@ -264,6 +264,7 @@ void tell_failing(struct destination *t, const struct item *x, const char *why);
 
 /* settle.c */
 void settle_start(struct delivery *d);		  /* when it is time and none is under way */
+size_t settles_max(const struct destination *t);  /* verdicts that may await their commit */
 int64_t settle_wait_ms(const struct delivery *d); /* INT64_MAX: nothing to settle, or under way */
 void settle_gone(struct destination *t, int64_t sequence); /* its row goes with the next settle */
 void settle_next_release(struct destination *t);

@@ -8,10 +8,10 @@
 #include <pthread.h>
 #include <stdatomic.h>
 #include <stdlib.h>
-#include <time.h>
 
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
+#include "relay/base/thread.h"
 #include "relay/journal/hold.h"
 #include "relay/journal/reader.h"
 
@@ -177,17 +177,10 @@ static void rest(struct journal *j)
 /* Takes all that is queued; NULL after a while without. *ret_end: closing, and nothing is left. */
 static struct commit *next_group(struct journal *j, int patience_ms, bool *ret_end)
 {
-	struct timespec until;
+	struct timespec until = thread_deadline(patience_ms);
 	struct commit *group;
 	int late = 0;
 
-	clock_gettime(CLOCK_MONOTONIC, &until);
-	until.tv_sec += patience_ms / 1000;
-	until.tv_nsec += patience_ms % 1000 * 1000000L;
-	if (until.tv_nsec >= 1000000000) {
-		until.tv_sec++;
-		until.tv_nsec -= 1000000000;
-	}
 	pthread_mutex_lock(&j->lock);
 	while (!j->first && !j->closing && late != ETIMEDOUT)
 		late = pthread_cond_timedwait(&j->arrived, &j->lock, &until);
@@ -228,7 +221,6 @@ static void *run(void *arg)
 static struct journal *new_journal(struct store *store, struct mailbox *loop)
 {
 	struct journal *j = xcalloc(1, sizeof *j);
-	pthread_condattr_t monotonic;
 
 	j->store = store;
 	j->loop = loop;
@@ -237,10 +229,7 @@ static struct journal *new_journal(struct store *store, struct mailbox *loop)
 	j->last = &j->first;
 	pthread_mutex_init(&j->turn, NULL);
 	pthread_mutex_init(&j->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&j->arrived, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&j->arrived);
 	return j;
 }
 
@@ -388,6 +377,12 @@ int journal_routes_wait(struct journal *j, const struct route_query *q, struct d
 			struct err *err)
 {
 	return reader_routes_now(j->reader, q, ret, err);
+}
+
+int journal_page_wait(struct journal *j, const struct page_query *q, struct page *ret,
+		      struct err *err)
+{
+	return reader_page_now(j->reader, q, ret, err);
 }
 
 int64_t journal_latest(const struct journal *j)

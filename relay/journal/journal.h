@@ -77,9 +77,13 @@ typedef void journal_routes_done(void *arg, const struct delivery_routes *r, con
 void journal_routes(struct journal *j, const struct route_query *q, journal_routes_done *done,
 		    void *arg);
 
-/* The same read asked for by any other thread, which waits for it: a transport's refill. */
+/* The same read, and a page of rows, asked for by any other thread, which waits for it: a
+ * transport's refill. */
 int journal_routes_wait(struct journal *j, const struct route_query *q, struct delivery_routes *ret,
 			struct err *err);
+
+int journal_page_wait(struct journal *j, const struct page_query *q, struct page *ret,
+		      struct err *err);
 
 /* Events whatever their routes. The texts in q are copied. */
 typedef void journal_events_done(void *arg, const struct events *v, const struct err *err);

@@ -2,16 +2,21 @@
  * `turn` only, and a request is answered exactly once, on the loop thread. */
 #include "relay/journal/reader.h"
 
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/clock.h"
 #include "relay/base/mem.h"
+#include "relay/base/thread.h"
+
+#define LOOK_MS	 60000	/* between two looks whether memory can be given back */
+#define PAGES_MS 300000 /* without a page being asked for, until it is */
 
 struct reader {
 	struct store *store;
 	struct mailbox *loop;
 	pthread_mutex_t turn; /* whose holder uses the store */
+	int64_t paged_ms;     /* under it: when it was asked for a page last; 0: nothing is kept */
 
 	pthread_mutex_t lock; /* what follows */
 	pthread_cond_t arrived;
@@ -20,36 +25,35 @@ struct reader {
 	pthread_t thread;
 };
 
-int thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *arg, struct err *err)
+/* Waits for the next request; *ret NULL: none came for a while. False: closing, and none is left.
+ */
+static bool next_request(struct reader *r, struct request **ret)
 {
-	sigset_t all, before;
-
-	sigfillset(&all);
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int code = pthread_create(ret, NULL, run, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (code != 0)
-		return err_set(err, ERR_IO, "%s thread: %s", name, strerror(code));
-	pthread_setname_np(*ret, name);
-	return 0;
-}
-
-/* Waits for the next request; NULL: closing, and none is left. */
-static struct request *next_request(struct reader *r)
-{
-	struct request *q;
+	struct timespec until = thread_deadline(LOOK_MS);
+	int waited = 0;
 
 	pthread_mutex_lock(&r->lock);
-	while (!r->first && !r->closing)
-		pthread_cond_wait(&r->arrived, &r->lock);
-	q = r->first;
-	if (q) {
-		r->first = q->next;
+	while (!r->first && !r->closing && !waited)
+		waited = pthread_cond_timedwait(&r->arrived, &r->lock, &until);
+	*ret = r->first;
+	if (*ret) {
+		r->first = r->first->next;
 		if (!r->first)
 			r->last = &r->first;
 	}
+	bool closing = r->closing;
 	pthread_mutex_unlock(&r->lock);
-	return q;
+	return *ret || !closing;
+}
+
+/* Has the turn. What pages are read by is large, and who joins a broadcast late does so once. */
+static void forget_pages(struct reader *r)
+{
+	if (!r->paged_ms || clock_now().mono_ms - r->paged_ms < PAGES_MS)
+		return;
+	r->paged_ms = 0;
+	if (r->store->type->rest)
+		r->store->type->rest(r->store);
 }
 
 static void *run(void *arg)
@@ -57,11 +61,14 @@ static void *run(void *arg)
 	struct reader *r = arg;
 	struct request *q;
 
-	while ((q = next_request(r)) != NULL) {
+	while (next_request(r, &q)) {
 		pthread_mutex_lock(&r->turn);
-		q->read(r->store, q);
+		if (q)
+			q->read(r->store, q);
+		forget_pages(r);
 		pthread_mutex_unlock(&r->turn);
-		mailbox_post(r->loop, q->answer, q);
+		if (q)
+			mailbox_post(r->loop, q->answer, q);
 	}
 	return NULL;
 }
@@ -92,7 +99,7 @@ struct reader *reader_open(struct store *store, struct mailbox *loop, struct err
 	r->last = &r->first;
 	pthread_mutex_init(&r->turn, NULL);
 	pthread_mutex_init(&r->lock, NULL);
-	pthread_cond_init(&r->arrived, NULL);
+	thread_cond_init(&r->arrived);
 	if (thread_start(&r->thread, "reader", run, r, err) == 0)
 		return r;
 	store->type->close(store);
@@ -128,6 +135,15 @@ int reader_routes_now(struct reader *r, const struct route_query *q, struct deli
 {
 	pthread_mutex_lock(&r->turn);
 	int failed = r->store->type->routes(r->store, q, ret, err);
+	pthread_mutex_unlock(&r->turn);
+	return failed;
+}
+
+int reader_page_now(struct reader *r, const struct page_query *q, struct page *ret, struct err *err)
+{
+	pthread_mutex_lock(&r->turn);
+	int failed = r->store->type->page(r->store, q, ret, err);
+	r->paged_ms = clock_now().mono_ms;
 	pthread_mutex_unlock(&r->turn);
 	return failed;
 }

@@ -5,8 +5,6 @@
 #ifndef RELAY_READER_H
 #define RELAY_READER_H
 
-#include <pthread.h>
-
 #include "relay/journal/journal.h"
 
 struct reader;
@@ -44,11 +42,9 @@ void reader_post(struct reader *r, struct request *q);
 /* On the caller's thread, which waits for its turn; any thread. */
 int reader_routes_now(struct reader *r, const struct route_query *q, struct delivery_routes *ret,
 		      struct err *err);
+int reader_page_now(struct reader *r, const struct page_query *q, struct page *ret,
+		    struct err *err);
 int reader_load_recipients(struct reader *r, uint32_t broadcast, store_recipient_fn *fn, void *arg,
 			   struct err *err);
-
-/* A thread that takes no signals: those are the loop's. */
-int thread_start(pthread_t *ret, const char *name, void *(*run)(void *), void *arg,
-		 struct err *err);
 
 #endif

@@ -215,7 +215,10 @@ const struct option sqlite_option_table[] = {
 
 static void rest(struct store *store)
 {
-	sqlite3_db_release_memory(((struct sqlite_store *)store)->db);
+	struct sqlite_store *s = (struct sqlite_store *)store;
+
+	sqlite_page_rest(s);
+	sqlite3_db_release_memory(s->db);
 }
 
 static const char *file_of(const void *options)
@@ -245,6 +248,7 @@ const struct store_type store_sqlite = {
 	.recipients = sqlite_recipients,
 	.recipients_at = sqlite_recipients_at,
 	.rows = sqlite_rows,
+	.page = sqlite_page,
 	.routes = sqlite_routes,
 	.events = sqlite_events,
 	.scan = sqlite_scan,

@@ -198,6 +198,7 @@ static int scan_routes(struct sqlite_store *s, struct route_read *read, struct e
 		return -1;
 	if (latest > read->found.scanned)
 		read->found.scanned = latest;
+	read->found.latest = latest;
 	return 0;
 }
 

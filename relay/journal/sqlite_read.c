@@ -45,7 +45,7 @@ static int read_meta(struct sqlite_store *s, struct store_head *h, struct err *e
 	return got < 0 ? -1 : 0;
 }
 
-static int read_names(struct sqlite_store *s, const char *kind, struct names *ret, struct err *err)
+int sqlite_read_names(struct sqlite_store *s, const char *kind, struct names *ret, struct err *err)
 {
 	sqlite3_stmt *st = sqlite_ready(s, SQL_NAMES, err);
 	int got;
@@ -65,6 +65,25 @@ static int read_names(struct sqlite_store *s, const char *kind, struct names *re
 	return got;
 }
 
+void sqlite_get_broadcast(sqlite3_stmt *st, struct broadcast_record *ret)
+{
+	*ret = (struct broadcast_record){
+		.number = (uint32_t)sqlite3_column_int64(st, 0),
+		.org = sqlite_get_text(st, 1),
+		.id = sqlite_get_text(st, 2),
+		.name = sqlite_get_text(st, 3),
+		.status = sqlite_get_text(st, 4),
+		.created_ms = sqlite_get_date(st, 5),
+		.updated_ms = sqlite_get_date(st, 6),
+		.counters = sqlite_get_text(st, 7),
+		.templates = sqlite_get_text(st, 8),
+		.recipients = (uint32_t)sqlite3_column_int64(st, 9),
+		.baseline_page = (uint32_t)sqlite3_column_int64(st, 10),
+		.baseline_done = sqlite3_column_int(st, 11) != 0,
+		.gone = sqlite3_column_int(st, 12) != 0,
+	};
+}
+
 static int read_broadcasts(struct sqlite_store *s, struct store_head *h, struct err *err)
 {
 	sqlite3_stmt *st = sqlite_ready(s, SQL_BROADCASTS, err);
@@ -76,21 +95,7 @@ static int read_broadcasts(struct sqlite_store *s, struct store_head *h, struct 
 	while ((got = sqlite_row(s, st, err)) > 0) {
 		h->broadcasts =
 			mem_grow(h->broadcasts, h->nbroadcasts, &cap, sizeof *h->broadcasts);
-		h->broadcasts[h->nbroadcasts++] = (struct broadcast_record){
-			.number = (uint32_t)sqlite3_column_int64(st, 0),
-			.org = sqlite_get_text(st, 1),
-			.id = sqlite_get_text(st, 2),
-			.name = sqlite_get_text(st, 3),
-			.status = sqlite_get_text(st, 4),
-			.created_ms = sqlite_get_date(st, 5),
-			.updated_ms = sqlite_get_date(st, 6),
-			.counters = sqlite_get_text(st, 7),
-			.templates = sqlite_get_text(st, 8),
-			.recipients = (uint32_t)sqlite3_column_int64(st, 9),
-			.baseline_page = (uint32_t)sqlite3_column_int64(st, 10),
-			.baseline_done = sqlite3_column_int(st, 11) != 0,
-			.gone = sqlite3_column_int(st, 12) != 0,
-		};
+		sqlite_get_broadcast(st, &h->broadcasts[h->nbroadcasts++]);
 	}
 	return got;
 }
@@ -203,7 +208,8 @@ static int read_head(struct sqlite_store *s, struct store_head *h, struct err *e
 	if (read_meta(s, h, err) != 0 || sqlite_end(s, SQL_OLDEST, &h->oldest, err) != 0 ||
 	    sqlite_end(s, SQL_LATEST, &h->latest, err) != 0)
 		return -1;
-	if (read_names(s, "s", &h->states, err) != 0 || read_names(s, "t", &h->statuses, err) != 0)
+	if (sqlite_read_names(s, "s", &h->states, err) != 0 ||
+	    sqlite_read_names(s, "t", &h->statuses, err) != 0)
 		return -1;
 	if (read_broadcasts(s, h, err) != 0 || read_destinations(s, h, err) != 0)
 		return -1;

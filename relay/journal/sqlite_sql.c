@@ -21,6 +21,9 @@
 	"WHERE seq > ?1 AND seq < ?2"                                                              \
 	" AND (?3 IS NULL OR type IN (SELECT number FROM words WHERE word >= ?3 AND word < ?4))"   \
 	" AND (?5 IS NULL OR id = ?5) AND (?6 IS NULL OR instr(body, ?6) > 0) "
+#define BROADCAST_COLUMNS                                                                          \
+	"SELECT number, org, id, name, status, created, updated, counters, templates, recipients," \
+	" baseline_page, baseline_done, gone FROM broadcasts "
 #define RECIPIENT_COLUMNS                                                                          \
 	"SELECT number, id, states, status, gone, processed, created, updated, times, contact,"    \
 	" integration, identity_hash, error_hash, contact_hash, unreached FROM recipients "
@@ -37,9 +40,9 @@ const char *const sqlite_statements[STATEMENTS] = {
 	[SQL_NAMES] = "SELECT number, name FROM names WHERE kind = ?1 ORDER BY number",
 	[SQL_PUT_BROADCAST] = "INSERT OR REPLACE INTO broadcasts"
 			      " VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)",
-	[SQL_BROADCASTS] = "SELECT number, org, id, name, status, created, updated, counters,"
-			   " templates, recipients, baseline_page, baseline_done, gone"
-			   " FROM broadcasts ORDER BY number",
+	[SQL_BROADCASTS] = BROADCAST_COLUMNS "ORDER BY number",
+	[SQL_BROADCASTS_OF_ID] = BROADCAST_COLUMNS
+	"WHERE id = ?1 AND (?2 IS NULL OR org = ?2) ORDER BY number LIMIT 2",
 	[SQL_PUT_RECIPIENT] =
 		"INSERT INTO recipients"
 		" VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, 0)"
@@ -69,6 +72,20 @@ const char *const sqlite_statements[STATEMENTS] = {
 	[SQL_ROWS_UNDECIDED] = RECIPIENT_COLUMNS
 	"INDEXED BY recipients_undecided WHERE broadcast = ?1 AND unreached > ?2"
 	" AND unreached > 0 ORDER BY unreached LIMIT ?3",
+	/* The order of ids: see sqlite_page.c. */
+	[SQL_SORTED] = "SELECT until FROM temp.sorted WHERE broadcast = ?1",
+	[SQL_SORTED_ALL] = "SELECT sum(until) FROM temp.sorted",
+	[SQL_SORT] = "INSERT INTO temp.ordered SELECT broadcast, id, number FROM recipients"
+		     " WHERE broadcast = ?1 AND number >= ?2 AND number < ?3",
+	[SQL_PUT_SORTED] = "INSERT OR REPLACE INTO temp.sorted VALUES (?1, ?2)",
+	[SQL_FORGET_ORDER] = "DELETE FROM temp.ordered",
+	[SQL_FORGET_SORTED] = "DELETE FROM temp.sorted",
+	[SQL_ROWS_BY_ID] = "SELECT r.number, r.id, r.states, r.status, r.gone, r.processed,"
+			   " r.created, r.updated, r.times, r.contact, r.integration,"
+			   " r.identity_hash, r.error_hash, r.contact_hash, r.unreached"
+			   " FROM temp.ordered o CROSS JOIN recipients r"
+			   " ON r.broadcast = ?1 AND r.number = o.number"
+			   " WHERE o.broadcast = ?1 AND o.id > ?2 ORDER BY o.id LIMIT ?3",
 	[SQL_PUT_DESTINATION] = "INSERT OR REPLACE INTO destinations VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_ADD_CURSOR] = "INSERT OR IGNORE INTO cursors VALUES (?1, ?2, ?3)",
 	[SQL_PUT_CURSOR] = "INSERT OR REPLACE INTO cursors VALUES (?1, ?2, ?3)",

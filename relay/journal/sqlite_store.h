@@ -9,7 +9,7 @@
  *   sqlite_read.c, sqlite_contacts.c, sqlite_events.c, sqlite_fates.c  rows → records
  *   sqlite_picks.c, sqlite_owed.c  routes that people look for, and what is owed
  *   sqlite_since.c   events by time;   sqlite_dropped.c  destinations that nobody wants
- *   sqlite_index.c   rows by contact
+ *   sqlite_index.c   rows by contact;   sqlite_page.c  rows by id
  *   sqlite_words.c   the dictionary of types and topics;   sqlite_heads.c  their last sequences
  *   sqlite_record.c  the two packed columns;   sqlite_tidy.c  checkpoint and retention
  */
@@ -48,6 +48,14 @@ enum statement {
 	SQL_RECIPIENT,
 	SQL_ROWS_AFTER,
 	SQL_ROWS_UNDECIDED,
+	SQL_BROADCASTS_OF_ID,
+	SQL_SORTED,
+	SQL_SORTED_ALL,
+	SQL_SORT,
+	SQL_PUT_SORTED,
+	SQL_FORGET_ORDER,
+	SQL_FORGET_SORTED,
+	SQL_ROWS_BY_ID,
 	SQL_RECIPIENTS_END,
 	SQL_CONTACT_OF,
 	SQL_CONTACTS_FROM,
@@ -150,6 +158,7 @@ struct sqlite_store {
 	int64_t marked;		  /* tidy: the newest mark's sequence */
 	int64_t pruned, prunable; /* tidy: retention went up to, may go up to */
 	int64_t pass_end;	  /* … and begins anew at `first` once it got here */
+	bool sorts;		  /* the order of ids has its tables */
 	bool dropped;		  /* writing: some destination was, at any time */
 	bool clearing;		  /* … and may have rows left */
 };
@@ -169,7 +178,7 @@ int sqlite_number(struct sqlite_store *s, sqlite3_stmt *st, int64_t *ret, struct
 int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err);
 /* Around a call that reads with several statements: they see one state. */
 int sqlite_begin_read(struct sqlite_store *s, struct err *err);
-void sqlite_end_read(struct sqlite_store *s);
+void sqlite_end_read(struct sqlite_store *s); /* what was written meanwhile is undone */
 int sqlite_damaged(const struct sqlite_store *s, const char *what, int64_t number, struct err *err);
 /* Binding and reading. Texts and blobs are borrowed until the statement is reset; NULL is null,
  * DATE_NONE is null. */
@@ -255,6 +264,9 @@ bool sqlite_is_settled(const struct cursor *c, int64_t sequence);
 /* A row of a recipients' statement; the strings are SQLite's, valid until the next row. */
 int sqlite_get_recipient(struct sqlite_store *s, sqlite3_stmt *st, struct recipient_record *r,
 			 struct err *err);
+/* A row of SQL_BROADCASTS or SQL_BROADCASTS_OF_ID, yours. */
+void sqlite_get_broadcast(sqlite3_stmt *st, struct broadcast_record *ret);
+int sqlite_read_names(struct sqlite_store *s, const char *kind, struct names *ret, struct err *err);
 void sqlite_get_exception(sqlite3_stmt *st, struct exception *ret);
 void sqlite_bind_event_id(sqlite3_stmt *st, int at, const char *id, uint8_t bytes[16]);
 void sqlite_get_event_id(sqlite3_stmt *st, int at, char ret[EVENT_ID_SIZE]);
@@ -269,6 +281,8 @@ int sqlite_recipients_at(struct store *store, uint32_t broadcast, const uint32_t
 			 struct recipient_record *ret, struct err *err);
 int sqlite_rows(struct store *store, const struct row_query *q, struct recipient_records *ret,
 		struct err *err);
+void sqlite_page_rest(struct sqlite_store *s); /* forgets the order of ids */
+int sqlite_page(struct store *store, const struct page_query *q, struct page *ret, struct err *err);
 int sqlite_routes(struct store *store, const struct route_query *q, struct delivery_routes *ret,
 		  struct err *err);
 int sqlite_events(struct store *store, const struct event_query *q, struct events *ret,

@@ -27,6 +27,15 @@ void store_head_release(struct store_head *h)
 	*h = (struct store_head){0};
 }
 
+void page_release(struct page *p)
+{
+	if (!p)
+		return;
+	broadcast_record_release(&p->broadcast);
+	recipient_records_release(&p->rows);
+	*p = (struct page){0};
+}
+
 void delivery_routes_release(struct delivery_routes *r)
 {
 	if (!r)

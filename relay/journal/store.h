@@ -65,6 +65,8 @@ struct delivery_routes {
 	size_t n, cap;
 	int64_t scanned; /* the sequence up to which the query looked */
 	bool more;	 /* it stopped at a limit, not at the end */
+	int64_t latest;	 /* the last sequence held; 0: it stopped at a limit, or asked for certain
+			    ones */
 };
 void delivery_routes_release(struct delivery_routes *r);
 
@@ -185,6 +187,26 @@ struct row_query {
 /* Of one contact in one broadcast; who has so many rows may have more. */
 #define CONTACT_ROWS_MAX 100
 
+/* A broadcast's recipients in the order of their ids, compared byte by byte. */
+struct page_query {
+	const char *broadcast, *org; /* ids; org NULL: whichever has it */
+	const char *after;	     /* ids behind it; "" for the first page */
+	size_t limit;
+};
+/* All of it is of one state of the store, which holds every event up to `sequence` and none behind
+ * it. */
+struct page {
+	int64_t sequence; /* 0: there is no event yet */
+	struct names states, statuses;
+	struct broadcast_record broadcast; /* id NULL: there is none of that id */
+	bool ambiguous; /* several organizations have one of that id, and none is named: no rows */
+	/* The ids are being put in order, a part with each call; no rows. */
+	bool sorting;
+	struct recipient_records rows;
+	bool more; /* rows behind the last; true while sorting */
+};
+void page_release(struct page *p); /* {0} is allowed */
+
 typedef void store_event_fn(void *arg, const struct event *ev);
 typedef void store_recipient_fn(void *arg, const struct recipient_record *r);
 
@@ -216,8 +238,8 @@ struct store_type {
 	int64_t (*tidy)(struct store *s, int64_t now_wall_ms, bool may_take, bool *ret_more);
 	/* How full it is; of a store for writing. */
 	int (*room)(struct store *s, struct store_room *ret, struct err *err);
-	/* Nothing was asked of it for a moment: gives back memory that it only keeps for speed.
-	 * Optional. */
+	/* Nothing was asked of it for a moment, or no page for minutes: gives back memory that it
+	 * only keeps for speed. Optional. */
 	void (*rest)(struct store *s);
 
 	/* All recipients of a broadcast, ascending by number; the record is borrowed. `times`,
@@ -230,6 +252,9 @@ struct store_type {
 			     struct recipient_record *ret, struct err *err);
 	int (*rows)(struct store *s, const struct row_query *q, struct recipient_records *ret,
 		    struct err *err);
+	/* Who goes through a broadcast asks again, behind the last row, until there are no more;
+	 * also where there are no rows. Each call takes some 50 ms at most. */
+	int (*page)(struct store *s, const struct page_query *q, struct page *ret, struct err *err);
 	int (*routes)(struct store *s, const struct route_query *q, struct delivery_routes *ret,
 		      struct err *err);
 	int (*events)(struct store *s, const struct event_query *q, struct events *ret,

@@ -112,7 +112,7 @@ int store_suite_run(const struct suite_store *under)
 	} parts[] = {{store_commits, nstore_commits}, {store_rows, nstore_rows},
 		     {store_reads, nstore_reads},     {store_contacts, nstore_contacts},
 		     {store_picks, nstore_picks},     {store_past, nstore_past},
-		     {store_index, nstore_index}};
+		     {store_index, nstore_index},     {store_pages, nstore_pages}};
 	struct CMUnitTest *tests = NULL;
 	size_t n = 0;
 

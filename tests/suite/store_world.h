@@ -1,7 +1,7 @@
 /*
  * store_world — one test's store, freshly made, and short ways to use it that end the test when
  * they fail. The clauses of the suite stand in store_commits.c, store_rows.c, store_reads.c,
- * store_contacts.c, store_picks.c, store_past.c and store_index.c.
+ * store_contacts.c, store_picks.c, store_past.c, store_index.c and store_pages.c.
  */
 #ifndef RELAY_STORE_WORLD_H
 #define RELAY_STORE_WORLD_H
@@ -42,8 +42,8 @@ struct batch *world_events(int n);
 struct delivery_routes world_routes(struct world *w, const struct route_query *q);
 
 extern const struct CMUnitTest store_commits[], store_rows[], store_reads[], store_contacts[],
-	store_picks[], store_past[], store_index[];
+	store_picks[], store_past[], store_index[], store_pages[];
 extern const size_t nstore_commits, nstore_rows, nstore_reads, nstore_contacts, nstore_picks,
-	nstore_past, nstore_index;
+	nstore_past, nstore_index, nstore_pages;
 
 #endif

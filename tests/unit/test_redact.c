@@ -2,8 +2,10 @@
  * in between. */
 #include "tests/unit/delivery_rig.h"
 
+#include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/mem.h"
 #include "relay/delivery/destination.h"
 
 #define DATA  "{\"state\":\"failed\",\"contact\":{\"phone\":\"+49301\",\"name\":\"A\"}}"
@@ -143,6 +145,98 @@ static void test_the_past(void **state)
 	ask(&(struct strings){two_names, 2}, LEAST);
 }
 
+/* ---- rows ---- */
+
+#define ROW                                                                                        \
+	"{\"recipient_id\":\"r\",\"integration_id\":\"i\",\"contact_id\":\"c\",\"status\":\"S\","  \
+	"\"states\":[\"sent\"],\"at\":{\"sent\":\"t\"},\"created_at\":\"t\",\"updated_at\":\"u\"}"
+
+static int rows(void *arg, const struct history_rows_query *q, history_row_each *each,
+		void *each_arg, struct history_rows_end *ret, struct err *err)
+{
+	(void)arg, (void)err;
+	assert_string_equal(q->broadcast, "bc_1");
+	each(each_arg, &(struct history_row){"r", ROW, strlen(ROW)});
+	each(each_arg, &(struct history_row){"r", ROW, strlen(ROW)});
+	*ret = (struct history_rows_end){
+		.sequence = 9,
+		.more = true,
+		.broadcast = xstrdup("{\"broadcast_name\":\"n\",\"status\":\"S\"}"),
+	};
+	return 0;
+}
+
+static void gather(void *arg, const struct history_row *row)
+{
+	struct buf *text = arg;
+
+	assert_string_equal(row->id, "r"); /* goes on with it, whatever is shown */
+	assert_int_equal(strlen(row->body), row->len);
+	buf_clear(text);
+	buf_adds(text, row->body);
+}
+
+#define ABOUT "{\"broadcast_name\":\"n\",\"status\":\"S\"}"
+
+struct row_case {
+	const char *redacted; /* NULL: nothing */
+	const char *nulls[4]; /* members of the row */
+	const char *about;    /* the broadcast */
+};
+
+static void check_rows(const struct row_case *c)
+{
+	char *redacted = xstrdup(c->redacted);
+	struct delivery_options o = {.redact = {&redacted, c->redacted ? 1 : 0}};
+	const struct transport_history whole = {.rows = rows};
+	const struct history_rows_query q = {.broadcast = "bc_1", .limit = 2};
+	struct buf text = BUF_INIT(4096);
+	struct history_rows_end end;
+	struct redaction r;
+	struct err err = {0};
+	size_t nulls = 0;
+
+	redaction_open(&r, &o, &whole);
+	assert_int_equal(r.history.rows(r.history.arg, &q, gather, &text, &end, &err), 0);
+	for (; nulls < 4 && c->nulls[nulls]; nulls++) {
+		char *member = xasprintf("\"%s\":null", c->nulls[nulls]);
+		assert_non_null(strstr(text.data, member));
+		free(member);
+	}
+	for (const char *p = text.data; (p = strstr(p, "null")); p++)
+		nulls--;
+	assert_int_equal(nulls, 0); /* and no others */
+	assert_string_equal(end.broadcast, c->about);
+	assert_int_equal(end.sequence, 9);
+	assert_true(end.more);
+	free(end.broadcast);
+	redaction_close(&r);
+	buf_release(&text);
+	free(redacted);
+}
+
+/* As its events would show them: contact_id is what they have as recipient.contact.id. */
+static void test_rows(void **state)
+{
+	static const struct row_case cases[] = {
+		{NULL, {NULL}, ABOUT},
+		{"phone", {NULL}, ABOUT},
+		{"recipient_id", {"recipient_id"}, ABOUT},
+		{"status", {"status"}, "{\"broadcast_name\":\"n\",\"status\":null}"},
+		{"broadcast_name", {NULL}, "{\"broadcast_name\":null,\"status\":\"S\"}"},
+		{"contact", {"contact_id"}, ABOUT},
+		{"id", {"contact_id"}, ABOUT},
+		{"contact_id", {"contact_id"}, ABOUT},
+		{"sent", {"sent"}, ABOUT},
+		{"at", {"at"}, ABOUT},
+		{"recipient", {"contact_id", "status", "created_at", "updated_at"}, ABOUT},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+		check_rows(&cases[i]);
+}
+
 static void test_names_are_no_paths(void **state)
 {
 	static const struct {
@@ -183,6 +277,7 @@ int main(void)
 		IN_RIG(test_every_attempt),
 		IN_RIG(test_a_repeat_is_as_the_settings_say_then),
 		cmocka_unit_test(test_the_past),
+		cmocka_unit_test(test_rows),
 		cmocka_unit_test(test_names_are_no_paths),
 	};
 	return cmocka_run_group_tests(tests, NULL, NULL);
