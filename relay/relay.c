@@ -86,6 +86,7 @@ int relay_tick(struct relay *r, struct instant now)
 	wait = nearer(wait, relay_expire(r, now));
 	wait = nearer(wait, relay_tell_gathered(r, now));
 	wait = nearer(wait, relay_tell_kept(r, now));
+	wait = nearer(wait, relay_watch(r, now));
 	relay_note_call(r, t);
 	return wait;
 }

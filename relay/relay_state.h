@@ -38,6 +38,7 @@ struct known_destination {
 	uint64_t ndropped; /* since the start */
 	int64_t nparked, parked_log_ms; /* since the start; mono: when the log said so last */
 	struct gathered parked, dropped[DROP_REASONS];
+	bool troubled; /* its transport has said so, and the log */
 };
 
 /* A relay.* event that the journal has not taken yet. */
@@ -83,9 +84,10 @@ struct relay {
 	bool full;	       /* … because it takes no more */
 	bool reload_again;     /* it was asked for while another waited */
 	bool stopping;
-	char uuid[37];	   /* the journal's */
-	int64_t outage_ms; /* wall: since when the API gives nothing usable, as told; 0: it does */
-	uint64_t untold;   /* relay.* events that the journal refused */
+	char uuid[37];	    /* the journal's */
+	int64_t watched_ms; /* mono: when transports were asked last */
+	int64_t outage_ms;  /* wall: since when the API gives nothing usable, as told; 0: it does */
+	uint64_t untold;    /* relay.* events that the journal refused */
 	struct kept_word *kept[KEPT_WORDS]; /* … which are told again … */
 	size_t nkept;
 	int64_t kept_ms;    /* … at this time (mono) */
@@ -126,6 +128,8 @@ int relay_fetch(void *arg, const struct http_call *call, http_done *done, void *
 /* … the past, from any thread. */
 int relay_history(void *arg, const struct history_query *q, history_each *each, void *each_arg,
 		  struct history_end *ret, struct err *err);
+int relay_history_rows(void *arg, const struct history_rows_query *q, history_row_each *each,
+		       void *each_arg, struct history_rows_end *ret, struct err *err);
 
 /* relay_tell.c: an event about the relay itself, committed by itself soon; all borrowed. */
 struct relay_word {
@@ -171,6 +175,9 @@ bool relay_dropping(const struct relay *r); /* an answer of the journal is outst
 struct expiry *relay_open_expiry(int64_t now_ms);
 int relay_expire(struct relay *r, struct instant now); /* ms until the next work */
 bool relay_expiring(const struct relay *r);	       /* an answer is outstanding */
+
+/* relay_watch.c: logs what transports say is wrong, and when it is over. */
+int relay_watch(struct relay *r, struct instant now); /* ms until the next look */
 
 /* relay_full.c: the journal takes no rows. */
 void relay_note_full(struct relay *r, const char *why);

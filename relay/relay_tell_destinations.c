@@ -28,7 +28,8 @@ static const char *const reasons[DROP_REASONS] = {
 
 const char *relay_without_reply(const char *why, char status[16])
 {
-	if (!why || strspn(why, "0123456789") != 3)
+	/* "127.0.0.1:4222: …", of a server that has an address, is no status. */
+	if (!why || strspn(why, "0123456789") != 3 || (why[3] && !strchr(": ", why[3])))
 		return why;
 	snprintf(status, 16, "HTTP %.3s", why);
 	return status;

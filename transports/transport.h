@@ -100,11 +100,33 @@ struct history_end {
 	int64_t oldest, latest; /* sequences the journal holds */
 };
 typedef void history_each(void *arg, const struct history_event *ev);
+
+/* What is known of a broadcast's recipients now. */
+struct history_rows_query {
+	const char *broadcast, *org; /* ids; org NULL: whichever has it */
+	const char *after;	     /* of recipients; "": from the first on */
+	size_t limit;
+};
+struct history_row {
+	const char *id, *body; /* borrowed for the call of `each`; a JSON object */
+	size_t len;
+};
+struct history_rows_end {
+	int64_t sequence; /* every event up to it is contained, and none behind it */
+	bool more;	  /* also where no row was given: ask again */
+	bool ambiguous;	  /* several organizations have one of that id: nothing was given */
+	char *broadcast;  /* owned; a JSON object. NULL: none of that id is known */
+};
+typedef void history_row_each(void *arg, const struct history_row *row);
 struct transport_history {
 	void *arg;
 	/* Blocks; any thread but the loop's. */
 	int (*routes)(void *arg, const struct history_query *q, history_each *each, void *each_arg,
 		      struct history_end *ret, struct err *err);
+	/* Ascending by id, byte by byte. Blocks for some 100 ms at most; as above. NULL: that is
+	 * not to be told. */
+	int (*rows)(void *arg, const struct history_rows_query *q, history_row_each *each,
+		    void *each_arg, struct history_rows_end *ret, struct err *err);
 };
 
 /* A call as it would be made, for who tries rules. */
@@ -114,6 +136,29 @@ struct transport_preview {
 };
 void transport_preview_release(struct transport_preview *v); /* {0} is allowed */
 
+/* What a transport counts beside delivery, for who watches it. A figure is a metric of the
+ * destination: its name begins with relay_, in base units; those of one name are the same in all.
+ */
+#define TRANSPORT_FIGURES 24
+#define TRANSPORT_PEERS	  64
+struct transport_figure {
+	const char *name, *help; /* static */
+	bool counter;		 /* it only grows, from 0 at open; else it is what it is now */
+	double value;
+};
+struct transport_peer { /* who is connected to it */
+	char address[72];
+	int64_t since_ms; /* wall */
+	uint64_t sent, queued, dropped;
+};
+struct transport_figures {
+	struct transport_figure v[TRANSPORT_FIGURES];
+	size_t n;
+	struct transport_peer peers[TRANSPORT_PEERS]; /* those with the most trouble first */
+	size_t npeers, peers_left_out;
+	char trouble[200]; /* what is wrong at present, as a line; "": nothing */
+};
+
 struct transport_type {
 	const char *name; /* the key in a destination */
 	size_t size;
@@ -122,6 +167,9 @@ struct transport_type {
 	bool topical;	  /* its routes keep a topic and prevsequence */
 	bool unordered;	  /* the default of `order` is none */
 	size_t in_flight; /* preset of the destination's in_flight */
+	/* Verdicts that may await their commit, of which a kill repeats the sends; 0: few. Many let
+	 * sending go on beside a slow disk, where repeats do no harm. */
+	size_t unsettled;
 	/* Settings that only together make sense are checked here; optional. */
 	void (*check)(const void *settings, const struct node *at, struct problems *p);
 	/* The addresses it will listen on, appended to ret; optional. */
@@ -144,10 +192,12 @@ struct transport_type {
 		    struct err *err);
 	void (*send)(void *self, const struct parcel *parcel);
 	void (*tick)(void *self, struct instant now);
+	/* Fills in ret, which is zeroed; never blocks; optional. */
+	void (*figures)(void *self, struct transport_figures *ret);
 	void (*close)(void *self);
 };
 
-extern const struct transport_type transport_http, transport_nng, transport_stdout;
+extern const struct transport_type transport_http, transport_nats, transport_nng, transport_stdout;
 /* Those built in, ending in NULL. */
 extern const struct transport_type *const transport_types[];
 const struct transport_type *transport_find(const char *name); /* NULL: none of that name */

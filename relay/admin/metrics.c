@@ -100,8 +100,8 @@ void metrics_single(struct buf *out, const char *name, const char *type, const c
 }
 
 static metrics_part *const parts[] = {
-	metrics_relay,	 metrics_source, metrics_rules,
-	metrics_journal, metrics_jobs,	 metrics_destinations,
+	metrics_relay, metrics_source,	     metrics_rules,   metrics_journal,
+	metrics_jobs,  metrics_destinations, metrics_figures,
 };
 
 void admin_metrics(const struct admin_view *v, const struct admin_request *q,

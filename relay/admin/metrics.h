@@ -15,7 +15,7 @@ struct admin_view;
 /* A part of the page; a new one is a file and a row of the table in metrics.c. */
 typedef void metrics_part(const struct admin_view *v, struct buf *out);
 metrics_part metrics_relay, metrics_source, metrics_rules, metrics_journal, metrics_jobs,
-	metrics_destinations;
+	metrics_destinations, metrics_figures;
 
 /* "counter", "gauge" or "histogram". */
 void metrics_family(struct buf *out, const char *name, const char *type, const char *help);

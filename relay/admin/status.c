@@ -83,10 +83,40 @@ static void add_journal(struct buf *out, const struct admin_view *v)
 	buf_addc(out, '}');
 }
 
+static void add_connection(struct buf *out, const struct transport_peer *p)
+{
+	json_add_element(out);
+	json_add_text(out, "address", p->address);
+	json_add_date(out, "since", p->since_ms);
+	json_add_int(out, "sent", (int64_t)p->sent);
+	json_add_int(out, "queued", (int64_t)p->queued);
+	json_add_int(out, "dropped", (int64_t)p->dropped);
+	buf_addc(out, '}');
+}
+
+static void add_figures(struct buf *out, const struct transport_figures *f)
+{
+	json_add_name(out, "figures");
+	buf_addc(out, '{');
+	for (size_t i = 0; i < f->n; i++) {
+		json_add_name(out, f->v[i].name);
+		buf_addf(out, "%.15g", f->v[i].value);
+	}
+	buf_addc(out, '}');
+	json_add_text(out, "trouble", *f->trouble ? f->trouble : NULL);
+	json_add_name(out, "connections");
+	buf_addc(out, '[');
+	for (size_t i = 0; i < f->npeers; i++)
+		add_connection(out, &f->peers[i]);
+	buf_addc(out, ']');
+	json_add_int(out, "connections_left_out", (int64_t)f->peers_left_out);
+}
+
 static void add_destination(struct buf *out, const struct admin_view *v,
 			    const struct delivery_status *s)
 {
 	int64_t latest = journal_latest(v->journal);
+	struct transport_figures figures;
 	static const char *const states[] = {"enabled", "disabled", "detached"};
 
 	json_add_element(out);
@@ -108,6 +138,8 @@ static void add_destination(struct buf *out, const struct admin_view *v,
 	json_add_int(out, "dropped", (int64_t)v->acts->dropped(v->acts->arg, s->number));
 	json_add_count(out, "took_p50_ms", s->took_p50_ms);
 	json_add_count(out, "took_p99_ms", s->took_p99_ms);
+	if (delivery_figures(v->delivery, s->number, &figures))
+		add_figures(out, &figures);
 	buf_addc(out, '}');
 }
 

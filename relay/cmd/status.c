@@ -145,6 +145,31 @@ static void print_destination(const struct json *d)
 	       int_of(d, "retrying") + int_of(d, "waiting"), int_of(d, "parked"));
 }
 
+static void print_connection(const struct json *c, int64_t now_ms)
+{
+	char since[SPAN_TEXT];
+	fputs("  ", stdout);
+	screen_text(text_of(c, "address"));
+	printf("  since %s, %" PRId64 " sent", age(since, c, "since", now_ms), int_of(c, "sent"));
+	if (int_of(c, "queued"))
+		printf(", %" PRId64 " queued", int_of(c, "queued"));
+	if (int_of(c, "dropped"))
+		printf(", %" PRId64 " or more lost", int_of(c, "dropped"));
+	putchar('\n');
+}
+
+static void print_connections(const struct json *d, int64_t now_ms)
+{
+	const struct json *c = json_first(json_get(d, "connections"));
+	if (!c)
+		return;
+	printf("\nconnected to %s\n", text_of(d, "name"));
+	for (; c; c = json_next(c))
+		print_connection(c, now_ms);
+	if (int_of(d, "connections_left_out"))
+		printf("  and %" PRId64 " more\n", int_of(d, "connections_left_out"));
+}
+
 static void print_status(const struct json *v)
 {
 	const char *time = text_of(v, "time");
@@ -157,6 +182,8 @@ static void print_status(const struct json *v)
 		       "behind", "sending", "retrying", "parked");
 	for (; d; d = json_next(d))
 		print_destination(d);
+	for (d = json_first(json_get(v, "destinations")); d; d = json_next(d))
+		print_connections(d, now_ms);
 	for (const struct json *b = json_first(json_get(v, "broadcasts")); b; b = json_next(b))
 		print_broadcast(b, now_ms);
 	if (int_of(v, "broadcasts_left_out"))

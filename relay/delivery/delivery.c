@@ -249,6 +249,17 @@ static void tell_status(const struct destination *t, struct delivery_status *ret
 	ret->retrying = t->nexcepted - ret->waiting;
 }
 
+bool delivery_figures(const struct delivery *d, uint32_t number, struct transport_figures *ret)
+{
+	const struct destination *t = destination_find(d, number);
+
+	if (!t || !t->outlet || !t->outlet->type->figures)
+		return false;
+	*ret = (struct transport_figures){0};
+	t->outlet->type->figures(t->outlet->self, ret);
+	return true;
+}
+
 size_t delivery_status(const struct delivery *d, struct delivery_status *ret, size_t max)
 {
 	size_t n = 0;

@@ -17,7 +17,8 @@
  * Invariants: (1) a route is settled only after its verdict SENT, or its exception row, is in the
  * batch that moves the cursor over it; (2) with order by key, first arrivals of one key are sent
  * in sequence order, each after its predecessor was settled; (3) at most in_flight routes are out
- * and SETTLES_MAX verdicts await their commit, so a kill repeats at most their sum.
+ * and SETTLES_MAX verdicts (or a transport's own number) await their commit, so a kill repeats at
+ * most their sum.
  *
  * Pure of clock and I/O: time comes in, reads and commits go through the journal, sends through
  * the transport. Loop thread only.
@@ -210,6 +211,8 @@ struct delivery_status {
 	int64_t took_p50_ms, took_p99_ms; /* of recent answers; -1: none yet */
 };
 size_t delivery_status(const struct delivery *d, struct delivery_status *ret, size_t max);
+/* What its transport counts; false: nothing, or it has none. */
+bool delivery_figures(const struct delivery *d, uint32_t number, struct transport_figures *ret);
 
 /* The delay in ms before attempt n (from 1; n within the schedule), ±20 % jitter; -1: no more. */
 int64_t retry_delay_ms(const struct numbers *schedule, unsigned attempt, double random);

@@ -263,7 +263,7 @@ static struct item *next_item(struct destination *t)
 {
 	struct item *x;
 
-	if (t->unsettled >= SETTLES_MAX || flights_wait_ms(t))
+	if (t->unsettled >= settles_max(t) || flights_wait_ms(t))
 		return NULL;
 	if (t->breaker.open)
 		return outage_probe(t);

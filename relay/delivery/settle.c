@@ -217,6 +217,14 @@ static void settled(void *arg, const struct batch *b, const struct err *err)
 	}
 }
 
+size_t settles_max(const struct destination *t)
+{
+	size_t asked = t->outlet ? t->outlet->type->unsettled : 0;
+
+	return asked ? asked : SETTLES_MAX;
+}
+
+/* When half of what may wait is there, the rest may come while that is committed. */
 int64_t settle_wait_ms(const struct delivery *d)
 {
 	bool any = false, now = false;
@@ -228,7 +236,7 @@ int64_t settle_wait_ms(const struct delivery *d)
 		const struct destination *t = d->v[i];
 
 		any |= pending(t);
-		now |= pending(t) && (!t->flying || t->unsettled >= SETTLES_MAX);
+		now |= pending(t) && (!t->flying || t->unsettled >= settles_max(t) / 2);
 	}
 	if (!any)
 		return INT64_MAX;

@@ -214,7 +214,7 @@ struct item *window_admit(struct destination *t, size_t look)
 			buffer_drop(t);
 			continue;
 		}
-		if (t->nexcepted >= EXCEPTIONS_MAX || t->unsettled >= SETTLES_MAX ||
+		if (t->nexcepted >= EXCEPTIONS_MAX || t->unsettled >= settles_max(t) ||
 		    !make_room(t, next->event.sequence))
 			return NULL;
 		x = item_add(t, next->event.sequence, next->event.order_key);
