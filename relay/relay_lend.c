@@ -5,6 +5,7 @@
 #include <stdlib.h>
 
 #include "relay/base/mem.h"
+#include "relay/base/row_json.h"
 #include "relay/relay_state.h"
 
 /* ---- requests on the loop's own connections, timed ---- */
@@ -39,6 +40,10 @@ int relay_fetch(void *arg, const struct http_call *call, http_done *done, void *
 
 /* ---- the past, for transports that refill ---- */
 
+#define SORT_STEPS                                                                                 \
+	4 /* of putting ids in order, in one call; a large broadcast needs more calls              \
+	   */
+
 int relay_history(void *arg, const struct history_query *q, history_each *each, void *each_arg,
 		  struct history_end *ret, struct err *err)
 {
@@ -64,6 +69,54 @@ int relay_history(void *arg, const struct history_query *q, history_each *each, 
 			       });
 	*ret = (struct history_end){routes.scanned, routes.more, journal_oldest(r->journal),
 				    journal_latest(r->journal)};
+	if (routes.latest > ret->latest)
+		ret->latest = routes.latest; /* that commit is just being reported */
 	delivery_routes_release(&routes);
 	return 0;
+}
+
+static char *broadcast_text(const struct broadcast_record *b)
+{
+	struct buf text = BUF_INIT(SIZE_MAX / 2); /* little more than the record */
+
+	if (!b->id)
+		return NULL;
+	row_json_broadcast(&text, b);
+	return buf_detach(&text);
+}
+
+static void give_rows(const struct page *p, history_row_each *each, void *each_arg)
+{
+	const struct row_names names = {&p->states, &p->statuses};
+	struct buf text = BUF_INIT(SIZE_MAX / 2);
+
+	for (size_t i = 0; i < p->rows.n; i++) {
+		buf_clear(&text);
+		row_json(&text, &p->rows.v[i], &names);
+		each(each_arg, &(struct history_row){p->rows.v[i].id, text.data, text.len});
+	}
+	buf_release(&text);
+}
+
+int relay_history_rows(void *arg, const struct history_rows_query *q, history_row_each *each,
+		       void *each_arg, struct history_rows_end *ret, struct err *err)
+{
+	struct relay *r = arg;
+	const struct page_query query = {q->broadcast, q->org, q->after, q->limit};
+	struct page page;
+	int steps = 0;
+
+	/* Between two steps others have their turn with the journal. */
+	while (journal_page_wait(r->journal, &query, &page, err) == 0) {
+		if (page.sorting && ++steps < SORT_STEPS) {
+			page_release(&page);
+			continue;
+		}
+		*ret = (struct history_rows_end){page.sequence, page.more, page.ambiguous,
+						 broadcast_text(&page.broadcast)};
+		give_rows(&page, each, each_arg);
+		page_release(&page);
+		return 0;
+	}
+	return -1;
 }

@@ -133,7 +133,8 @@ static int open_delivery(struct relay *r, struct store_head *head, struct err *e
 		return -1;
 	memcpy(r->own, r->settings->own, sizeof r->own);
 	r->nown = r->settings->nown;
-	r->history = (struct transport_history){.arg = r, .routes = relay_history};
+	r->history = (struct transport_history){
+		.arg = r, .routes = relay_history, .rows = relay_history_rows};
 	struct delivery_env env = {
 		.journal = r->journal,
 		.loop = r->mailbox,

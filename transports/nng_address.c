@@ -1,9 +1,10 @@
-/* nng_address — text to address, address to listening socket. Invariant: names are never resolved,
- * so nothing here waits. */
+/* nng_address — text to address, address to listening socket. Invariant: no name but localhost is
+ * resolved, so nothing here waits for a server. */
 #include "transports/nng_address.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
+#include <netdb.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -18,6 +19,11 @@ const char *nng_address_behind(const char *url, const char *scheme)
 {
 	size_t len = strlen(scheme);
 	return strncmp(url, scheme, len) == 0 ? url + len : NULL;
+}
+
+bool nng_address_is_tls(const char *url)
+{
+	return nng_address_behind(url, "tls+tcp://") || nng_address_behind(url, "wss://");
 }
 
 static bool parse_port(const char *text, in_port_t *ret)
@@ -35,6 +41,27 @@ static bool parse_port(const char *text, in_port_t *ret)
 	return true;
 }
 
+/* As nng does: the first of its addresses, which where there is IPv6 is ::1. */
+static bool find_localhost(in_port_t port, struct sockaddr_storage *ret)
+{
+	struct addrinfo wanted = {.ai_socktype = SOCK_STREAM,
+				  .ai_flags = AI_PASSIVE | AI_ADDRCONFIG};
+	struct addrinfo *all, *a;
+
+	if (getaddrinfo("localhost", NULL, &wanted, &all) != 0)
+		return false;
+	for (a = all; a && a->ai_family != AF_INET && a->ai_family != AF_INET6;)
+		a = a->ai_next;
+	if (a)
+		memcpy(ret, a->ai_addr, a->ai_addrlen);
+	freeaddrinfo(all);
+	if (ret->ss_family == AF_INET)
+		((struct sockaddr_in *)(void *)ret)->sin_port = port;
+	else
+		((struct sockaddr_in6 *)(void *)ret)->sin6_port = port;
+	return a != NULL;
+}
+
 static bool parse_host(const char *host, in_port_t port, struct sockaddr_storage *ret)
 {
 	struct sockaddr_in *v4 = (void *)ret;
@@ -44,7 +71,7 @@ static bool parse_host(const char *host, in_port_t port, struct sockaddr_storage
 	if (!*host || !strcmp(host, "*"))
 		host = "0.0.0.0";
 	else if (!strcmp(host, "localhost"))
-		host = "127.0.0.1";
+		return find_localhost(port, ret);
 	if (inet_pton(AF_INET, host, &v4->sin_addr) == 1) {
 		v4->sin_family = AF_INET;
 		v4->sin_port = port;
@@ -159,21 +186,23 @@ static int listen_ipc(const char *path)
 	return -1;
 }
 
-int nng_listener_open(struct nng_listener *ret, const char *url, struct err *err)
+int address_listener_open(struct address_listener *ret, const char *url, struct err *err)
 {
 	const char *tcp = nng_address_behind(url, "tcp://");
+	const char *tls = nng_address_behind(url, "tls+tcp://");
 	const char *ipc = nng_address_behind(url, "ipc://");
 	int fd;
 
+	tcp = tcp ? tcp : tls;
 	errno = EPROTONOSUPPORT;
 	fd = tcp ? listen_tcp(tcp) : ipc ? listen_ipc(ipc) : -1;
 	if (fd < 0)
 		return err_set(err, ERR_NET, "listen on %s: %s", url, strerror(errno));
-	*ret = (struct nng_listener){fd, ipc ? xstrdup(ipc) : NULL};
+	*ret = (struct address_listener){fd, ipc ? xstrdup(ipc) : NULL};
 	return 0;
 }
 
-void nng_listener_close(struct nng_listener *l)
+void address_listener_close(struct address_listener *l)
 {
 	if (l->path)
 		unlink(l->path); /* first, or it might be the next listener's */

@@ -1,15 +1,12 @@
-/* nng_bus — parcels in, messages out, a heartbeat each second. Invariants: only the bus thread
- * sends on the socket, so heartbeats and events go out in one order; after `closed` is set, under
- * the lock, neither a parcel nor the loop's mailbox is touched. */
+/* nng_bus — parcels in, messages out, a heartbeat each second. Invariant: only the bus thread sends
+ * on the socket, so heartbeats and events go out in one order. */
 #include "transports/nng_bus.h"
 
 #include <inttypes.h>
-#include <signal.h>
 #include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/pub.h>
@@ -19,12 +16,21 @@
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
 #include "relay/base/random.h"
+#include "relay/base/thread.h"
+#include "transports/nng_address.h"
+#include "transports/nng_endpoint.h"
+#include "transports/nng_figures.h"
 #include "transports/nng_frame.h"
+#include "transports/nng_handover.h"
+#include "transports/nng_message.h"
+#include "transports/nng_hearers.h"
+#include "transports/nng_pipes.h"
 #include "transports/nng_refill.h"
 #include "transports/nng_topics.h"
 
 #define BEAT_MS	  1000
-#define LINGER_MS 100  /* nng_close drops what is queued: time for the last messages to leave */
+#define NAP_MS	  1    /* between looks at queues that are too full */
+#define LINGER_MS 100  /* what is queued at the close is dropped: time for it to leave */
 #define CLOSE_MS  900  /* of the second that a transport's close may take */
 #define RECV_MAX  1024 /* subscribers send nothing */
 
@@ -32,176 +38,56 @@ struct bus {
 	atomic_int users;
 	struct transport_env env;
 	nng_socket socket;
-	bool has_socket;
+	bool has_socket, has_listener;
+	nng_aio *aio; /* one for all sends: each of nng_sendmsg's own costs a system call */
+	struct hearers *hearers; /* ipc:// addresses, on which nng is not to be relied */
 	struct refill *refill;
-	struct mailbox *inbox; /* of the thread */
+	struct pipes *pipes;
+	struct handover *handover;
 	pthread_t thread;
 	char source[64];
+	_Atomic uint64_t published, heartbeats;
 
 	pthread_mutex_t lock;
 	pthread_cond_t finished;
-	bool closed;  /* written under the lock by the loop, which reads it without */
 	bool at_rest; /* threads and sockets are gone */
 
 	/* the bus thread's own */
-	bool stop;
 	int64_t sent_ms; /* when something was sent last */
+	int64_t now_us;	 /* when the last message was done with */
+	int64_t beat_ms; /* when the next heartbeat is due */
+	uint64_t room;	 /* messages that may go out before the next look at the pipes */
 	struct topics *topics;
-	struct verdicts *verdicts; /* not yet posted */
-};
-
-/* What became of some parcels, on its way to the loop. */
-struct verdicts {
-	struct bus *bus;
-	size_t n, cap;
-	struct one {
-		uint64_t id;
-		const char *why; /* a constant; NULL: sent */
-		bool refused;
-		int64_t started_us;
-	} * v;
-};
-
-/* A parcel on its way to the thread. */
-struct sending {
-	struct bus *bus;
-	uint64_t id;
-	const struct event *event; /* borrowed until the verdict or `closed` */
-	int64_t prevsequence;
-	int64_t started_us;
 };
 
 static void leave(struct bus *b)
 {
 	if (atomic_fetch_sub(&b->users, 1) > 1)
 		return;
-	mailbox_close(b->inbox);
+	handover_leave(b->handover);
 	topics_free(b->topics);
+	pipes_free(b->pipes);
+	if (b->aio)
+		nng_aio_free(b->aio);
 	pthread_cond_destroy(&b->finished);
 	pthread_mutex_destroy(&b->lock);
 	free(b);
 }
 
-/* ---- verdicts ---- */
-
-/* On the loop thread. `done` may send more, and may close this transport. */
-static void report(void *arg)
-{
-	struct verdicts *list = arg;
-	struct bus *b = list->bus;
-
-	for (size_t i = 0; i < list->n && !b->closed; i++) {
-		const struct one *v = &list->v[i];
-		struct outcome outcome = {
-			.verdict = !v->why	? SENT
-				   : v->refused ? REFUSED
-						: TRY_AGAIN,
-			.why = v->why,
-			.wait_ms = -1,
-			.took_ms = (clock_mono_us() - v->started_us) / 1000,
-		};
-		b->env.done(b->env.arg, v->id, &outcome);
-	}
-	free(list->v);
-	free(list);
-	leave(b);
-}
-
-static void post_verdicts(struct bus *b)
-{
-	struct verdicts *list = b->verdicts;
-
-	if (!list)
-		return;
-	b->verdicts = NULL;
-	pthread_mutex_lock(&b->lock);
-	bool open = !b->closed;
-	if (open) {
-		atomic_fetch_add(&b->users, 1);
-		mailbox_post(b->env.loop, report, list);
-	}
-	pthread_mutex_unlock(&b->lock);
-	if (!open) {
-		free(list->v);
-		free(list);
-	}
-}
-
-static void judge(struct bus *b, const struct sending *s, const char *why, bool refused)
-{
-	struct verdicts *list = b->verdicts;
-
-	if (!list) {
-		list = b->verdicts = xcalloc(1, sizeof *list);
-		list->bus = b;
-	}
-	list->v = mem_grow(list->v, list->n, &list->cap, sizeof *list->v);
-	list->v[list->n++] = (struct one){s->id, why, refused, s->started_us};
-}
-
 /* ---- sending ---- */
 
-static nng_msg *compose(const struct sending *s, const char *topic)
-{
-	const struct event *ev = s->event;
-	size_t topic_len = strlen(topic);
-	nng_msg *msg;
-
-	if (nng_msg_alloc(&msg, topic_len + 1 + ev->len + FRAME_PREVSEQUENCE) != 0)
-		return NULL;
-	char *at = nng_msg_body(msg);
-	memcpy(at, topic, topic_len);
-	at[topic_len] = ' ';
-	frame_body(at + topic_len + 1, ev->body, ev->len, ev->sequence_at, s->prevsequence);
-	return msg;
-}
-
-static const char *unfit(const struct event *ev)
-{
-	if (!ev->topic || !*ev->topic)
-		return "the event has no topic";
-	if (strchr(ev->topic, ' '))
-		return "a topic with a space in it cannot be told from the message";
-	if (!utf8_valid(ev->topic, strlen(ev->topic)))
-		return "the topic is not UTF-8";
-	if (strlen(ev->topic) > FRAME_TOPIC_MAX)
-		return "the topic is too long";
-	return NULL;
-}
-
+/* Takes the message. */
 static int put(struct bus *b, nng_msg *msg)
 {
-	int rv = nng_sendmsg(b->socket, msg, 0);
-
+	hearers_publish(b->hearers, nng_msg_body(msg), nng_msg_len(msg));
+	pipes_offer(b->pipes);
+	nng_aio_set_msg(b->aio, msg);
+	nng_send_aio(b->socket, b->aio);
+	nng_aio_wait(b->aio); /* a PUB socket has taken it, or not, by now */
+	int rv = nng_aio_result(b->aio);
 	if (rv != 0)
 		nng_msg_free(msg);
-	b->sent_ms = clock_now().mono_ms;
 	return rv;
-}
-
-static void send_one(void *arg)
-{
-	struct sending *s = arg;
-	struct bus *b = s->bus;
-	nng_msg *msg = NULL;
-	const char *why = NULL;
-
-	pthread_mutex_lock(&b->lock);
-	bool closed = b->closed;
-	if (!closed) {
-		why = unfit(s->event);
-		msg = why ? NULL : compose(s, s->event->topic);
-		if (msg)
-			topics_note(b->topics, s->event->topic, s->event->sequence);
-	}
-	pthread_mutex_unlock(&b->lock);
-	if (why)
-		judge(b, s, why, true);
-	else if (msg)
-		judge(b, s, put(b, msg) ? "nng takes no message" : NULL, false);
-	else if (!closed)
-		judge(b, s, "no memory for a message", false);
-	free(s);
 }
 
 static void beat(struct bus *b, struct instant now)
@@ -213,8 +99,77 @@ static void beat(struct bus *b, struct instant now)
 	if (!text.full && nng_msg_alloc(&msg, text.len) == 0) {
 		memcpy(nng_msg_body(msg), text.data, text.len);
 		put(b, msg);
+		b->sent_ms = now.mono_ms;
+		b->heartbeats++;
 	}
 	buf_release(&text);
+}
+
+static void beat_when_due(struct bus *b)
+{
+	struct instant now = clock_now();
+
+	if (now.mono_ms < b->beat_ms)
+		return;
+	b->room = pipes_settle(b->pipes);
+	beat(b, now);
+	b->beat_ms =
+		now.mono_ms - b->beat_ms < BEAT_MS ? b->beat_ms + BEAT_MS : now.mono_ms + BEAT_MS;
+}
+
+/* Until the queues of those who take messages have room for one more. */
+static void await_room(struct bus *b)
+{
+	bool waited = false;
+
+	while (!b->room && !(b->room = pipes_room(b->pipes, waited)) &&
+	       !handover_is_closed(b->handover)) {
+		if (!waited)
+			handover_post(b->handover);
+		waited = true;
+		nng_msleep(NAP_MS);
+		beat_when_due(b);
+	}
+	b->room -= b->room > 0;
+	if (waited)
+		b->now_us = clock_mono_us();
+}
+
+/* Why it does not become a message; NULL: it does, or all is closed. */
+static const char *make(struct bus *b, const struct given *g, nng_msg **ret)
+{
+	const char *why;
+
+	if (!handover_begin(b->handover))
+		return NULL;
+	why = message_unfit(g->event);
+	if (!why) {
+		*ret = message_new(g->event, g->prevsequence);
+		topics_note(b->topics, g->event->topic, g->event->sequence);
+	}
+	handover_end(b->handover);
+	return why;
+}
+
+/* What it took is the handing over alone: a wait for queues is no reason to hand over less. */
+static void send_one(struct bus *b, const struct given *g)
+{
+	nng_msg *msg = NULL;
+	struct judgement j = {.id = g->id};
+
+	await_room(b);
+	j.why = make(b, g, &msg);
+	j.refused = j.why != NULL;
+	if (msg && put(b, msg) != 0)
+		j.why = "nng takes no message";
+	else if (!msg && !j.why)
+		j.why = "no memory for a message"; /* or nobody hears it any more */
+	else if (msg)
+		b->published++;
+	int64_t now_us = clock_mono_us();
+	j.took_us = now_us - b->now_us;
+	b->now_us = now_us;
+	handover_judge(b->handover, &j);
 }
 
 /* So that the first heartbeats tell how far the journal is, before anything is sent. */
@@ -223,6 +178,7 @@ static void no_event(void *arg, const struct history_event *ev)
 	(void)arg, (void)ev;
 }
 
+/* Once the loop has closed the handover, the history is gone. */
 static void ask_latest(struct bus *b)
 {
 	const struct transport_history *h = b->env.history;
@@ -234,58 +190,57 @@ static void ask_latest(struct bus *b)
 	struct history_end end = {0};
 	struct err err = {0};
 
-	if (h && h->routes(h->arg, &q, no_event, NULL, &end, &err) == 0)
+	if (!h || !handover_begin(b->handover))
+		return;
+	if (h->routes(h->arg, &q, no_event, NULL, &end, &err) == 0)
 		topics_latest(b->topics, end.latest);
+	handover_end(b->handover);
 }
 
 static void *run(void *arg)
 {
 	struct bus *b = arg;
-	int64_t next = clock_now().mono_ms + BEAT_MS;
 
+	b->beat_ms = clock_now().mono_ms + BEAT_MS;
 	ask_latest(b);
-	while (!b->stop) {
-		int64_t wait = next - clock_now().mono_ms;
-		mailbox_wait(b->inbox, wait > 0 ? (int)wait : 0);
-		mailbox_run(b->inbox);
-		post_verdicts(b);
-		struct instant now = clock_now();
-		if (now.mono_ms < next)
-			continue;
-		beat(b, now);
-		next = now.mono_ms - next < BEAT_MS ? next + BEAT_MS : now.mono_ms + BEAT_MS;
+	while (!handover_is_closed(b->handover)) {
+		const struct given *v;
+		int64_t wait = b->beat_ms - clock_now().mono_ms;
+		size_t n = handover_take(b->handover, wait > 0 ? (int)wait : 0, &v);
+
+		b->now_us = clock_mono_us();
+		for (size_t i = 0; i < n; i++)
+			send_one(b, &v[i]);
+		if (n)
+			b->sent_ms = clock_now().mono_ms;
+		handover_post(b->handover);
+		beat_when_due(b);
 	}
-	if (clock_now().mono_ms - b->sent_ms < LINGER_MS)
+	if (b->has_listener && clock_now().mono_ms - b->sent_ms < LINGER_MS)
 		nng_msleep(LINGER_MS);
 	return NULL;
 }
 
+void bus_figures(struct bus *b, struct transport_figures *ret)
+{
+	struct bus_counts counts = {
+		.published = b->published, .heartbeats = b->heartbeats, .refills = b->refill};
+
+	pipes_tell(b->pipes, &counts.pipes, ret);
+	if (b->refill)
+		refill_count(b->refill, &counts.refill);
+	figures_fill(ret, &counts);
+}
+
 void bus_send(struct bus *b, const struct parcel *parcel)
 {
-	struct sending *s = xmalloc(sizeof *s);
-
-	*s = (struct sending){b, parcel->id, parcel->event, parcel->prevsequence, clock_mono_us()};
-	mailbox_post(b->inbox, send_one, s);
+	handover_give(b->handover, parcel);
 }
 
 /* ---- start ---- */
 
-int bus_thread(pthread_t *ret, const char *name, void *(*run_it)(void *), void *arg,
-	       struct err *err)
-{
-	sigset_t all, before;
-
-	sigfillset(&all); /* signals are the main thread's */
-	pthread_sigmask(SIG_SETMASK, &all, &before);
-	int failed = pthread_create(ret, NULL, run_it, arg);
-	pthread_sigmask(SIG_SETMASK, &before, NULL);
-	if (failed)
-		return err_set(err, ERR_IO, "%s thread: %s", name, strerror(failed));
-	pthread_setname_np(*ret, name);
-	return 0;
-}
-
-static int listen_on(struct bus *b, const struct nng_settings *s, struct err *err)
+static int listen_on(struct bus *b, const struct nng_settings *s, const struct tls_files *files,
+		     struct err *err)
 {
 	int rv = nng_pub0_open(&b->socket);
 
@@ -297,55 +252,63 @@ static int listen_on(struct bus *b, const struct nng_settings *s, struct err *er
 	if (rv != 0)
 		return err_set(err, ERR_NET, "send_buffer %" PRId64 ": %s", s->send_buffer,
 			       nng_strerror(rv));
+	if (pipes_watch(b->pipes, b->socket, err) < 0)
+		return -1;
 	for (size_t i = 0; i < s->listen.n; i++) {
-		rv = nng_listen(b->socket, s->listen.v[i], NULL, 0);
-		if (rv != 0)
-			return err_set(err, ERR_NET, "listen on %s: %s", s->listen.v[i],
-				       nng_strerror(rv));
+		const char *url = s->listen.v[i];
+		bool ipc = nng_address_behind(url, "ipc://");
+
+		if ((ipc ? hearers_listen(b->hearers, url, err)
+			 : endpoint_listen(b->socket, url, files, err)) < 0)
+			return -1;
+		b->has_listener |= !ipc;
 	}
-	return 0;
+	return hearers_start(b->hearers, err);
 }
 
-static struct bus *new_bus(const struct transport_env *env)
+static struct bus *new_bus(const struct nng_settings *settings, const struct transport_env *env)
 {
 	struct bus *b = xcalloc(1, sizeof *b);
-	pthread_condattr_t monotonic;
 
 	atomic_init(&b->users, 1);
 	b->env = *env;
 	b->topics = topics_new();
-	b->inbox = mailbox_open(NULL, NULL);
+	b->pipes = pipes_new((uint64_t)settings->send_buffer);
+	b->hearers = hearers_new(b->pipes, (uint64_t)settings->send_buffer);
+	b->handover = handover_new(env);
 	b->sent_ms = -LINGER_MS;
 	snprintf(b->source, sizeof b->source, "urn:relay:bus:%016" PRIx64, random_u64());
 	pthread_mutex_init(&b->lock, NULL);
-	pthread_condattr_init(&monotonic);
-	pthread_condattr_setclock(&monotonic, CLOCK_MONOTONIC);
-	pthread_cond_init(&b->finished, &monotonic);
-	pthread_condattr_destroy(&monotonic);
+	thread_cond_init(&b->finished);
 	return b;
 }
 
 static int start(struct bus *b, const struct nng_settings *s, struct err *err)
 {
-	if (listen_on(b, s, err) < 0)
+	struct tls_files files = {s->cert_file, s->key_file, s->ca_file};
+
+	if (nng_aio_alloc(&b->aio, NULL, NULL) != 0)
+		return err_set(err, ERR_NET, "nng: no memory");
+	if (listen_on(b, s, &files, err) < 0)
 		return -1;
 	if (s->refill) {
-		b->refill = refill_open(s->refill, &b->env, err);
+		b->refill = refill_open(s->refill, &files, &b->env, err);
 		if (!b->refill)
 			return -1;
 	}
-	return bus_thread(&b->thread, "bus", run, b, err);
+	return thread_start(&b->thread, "bus", run, b, err);
 }
 
 struct bus *bus_open(const struct nng_settings *settings, const struct transport_env *env,
 		     struct err *err)
 {
-	struct bus *b = new_bus(env);
+	struct bus *b = new_bus(settings, env);
 
 	if (start(b, settings, err) == 0)
 		return b;
 	refill_stop(b->refill);
 	refill_close(b->refill);
+	hearers_close(b->hearers, 0);
 	if (b->has_socket)
 		nng_close(b->socket); /* nobody has had time to connect, so it does not hang */
 	leave(b);
@@ -354,17 +317,13 @@ struct bus *bus_open(const struct nng_settings *settings, const struct transport
 
 /* ---- end ---- */
 
-static void stop_thread(void *arg)
-{
-	((struct bus *)arg)->stop = true;
-}
-
 static void *finish(void *arg)
 {
 	struct bus *b = arg;
 
 	pthread_join(b->thread, NULL);
 	refill_close(b->refill); /* before what may hang */
+	hearers_close(b->hearers, LINGER_MS);
 	nng_close(b->socket);
 	pthread_mutex_lock(&b->lock);
 	b->at_rest = true;
@@ -374,32 +333,18 @@ static void *finish(void *arg)
 	return NULL;
 }
 
-static struct timespec deadline(int ms)
-{
-	struct timespec at;
-
-	clock_gettime(CLOCK_MONOTONIC, &at);
-	at.tv_nsec += ms * 1000000L;
-	at.tv_sec += at.tv_nsec / 1000000000L;
-	at.tv_nsec %= 1000000000L;
-	return at;
-}
-
 void bus_close(struct bus *b)
 {
 	pthread_t closer;
-	struct timespec until = deadline(CLOSE_MS);
+	struct timespec until = thread_deadline(CLOSE_MS);
 	struct err err = {0};
 
 	if (!b)
 		return;
-	pthread_mutex_lock(&b->lock);
-	b->closed = true;
-	pthread_mutex_unlock(&b->lock);
-	mailbox_post(b->inbox, stop_thread, b);
+	handover_close(b->handover);
 	refill_stop(b->refill);
 	atomic_fetch_add(&b->users, 1);
-	if (bus_thread(&closer, "bus-close", finish, b, &err) == 0) {
+	if (thread_start(&closer, "bus-close", finish, b, &err) == 0) {
 		pthread_detach(closer);
 		pthread_mutex_lock(&b->lock);
 		while (!b->at_rest && pthread_cond_timedwait(&b->finished, &b->lock, &until) == 0) {

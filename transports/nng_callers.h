@@ -1,14 +1,16 @@
 /*
  * nng_callers — who asks for refills: the connections of a listening address, served as an SP REP
- * socket would by whoever calls callers_turn, with plain sockets and poll. One thread.
+ * socket would by whoever calls callers_turn, with sockets of its own (nng_channel.h: TLS where the
+ * address says so) and poll. One thread, which takes no SIGPIPE.
  *
  * A connection has at most one request being answered and one reply being written. It is read from
  * again when the reply is written; until then, what its caller sends waits in the kernel. Requests
  * are answered in the order in which they came.
  *
- * So that no caller costs the others anything: CALLERS_MAX connections, one more is accepted and
- * closed; CALLER_MS for a greeting, for the rest of a request, and for a caller to take any byte
- * of its reply; FRAME_REQUEST_MAX bytes of a request; and CALLERS_UNREAD_MAX bytes of replies not
+ * So that no caller costs the others anything: CALLERS_MAX connections, one more takes the place of
+ * the oldest that has not shown itself a REQ socket, or is closed when there is none; CALLER_MS for
+ * a TLS handshake, for a greeting, for the rest of a request, and for a caller to take some of its
+ * reply; FRAME_REQUEST_READ bytes of a request; and CALLERS_UNREAD_MAX bytes of replies not
  * yet taken: above it, the connection whose reply has stood still the longest ends. A connection
  * on which nothing is under way may stay for ever.
  */
@@ -17,6 +19,7 @@
 
 #include "relay/base/buf.h"
 #include "relay/base/err.h"
+#include "transports/nng_channel.h"
 
 #define CALLERS_MAX	   256
 #define CALLER_MS	   5000
@@ -27,8 +30,9 @@ struct callers;
 /* Puts the reply to a request, of at most FRAME_REPLY_MAX bytes, into an empty buf. */
 typedef void callers_answer(void *arg, const char *request, size_t len, struct buf *reply);
 
-/* Listens on a tcp:// or ipc:// address. */
-struct callers *callers_open(const char *url, callers_answer *answer, void *arg, struct err *err);
+/* Listens on a tcp://, tls+tcp:// or ipc:// address. The files: for TLS. */
+struct callers *callers_open(const char *url, const struct tls_files *files, callers_answer *answer,
+			     void *arg, struct err *err);
 /* Waits until a caller wants something or wake_fd can be read, and serves what can be served
  * without waiting further; of the requests that have come, it answers one. */
 void callers_turn(struct callers *c, int wake_fd);

@@ -8,18 +8,16 @@
 
 void frame_body(char *ret, const char *body, size_t len, size_t sequence_at, int64_t prevsequence)
 {
-	char member[FRAME_PREVSEQUENCE + 8];
+	char member[] = ",\"prevsequence\":\"0000000000000000\",";
 	size_t at = sequence_at ? sequence_at + 17 : 1; /* behind the closing quote, or the brace */
+	char *digit = member + sizeof member - 1 - 2;	/* behind the last one */
 
 	assert(len > at && prevsequence >= 0 && prevsequence < FRAME_SEQUENCE_MAX);
-	int n = snprintf(member, sizeof member,
-			 sequence_at ? ",\"prevsequence\":\"%016lld\""
-				     : "\"prevsequence\":\"%016lld\",",
-			 (long long)prevsequence);
-	assert(n == FRAME_PREVSEQUENCE);
+	for (; prevsequence; prevsequence /= 10)
+		*--digit = (char)('0' + prevsequence % 10);
 	memcpy(ret, body, at);
-	memcpy(ret + at, member, (size_t)n);
-	memcpy(ret + at + n, body + at, len - at);
+	memcpy(ret + at, sequence_at ? member : member + 1, FRAME_PREVSEQUENCE);
+	memcpy(ret + at + FRAME_PREVSEQUENCE, body + at, len - at);
 }
 
 bool frame_split(const char *message, size_t len, size_t *ret_topic_len)

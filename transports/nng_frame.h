@@ -14,11 +14,13 @@
 #define HEARTBEAT_TOPIC	    "relay.heartbeat"
 #define FRAME_PREVSEQUENCE  34		       /* bytes that `prevsequence` adds to a body */
 #define FRAME_SEQUENCE_MAX  ((int64_t)1 << 53) /* numbers in requests and replies lie below it */
-#define FRAME_EVENTS_MAX    1000	       /* of one refill reply */
+#define FRAME_EVENTS_MAX    1000	       /* of one refill reply; and rows */
 #define FRAME_REQUEST_MAX   (64 << 10)	       /* bytes of a refill request */
+#define FRAME_REQUEST_READ  (128 << 10)	       /* … that is still read, to say so */
 #define FRAME_REPLY_MAX	    (8 << 20)	       /* bytes of a refill reply */
 #define FRAME_MESSAGE_MAX   (1 << 20)	       /* bytes of a message on the bus */
 #define FRAME_TOPIC_MAX	    4096	       /* bytes of a topic */
+#define FRAME_ID_MAX	    256		       /* bytes of an id in a request */
 #define FRAME_HEARTBEAT_GAP 30	/* heartbeats back to which one names every topic that was used */
 #define FRAME_TOPICS_MAX    512 /* named in one heartbeat */
 

@@ -11,11 +11,13 @@
 #include <unistd.h>
 
 #include "relay/base/json.h"
+#include "relay/base/json_add.h"
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
-#include "transports/nng_bus.h"
+#include "relay/base/thread.h"
 #include "transports/nng_callers.h"
 #include "transports/nng_frame.h"
+#include "transports/nng_rows.h"
 
 #define SCAN_MAX     20000     /* routes looked at in one call, so that none holds up the rest */
 #define BODIES_MAX   (4 << 20) /* bytes of events in a reply */
@@ -24,11 +26,6 @@
 
 /* ---- one request ---- */
 
-struct request {
-	const char *topic;
-	int64_t after, limit;
-};
-
 struct reply {
 	const char *topic; /* the subscription asked for */
 	struct buf *out, topics;
@@ -36,54 +33,6 @@ struct reply {
 	int64_t last;
 	bool cut; /* no room for more */
 };
-
-static bool is_sequence(const struct json *v, int64_t *ret)
-{
-	if (json_type(v) == JSON_STRING)
-		return frame_sequence(json_string(v), ret);
-	return json_int(v, ret) && *ret >= 0 && *ret < FRAME_SEQUENCE_MAX;
-}
-
-static int read_member(const struct json *v, struct request *ret, struct err *err)
-{
-	const char *name = json_key(v);
-
-	if (!strcmp(name, "topic")) {
-		ret->topic = json_string(v);
-		if (!ret->topic || strlen(ret->topic) > FRAME_TOPIC_MAX)
-			return err_set(err, ERR_FORMAT,
-				       "topic: a string of at most %d bytes is "
-				       "expected",
-				       FRAME_TOPIC_MAX);
-		return 0;
-	}
-	if (!strcmp(name, "after")) {
-		if (!is_sequence(v, &ret->after))
-			return err_set(err, ERR_FORMAT,
-				       "after: a sequence is expected, as a number or digits");
-		return 0;
-	}
-	if (!strcmp(name, "limit")) {
-		if (!json_int(v, &ret->limit) || ret->limit < 1 || ret->limit > FRAME_EVENTS_MAX)
-			return err_set(err, ERR_FORMAT, "limit: 1 to %d is expected",
-				       FRAME_EVENTS_MAX);
-		return 0;
-	}
-	return err_set(err, ERR_FORMAT, "only topic, after and limit are known");
-}
-
-static int read_request(const struct json *root, struct request *ret, struct err *err)
-{
-	*ret = (struct request){.limit = FRAME_EVENTS_MAX};
-	if (json_type(root) != JSON_OBJECT)
-		return err_set(err, ERR_FORMAT, "a JSON object is expected");
-	for (const struct json *v = json_first(root); v; v = json_next(v))
-		if (read_member(v, ret, err) < 0)
-			return -1;
-	if (!ret->topic)
-		return err_set(err, ERR_FORMAT, "topic is missing");
-	return 0;
-}
 
 static bool has_room(const struct reply *r, const struct history_event *ev)
 {
@@ -114,8 +63,33 @@ static void add_event(void *arg, const struct history_event *ev)
 	r->last = ev->sequence;
 }
 
-static int ask(const struct transport_history *h, uint32_t number, const struct request *q,
-	       struct buf *out, struct err *err)
+static void refuse(struct buf *reply, const char *why)
+{
+	buf_clear(reply);
+	buf_adds(reply, "{\"error\":");
+	json_write_string(reply, why);
+	buf_addc(reply, '}');
+}
+
+/* An `after` that the journal has not come to would seem to miss nothing for a long time: it is
+ * that of another journal. The reply says how far this one is. */
+static void refuse_after(struct buf *reply, int64_t after, int64_t latest)
+{
+	struct err why = {0};
+
+	err_set(&why, ERR_FORMAT,
+		"after: %" PRId64 " is beyond the journal's latest sequence, %" PRId64
+		"; is it another journal?",
+		after, latest);
+	refuse(reply, why.msg);
+	buf_truncate(reply, reply->len - 1);
+	json_add_int(reply, "latest", latest);
+	buf_addc(reply, '}');
+}
+
+/* Returns the events given. -1 with nothing in err: the reply says already why there are none. */
+static int refill_events(const struct transport_history *h, uint32_t number,
+			 const struct refill_request *q, struct buf *out, struct err *err)
 {
 	char *prefix = xstrdup(q->topic);
 	size_t len = strlen(prefix);
@@ -129,43 +103,53 @@ static int ask(const struct transport_history *h, uint32_t number, const struct 
 	buf_adds(out, "{\"events\":[");
 	int failed = h->routes(h->arg, &query, add_event, &r, &end, err);
 	free(prefix);
-	if (!failed) {
-		if (r.last > end.latest)
-			end.latest = r.last; /* its commit is just being reported */
+	bool beyond = !failed && !end.more && q->after > end.latest;
+	if (beyond) {
+		refuse_after(out, q->after, end.latest);
+	} else if (!failed) {
 		buf_addf(out, "],\"topics\":[%s],\"next\":%" PRId64 ",\"more\":%s", r.topics.data,
 			 r.cut ? r.last : end.scanned, r.cut || end.more ? "true" : "false");
 		buf_addf(out, ",\"oldest\":%" PRId64 ",\"latest\":%" PRId64 "}", end.oldest,
 			 end.latest);
 	}
 	buf_release(&r.topics);
-	return failed;
+	return failed || beyond ? -1 : (int)r.n;
 }
 
-static void refuse(struct buf *reply, const char *why)
+static int read_request(struct json_doc *doc, const char *request, size_t len,
+			struct refill_request *ret, struct err *err)
 {
-	buf_clear(reply);
-	buf_adds(reply, "{\"error\":");
-	json_write_string(reply, why);
-	buf_addc(reply, '}');
+	if (len == 0)
+		return err_set(err, ERR_FORMAT, "the request is empty: a JSON object is expected");
+	if (len > FRAME_REQUEST_MAX)
+		return err_set(err, ERR_FORMAT, "the request is longer than %d bytes",
+			       FRAME_REQUEST_MAX);
+	const struct json *root = json_parse(doc, request, len, REQUEST_DEEP, err);
+	return root ? refill_request_read(ret, root, err) : -1;
 }
 
-void refill_answer(const struct transport_history *history, uint32_t number, const char *request,
-		   size_t len, struct buf *reply)
+int refill_answer(const struct transport_history *history, uint32_t number, const char *request,
+		  size_t len, struct buf *reply)
 {
 	struct json_doc *doc = json_doc_new();
 	struct err err = {0};
-	struct request q;
-	const struct json *root = json_parse(doc, request, len, REQUEST_DEEP, &err);
+	struct refill_request q;
+	int events = -1;
 
-	if (!root || read_request(root, &q, &err) < 0) {
+	if (read_request(doc, request, len, &q, &err) < 0) {
 		refuse(reply, err.msg);
 	} else if (!history) {
 		refuse(reply, "there is no journal to answer from");
-	} else if (ask(history, number, &q, reply, &err) < 0) {
+	} else if (q.state && !history->rows) {
+		refuse(reply, "state: it is switched off for this bus (nng: state: false)");
+	} else if ((events = q.topic ? refill_events(history, number, &q, reply, &err)
+				     : refill_rows(history, &q, reply, &err)) < 0 &&
+		   err.code != ERR_NONE) {
 		log_debug("refill", log_str("why", err.msg));
-		refuse(reply, "the journal cannot be read now");
+		refuse(reply, err.code == ERR_FORMAT ? err.msg : "the journal cannot be read now");
 	}
 	json_doc_free(doc);
+	return events;
 }
 
 /* ---- the thread ---- */
@@ -175,14 +159,33 @@ struct refill {
 	struct callers *callers;
 	int wake[2]; /* a pipe: a byte in it ends the wait */
 	pthread_t thread;
+	pthread_mutex_t asking; /* held while the history is asked */
 	atomic_bool stop;
+	_Atomic uint64_t requests, events, errors;
 };
 
 static void answer(void *arg, const char *request, size_t len, struct buf *reply)
 {
 	struct refill *r = arg;
 
-	refill_answer(r->env.history, r->env.number, request, len, reply);
+	pthread_mutex_lock(&r->asking);
+	if (atomic_load(&r->stop)) {
+		pthread_mutex_unlock(&r->asking);
+		refuse(reply, "the relay ends");
+		return;
+	}
+	int events = refill_answer(r->env.history, r->env.number, request, len, reply);
+	pthread_mutex_unlock(&r->asking);
+	r->requests++;
+	if (events < 0)
+		r->errors++;
+	else
+		r->events += (uint64_t)events;
+}
+
+void refill_count(struct refill *r, struct refill_counts *ret)
+{
+	*ret = (struct refill_counts){r->requests, r->events, r->errors};
 }
 
 static void *run(void *arg)
@@ -194,12 +197,12 @@ static void *run(void *arg)
 	return NULL;
 }
 
-static int start(struct refill *r, const char *url, struct err *err)
+static int start(struct refill *r, const char *url, const struct tls_files *files, struct err *err)
 {
 	if (pipe2(r->wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
-	r->callers = callers_open(url, answer, r, err);
-	return r->callers ? bus_thread(&r->thread, "refill", run, r, err) : -1;
+	r->callers = callers_open(url, files, answer, r, err);
+	return r->callers ? thread_start(&r->thread, "refill", run, r, err) : -1;
 }
 
 /* All but the thread. */
@@ -209,16 +212,19 @@ static void release(struct refill *r)
 	for (int i = 0; i < 2; i++)
 		if (r->wake[i] >= 0)
 			close(r->wake[i]);
+	pthread_mutex_destroy(&r->asking);
 	free(r);
 }
 
-struct refill *refill_open(const char *url, const struct transport_env *env, struct err *err)
+struct refill *refill_open(const char *url, const struct tls_files *files,
+			   const struct transport_env *env, struct err *err)
 {
 	struct refill *r = xcalloc(1, sizeof *r);
 
 	r->env = *env;
 	r->wake[0] = r->wake[1] = -1;
-	if (start(r, url, err) == 0)
+	pthread_mutex_init(&r->asking, NULL);
+	if (start(r, url, files, err) == 0)
 		return r;
 	release(r);
 	return NULL;
@@ -231,6 +237,8 @@ void refill_stop(struct refill *r)
 	atomic_store(&r->stop, true);
 	while (write(r->wake[1], "", 1) < 0 && errno == EINTR) {
 	}
+	pthread_mutex_lock(&r->asking);
+	pthread_mutex_unlock(&r->asking);
 }
 
 void refill_close(struct refill *r)

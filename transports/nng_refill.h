@@ -10,18 +10,27 @@
 #define RELAY_NNG_REFILL_H
 
 #include "relay/base/buf.h"
+#include "transports/nng_channel.h"
 #include "transports/transport.h"
 
 struct refill;
 
-struct refill *refill_open(const char *url, const struct transport_env *env, struct err *err);
-/* From now on nothing is asked of the history, except what is being asked. NULL is allowed. */
+/* The files: for a tls+tcp:// address. */
+struct refill *refill_open(const char *url, const struct tls_files *files,
+			   const struct transport_env *env, struct err *err);
+/* From now on nothing is asked of the history; waits for what is being asked. NULL is allowed. */
 void refill_stop(struct refill *r);
-/* Ends the thread and its sockets, frees. Waits for what is being asked. NULL is allowed. */
+/* Behind refill_stop: ends the thread and its sockets, frees. NULL is allowed. */
 void refill_close(struct refill *r);
 
-/* The reply to one request. */
-void refill_answer(const struct transport_history *history, uint32_t number, const char *request,
-		   size_t len, struct buf *reply);
+struct refill_counts {
+	uint64_t requests, events, errors;
+};
+/* Any thread, until it is closed. */
+void refill_count(struct refill *r, struct refill_counts *ret);
+
+/* The reply to one request. Returns the events in it, -1: it is an error. */
+int refill_answer(const struct transport_history *history, uint32_t number, const char *request,
+		  size_t len, struct buf *reply);
 
 #endif

@@ -21,7 +21,7 @@
 #define SP_HOP	    4
 #define SP_HOPS_MAX 8 /* nng's default; more go round in a circle */
 
-enum sp_protocol { SP_REQ = 0x30, SP_REP = 0x31 };
+enum sp_protocol { SP_PUB = 0x20, SP_SUB = 0x21, SP_REQ = 0x30, SP_REP = 0x31 };
 
 void sp_greeting(unsigned char ret[SP_GREETING], enum sp_protocol own);
 bool sp_greeting_is(const unsigned char greeting[SP_GREETING], enum sp_protocol peer);

@@ -1,20 +1,27 @@
-/* nng_stream — position and heads of what a subscriber holds. Invariant: heads are sorted by topic
- * and lie above the position; nothing at or below a topic's head, or the position, is held back. */
+/* nng_stream — position and heads of what a subscriber holds. Invariant: heads lie above the
+ * position; nothing at or below a topic's head, or the position, is held back. */
 #include "transports/nng_stream.h"
 
+#include <assert.h>
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "relay/base/mem.h"
+#include "relay/base/table.h"
 #include "transports/nng_frame.h"
 
 #define SOURCES	   16	 /* buses heard of; the one heard longest ago gives way */
 #define SILENCE_MS 10000 /* a bus not heard for so long no longer counts as there */
 
+/* A refill holds a page of each subscription before it moves the position. */
+#define HEADS_ROOM (STREAM_HEADS_MAX + 64 * FRAME_EVENTS_MAX)
+
 struct head {
-	char *topic; /* owned */
+	struct table_head hashed; /* the topic */
 	int64_t sequence;
+	char *topic; /* owned */
 };
 
 struct source { /* a bus that sends heartbeats */
@@ -29,10 +36,13 @@ struct stream {
 	const char *const *subscriptions;
 	size_t nsubscriptions;
 	int64_t position;
-	struct head *heads;
-	size_t n, cap;
+	struct table heads;
+	size_t size; /* bytes of their topics */
+	int64_t mark;
+	char mark_id[STREAM_ID];
 	struct source sources[SOURCES];
 	size_t nsources;
+	bool shared; /* there may be several at once */
 };
 
 struct stream *stream_new(const char *const *subscriptions, size_t n, int64_t position)
@@ -42,17 +52,49 @@ struct stream *stream_new(const char *const *subscriptions, size_t n, int64_t po
 	s->subscriptions = subscriptions;
 	s->nsubscriptions = n;
 	s->position = position;
+	table_init(&s->heads, sizeof(struct head), HEADS_ROOM);
 	return s;
+}
+
+static struct head *head_of(const struct stream *s, const char *topic)
+{
+	return table_get(&s->heads, hash128(topic, strlen(topic)), 0);
+}
+
+/* To go over all: NULL for the first. */
+static struct head *head_after(const struct stream *s, const struct head *h)
+{
+	return table_from(&s->heads, h ? h->hashed.slot + 1 : 0);
+}
+
+/* Forgets the topics whose last event is at or below a sequence. */
+static void drop_heads(struct stream *s, int64_t upto)
+{
+	uint32_t slot = 0;
+	struct head *h;
+
+	while ((h = table_from(&s->heads, slot))) {
+		slot = h->hashed.slot + 1;
+		if (h->sequence > upto)
+			continue;
+		s->size -= strlen(h->topic);
+		free(h->topic);
+		table_remove(&s->heads, h);
+	}
 }
 
 void stream_free(struct stream *s)
 {
 	if (!s)
 		return;
-	for (size_t i = 0; i < s->n; i++)
-		free(s->heads[i].topic);
-	free(s->heads);
+	drop_heads(s, INT64_MAX);
+	table_release(&s->heads);
 	free(s);
+}
+
+void stream_share(struct stream *s)
+{
+	s->shared = true;
 }
 
 int64_t stream_position(const struct stream *s)
@@ -60,34 +102,16 @@ int64_t stream_position(const struct stream *s)
 	return s->position;
 }
 
-/* The place of a topic among the heads, or where it would be. */
-static size_t place(const struct stream *s, const char *topic, bool *ret_there)
-{
-	size_t low = 0, high = s->n;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-		int order = strcmp(s->heads[middle].topic, topic);
-
-		if (order == 0) {
-			*ret_there = true;
-			return middle;
-		}
-		if (order < 0)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	*ret_there = false;
-	return low;
-}
-
 static int64_t held(const struct stream *s, const char *topic)
 {
-	bool there;
-	size_t i = place(s, topic, &there);
+	const struct head *h = head_of(s, topic);
 
-	return there ? s->heads[i].sequence : s->position;
+	return h ? h->sequence : s->position;
+}
+
+static bool full(const struct stream *s)
+{
+	return s->heads.n >= STREAM_HEADS_MAX || s->size >= STREAM_HEADS_SIZE;
 }
 
 enum stream_verdict stream_judge(const struct stream *s, const char *topic, int64_t sequence,
@@ -97,40 +121,70 @@ enum stream_verdict stream_judge(const struct stream *s, const char *topic, int6
 
 	if (sequence <= last)
 		return STREAM_KNOWN;
-	return last == STREAM_NOW || prevsequence <= last ? STREAM_NEXT : STREAM_GAP;
+	if (last == STREAM_NOW)
+		return STREAM_NEXT;
+	return prevsequence > last || (full(s) && !head_of(s, topic)) ? STREAM_GAP : STREAM_NEXT;
+}
+
+static int by_sequence(const void *a, const void *b)
+{
+	const int64_t *x = a, *y = b;
+
+	return (*x > *y) - (*x < *y);
+}
+
+/* Forgets the half of the topics that was used longest ago. */
+static void forget_half(struct stream *s)
+{
+	int64_t *sequences = xcalloc(s->heads.n, sizeof *sequences);
+	size_t n = 0;
+
+	for (struct head *h = head_after(s, NULL); h; h = head_after(s, h))
+		sequences[n++] = h->sequence;
+	qsort(sequences, n, sizeof *sequences, by_sequence);
+	drop_heads(s, sequences[n / 2]);
+	free(sequences);
 }
 
 void stream_hold(struct stream *s, const char *topic, int64_t sequence)
 {
-	bool there;
-	size_t i = place(s, topic, &there);
+	struct head *h;
 
 	if (sequence <= s->position)
 		return;
-	if (!there) {
-		s->heads = mem_grow(s->heads, s->n, &s->cap, sizeof *s->heads);
-		memmove(s->heads + i + 1, s->heads + i, (s->n - i) * sizeof *s->heads);
-		s->heads[i] = (struct head){xstrdup(topic), 0};
-		s->n++;
+	h = head_of(s, topic);
+	if (!h) {
+		if (s->position == STREAM_NOW && full(s))
+			forget_half(s);
+		h = table_add(&s->heads, hash128(topic, strlen(topic)), 0);
+		assert(h); /* catch_up and stream_judge see to it */
+		h->topic = xstrdup(topic);
+		s->size += strlen(topic);
 	}
-	if (sequence > s->heads[i].sequence)
-		s->heads[i].sequence = sequence;
+	if (sequence > h->sequence)
+		h->sequence = sequence;
+}
+
+void stream_mark(struct stream *s, int64_t sequence, const char *id)
+{
+	if (sequence <= s->mark || !id)
+		return;
+	s->mark = sequence;
+	snprintf(s->mark_id, sizeof s->mark_id, "%s", id);
+}
+
+int64_t stream_marked(const struct stream *s, const char **ret_id)
+{
+	*ret_id = s->mark_id;
+	return s->mark;
 }
 
 void stream_reach(struct stream *s, int64_t position)
 {
-	size_t kept = 0;
-
 	if (position <= s->position)
 		return;
 	s->position = position;
-	for (size_t i = 0; i < s->n; i++) {
-		if (s->heads[i].sequence > position)
-			s->heads[kept++] = s->heads[i];
-		else
-			free(s->heads[i].topic);
-	}
-	s->n = kept;
+	drop_heads(s, position);
 }
 
 /* ---- heartbeats ---- */
@@ -154,6 +208,8 @@ static struct source *find_source(struct stream *s, const char *name)
 
 static bool alone(const struct stream *s, const struct source *one, int64_t now_ms)
 {
+	if (s->shared)
+		return false;
 	for (size_t i = 0; i < s->nsources; i++)
 		if (&s->sources[i] != one && now_ms - s->sources[i].at_ms < SILENCE_MS)
 			return false;
@@ -222,14 +278,12 @@ const char *stream_overtaken(struct stream *s, const struct json *heartbeat, int
 
 	for (const struct json *v = json_first(topics); v; v = json_next(v)) {
 		const char *digits = json_string(v);
-		bool there;
-		size_t i = place(s, json_key(v), &there);
+		struct head *h = head_of(s, json_key(v));
 
-		if (!there || !digits || !frame_sequence(digits, ret_last) ||
-		    *ret_last <= s->heads[i].sequence)
+		if (!h || !digits || !frame_sequence(digits, ret_last) || *ret_last <= h->sequence)
 			continue;
-		s->heads[i].sequence = *ret_last;
-		return s->heads[i].topic;
+		h->sequence = *ret_last;
+		return h->topic;
 	}
 	return NULL;
 }
@@ -252,12 +306,18 @@ void stream_save(const struct stream *s, struct buf *out)
 		json_write_string(out, s->subscriptions[i]);
 	}
 	buf_addf(out, "],\"position\":\"%016" PRId64 "\",\"topics\":{", s->position);
-	for (size_t i = 0; i < s->n; i++) {
-		buf_adds(out, i ? "," : "");
-		json_write_string(out, s->heads[i].topic);
-		buf_addf(out, ":\"%016" PRId64 "\"", s->heads[i].sequence);
+	for (struct head *h = head_after(s, NULL), *first = h; h; h = head_after(s, h)) {
+		buf_adds(out, h == first ? "" : ",");
+		json_write_string(out, h->topic);
+		buf_addf(out, ":\"%016" PRId64 "\"", h->sequence);
 	}
-	buf_adds(out, "}}\n");
+	buf_adds(out, "}");
+	if (s->mark) {
+		buf_addf(out, ",\"last\":{\"sequence\":\"%016" PRId64 "\",\"id\":", s->mark);
+		json_write_string(out, s->mark_id);
+		buf_adds(out, "}");
+	}
+	buf_adds(out, "}\n");
 }
 
 static bool same_subscriptions(const struct stream *s, const struct json *list)
@@ -280,24 +340,30 @@ static bool is_sequence(const struct json *v, int64_t *ret)
 	return digits && frame_sequence(digits, ret);
 }
 
+static int load(struct stream *s, const struct json *root, struct err *err)
+{
+	const struct json *last = json_get(root, "last");
+	int64_t position, sequence;
+
+	if (!is_sequence(json_get(root, "position"), &position))
+		return err_set(err, ERR_FORMAT, "it has no position");
+	if (!same_subscriptions(s, json_get(root, "subscriptions")))
+		return err_set(err, ERR_USAGE, "it was written for other topics");
+	stream_reach(s, position);
+	for (const struct json *v = json_first(json_get(root, "topics")); v; v = json_next(v))
+		if (is_sequence(v, &sequence) && s->heads.n < STREAM_HEADS_MAX)
+			stream_hold(s, json_key(v), sequence);
+	if (is_sequence(json_get(last, "sequence"), &sequence))
+		stream_mark(s, sequence, json_string(json_get(last, "id")));
+	return 0;
+}
+
 int stream_load(struct stream *s, const char *text, size_t len, struct err *err)
 {
 	struct json_doc *doc = json_doc_new();
 	const struct json *root = json_parse(doc, text, len, JSON_DEPTH, err);
-	int64_t position, sequence;
-	int failed = root ? 0 : -1;
+	int failed = root ? load(s, root, err) : -1;
 
-	if (root && !is_sequence(json_get(root, "position"), &position))
-		failed = err_set(err, ERR_FORMAT, "it has no position");
-	else if (root && !same_subscriptions(s, json_get(root, "subscriptions")))
-		failed = err_set(err, ERR_USAGE, "it was written for other topics");
-	if (!failed) {
-		stream_reach(s, position);
-		const struct json *v = json_first(json_get(root, "topics"));
-		for (; v; v = json_next(v))
-			if (is_sequence(v, &sequence))
-				stream_hold(s, json_key(v), sequence);
-	}
 	json_doc_free(doc);
 	return failed;
 }

@@ -18,6 +18,7 @@
 #include <cmocka.h>
 #include <nng/nng.h>
 #include <nng/protocol/pubsub0/sub.h>
+#include <nng/supplemental/tls/tls.h>
 
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
@@ -31,10 +32,10 @@ extern char **environ;
 
 /* ---- the child ---- */
 
-static void listen_to(const char *url, char **topics)
+static nng_socket subscribe(const char *url, char **topics)
 {
 	nng_socket socket;
-	nng_msg *msg;
+	nng_dialer dialer;
 
 	if (nng_sub0_open(&socket) || nng_socket_set_ms(socket, NNG_OPT_RECONNMINT, 20) ||
 	    nng_socket_set_ms(socket, NNG_OPT_RECONNMAXT, 20) ||
@@ -45,8 +46,21 @@ static void listen_to(const char *url, char **topics)
 	for (; *topics; topics++)
 		if (nng_socket_set(socket, NNG_OPT_SUB_SUBSCRIBE, *topics, strlen(*topics)))
 			_exit(2);
-	if (nng_dial(socket, url, NULL, NNG_FLAG_NONBLOCK))
+	if (nng_dialer_create(&dialer, socket, url))
 		_exit(2);
+	if (getenv(NNG_CHILD_CA) &&
+	    nng_dialer_set_string(dialer, NNG_OPT_TLS_CA_FILE, getenv(NNG_CHILD_CA)))
+		_exit(2);
+	if (nng_dialer_start(dialer, NNG_FLAG_NONBLOCK))
+		_exit(2);
+	return socket;
+}
+
+static void listen_to(const char *url, char **topics)
+{
+	nng_socket socket = subscribe(url, topics);
+	nng_msg *msg;
+
 	for (;;) { /* until it is killed */
 		if (nng_recvmsg(socket, &msg, 0) == 0) {
 			fwrite(nng_msg_body(msg), 1, nng_msg_len(msg), stdout);
@@ -58,6 +72,32 @@ static void listen_to(const char *url, char **topics)
 	}
 }
 
+static void say(const char *text, unsigned long n)
+{
+	printf("%s %lu\n", text, n);
+	if (fflush(stdout))
+		_exit(0);
+}
+
+/* Heartbeats, to which it says how many there were before, are none of them. */
+static void count_from(const char *url)
+{
+	static const char beat[] = "relay.heartbeat ";
+	nng_socket socket = subscribe(url, (char *[]){(char[]){""}, NULL});
+	unsigned long n = 0;
+	nng_msg *msg;
+
+	for (;;) { /* until it is killed */
+		if (nng_recvmsg(socket, &msg, 0) != 0)
+			continue;
+		if (memcmp(nng_msg_body(msg), beat, sizeof beat - 1) == 0)
+			say("got", n);
+		else
+			n++;
+		nng_msg_free(msg);
+	}
+}
+
 void nng_child_main(int argc, char **argv)
 {
 	if (argc < 3 || strcmp(argv[1], ROLE) != 0)
@@ -65,6 +105,8 @@ void nng_child_main(int argc, char **argv)
 	prctl(PR_SET_PDEATHSIG, SIGKILL); /* a test that fails has no time to end it */
 	if (!strcmp(argv[2], "listen"))
 		listen_to(argv[3], argv + 4);
+	if (!strcmp(argv[2], "count"))
+		count_from(argv[3]);
 	exit(cmd_main(argc - 2, argv + 2));
 }
 

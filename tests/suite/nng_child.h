@@ -26,7 +26,11 @@ struct nng_child {
 	struct lines out, err;
 };
 
-/* "listen", URL, TOPIC …: plain nng; each message is a line of out. "relay", "subscribe", …: that
+/* In the environment of a test: the file of authorities that "listen" trusts. */
+#define NNG_CHILD_CA "RELAY_TEST_CA"
+
+/* "listen", URL, TOPIC …: plain nng; each message is a line of out. "count", URL: the same with one
+ * line a heartbeat, "got N", the messages so far. "relay", "subscribe", …: that
  * command. The list ends in NULL. */
 struct nng_child *nng_child_start(const char *const *args);
 

@@ -12,6 +12,7 @@
 #include <cmocka.h>
 
 #include "relay/base/mem.h"
+#include "tests/suite/tls_files.h"
 #include "transports/nng_bus.h"
 
 static int routes(void *arg, const struct history_query *q, history_each *each, void *each_arg,
@@ -51,6 +52,38 @@ static int routes(void *arg, const struct history_query *q, history_each *each, 
 	return 0;
 }
 
+/* Rows rcp_000000 …, each of the same length; the page says how far the events are. */
+static int rows(void *arg, const struct history_rows_query *q, history_row_each *each,
+		void *each_arg, struct history_rows_end *ret, struct err *err)
+{
+	struct nng_world *w = arg;
+	bool known = !strcmp(q->broadcast, "bc_1") && (!q->org || !strcmp(q->org, "c"));
+	size_t given = 0;
+
+	pthread_mutex_lock(&w->lock);
+	*ret = (struct history_rows_end){.sequence = (int64_t)w->n,
+					 .ambiguous = !q->org && !strcmp(q->broadcast, "bc_2"),
+					 .broadcast = known ? xstrdup(w->about) : NULL};
+	bool broken = w->broken;
+	pthread_mutex_unlock(&w->lock);
+	for (size_t i = 0; known && !broken && i < w->nrows && !ret->more; i++) {
+		char *id = xasprintf("rcp_%06zu", i);
+		char *body = xasprintf("{\"recipient_id\":\"%s\",\"p\":\"%0*d\"}", id,
+				       (int)w->row_padding, 0);
+		bool behind = strcmp(id, q->after) > 0;
+		ret->more = behind && given == q->limit;
+		if (behind && !ret->more) {
+			each(each_arg, &(struct history_row){id, body, strlen(body)});
+			given++;
+		}
+		free(body);
+		free(id);
+	}
+	if (broken)
+		free(ret->broadcast);
+	return broken ? err_set(err, ERR_STORE, "secret.db: broken") : 0;
+}
+
 static void take(void *arg, uint64_t id, const struct outcome *outcome)
 {
 	struct nng_world *w = arg;
@@ -73,8 +106,9 @@ struct nng_world *nng_world_new(void)
 	w->refill = xasprintf("ipc://%s/refill", w->folder);
 	w->loop = mailbox_open(NULL, NULL);
 	w->oldest = 1;
+	w->about = "{\"broadcast_id\":\"bc_1\"}";
 	pthread_mutex_init(&w->lock, NULL);
-	w->history = (struct transport_history){w, routes};
+	w->history = (struct transport_history){w, routes, rows};
 	w->env = (struct transport_env){.destination = "bus",
 					.number = 7,
 					.loop = w->loop,
@@ -90,11 +124,26 @@ void nng_world_refill_on_tcp(struct nng_world *w)
 	w->refill = xasprintf("tcp://127.0.0.1:%d", nng_world_port());
 }
 
+void nng_world_refill_on_tls(struct nng_world *w, bool mutual)
+{
+	free(w->refill);
+	w->refill = xasprintf("tls+tcp://127.0.0.1:%d", nng_world_port());
+	tls_files_make(w->folder, "bus", (struct tls_days){0, 0});
+	w->cert = tls_files_path(w->folder, "bus", "cert");
+	w->key = tls_files_path(w->folder, "bus", "key");
+	w->ca = mutual ? tls_files_path(w->folder, "bus", "ca") : NULL;
+}
+
 void nng_world_open(struct nng_world *w, const char *listen)
 {
 	char *urls[] = {w->bus, (char *)(uintptr_t)listen};
-	struct nng_settings settings = {
-		.listen = {urls, listen ? 2 : 1}, .refill = w->refill, .send_buffer = 8192};
+	struct nng_settings settings = {.listen = {urls, listen ? 2 : 1},
+					.refill = w->refill,
+					.send_buffer = 8192,
+					.cert_file = w->cert,
+					.key_file = w->key,
+					.ca_file = w->ca,
+					.state = true};
 	struct err err = {0};
 
 	w->self = xcalloc(1, transport_nng.size);
@@ -123,10 +172,15 @@ void nng_world_free(struct nng_world *w)
 	free(w->v);
 	pthread_mutex_destroy(&w->lock);
 	unlink(w->bus + strlen("ipc://"));
+	if (w->cert)
+		tls_files_remove(w->folder, "bus");
 	assert_int_equal(rmdir(w->folder), 0); /* the refill's file went with its socket */
 	free(w->folder);
 	free(w->bus);
 	free(w->refill);
+	free(w->cert);
+	free(w->key);
+	free(w->ca);
 	free(w);
 }
 

@@ -11,7 +11,8 @@
 
 struct nng_world {
 	char *folder;
-	char *bus, *refill; /* ipc addresses in it, unless refills are on tcp */
+	char *bus, *refill;    /* ipc addresses in it, unless refills are on tcp */
+	char *cert, *key, *ca; /* files in it; NULL: none */
 	struct mailbox *loop;
 	struct transport_env env;
 	struct transport_history history;
@@ -27,10 +28,17 @@ struct nng_world {
 	int64_t oldest; /* what is before it counts as dropped by retention */
 	bool broken;	/* reading fails */
 	size_t asked;	/* reads so far */
+
+	/* of the broadcast bc_1, which org c has; bc_2 is had by several */
+	size_t nrows, row_padding;
+	const char *about; /* what is known of it */
 };
 
 struct nng_world *nng_world_new(void);
 void nng_world_refill_on_tcp(struct nng_world *w); /* before it is opened */
+/* The same with the certificate "bus" of tls_files.h, in its folder; `mutual`: its authority's
+ * certificates let in. */
+void nng_world_refill_on_tls(struct nng_world *w, bool mutual);
 /* Opens the transport: again after a close, it is the relay's restart. `listen`: a second address
  * besides its own, or NULL. */
 void nng_world_open(struct nng_world *w, const char *listen);

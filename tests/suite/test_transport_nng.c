@@ -1,5 +1,5 @@
-/* nng under the transports' contract; the other side is a plain subscriber of all topics. What is
- * nng's own is in tests/unit/test_nng.c. */
+/* nng under the transports' contract, plain and with TLS; the other side is a plain subscriber of
+ * all topics. What is nng's own is in tests/unit/test_nng.c. */
 #include "tests/suite/transport_suite.h"
 
 #include <setjmp.h>
@@ -12,10 +12,13 @@
 
 #include "relay/base/mem.h"
 #include "tests/suite/nng_child.h"
+#include "tests/suite/nng_world.h"
+#include "tests/suite/tls_files.h"
 #include "transports/nng_frame.h"
 
 struct far {
 	char *folder, *url;
+	bool tls;
 	struct nng_child *child;
 	size_t *events; /* which of the child's lines are no heartbeats */
 	size_t n, cap, seen;
@@ -31,6 +34,23 @@ static void *far_open(bool hangs, char **ret_config)
 	assert_non_null(mkdtemp(f->folder));
 	f->url = xasprintf("ipc://%s/bus", f->folder);
 	*ret_config = xasprintf("{listen: \"%s\"}", f->url);
+	return f;
+}
+
+static void *far_open_tls(bool hangs, char **ret_config)
+{
+	struct far *f = far_open(hangs, ret_config);
+
+	f->tls = true;
+	free(f->url);
+	free(*ret_config);
+	tls_files_make(f->folder, "bus", (struct tls_days){0, 0});
+	f->url = xasprintf("tls+tcp://localhost:%d", nng_world_port());
+	*ret_config = xasprintf("{listen: \"%s\", cert_file: %s/bus.cert, key_file: %s/bus.key}",
+				f->url, f->folder, f->folder);
+	char *ca = tls_files_path(f->folder, "bus", "ca");
+	setenv(NNG_CHILD_CA, ca, 1);
+	free(ca);
 	return f;
 }
 
@@ -80,6 +100,10 @@ static void far_close(void *far)
 
 	nng_child_free(f->child);
 	unlink(path);
+	if (f->tls) {
+		unsetenv(NNG_CHILD_CA);
+		tls_files_remove(f->folder, "bus");
+	}
 	assert_int_equal(rmdir(f->folder), 0);
 	free(path);
 	free(f->folder);
@@ -98,8 +122,19 @@ static const struct suite_transport under = {
 	.adds_to_body = true,
 };
 
+static const struct suite_transport under_tls = {
+	.name = "nng with TLS",
+	.type = &transport_nng,
+	.far_open = far_open_tls,
+	.far_ready = far_ready,
+	.far_count = far_count,
+	.far_body = far_body,
+	.far_close = far_close,
+	.adds_to_body = true,
+};
+
 int main(int argc, char **argv)
 {
 	nng_child_main(argc, argv);
-	return transport_suite_run(&under);
+	return transport_suite_run(&under) + transport_suite_run(&under_tls);
 }

@@ -14,6 +14,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdatomic.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -24,13 +25,16 @@
 #include "tests/suite/sp_caller.h"
 #include "transports/nng_callers.h"
 #include "transports/nng_frame.h"
+#include "transports/nng_refill.h"
 #include "transports/nng_sp.h"
 
-#define TOPIC	"recipient.sent.twilio.b1"
-#define ALL	"{\"topic\":\"\"}"
-#define FEW	"{\"topic\":\"\",\"limit\":2}"
-#define CALLERS 100
-#define AT_ONCE 3000 /* ms; the sanitizers take their time */
+#define TOPIC	  "recipient.sent.twilio.b1"
+#define ALL	  "{\"topic\":\"\"}"
+#define FEW	  "{\"topic\":\"\",\"limit\":2}"
+#define STATE	  "{\"state\":\"bc_1\"}"
+#define CALLERS	  100
+#define AT_A_TIME 200
+#define AT_ONCE	  3000 /* ms; the sanitizers take their time */
 
 static size_t descriptors(void)
 {
@@ -126,24 +130,30 @@ static void on_both(void (*test)(struct nng_world *w))
 
 static void ask_over_it(struct nng_world *w)
 {
-	char *longest = xcalloc(1, FRAME_REQUEST_MAX + 2);
+	char *longest = xcalloc(1, FRAME_REQUEST_READ + SP_HOP * SP_HOPS_MAX);
 	int one = sp_caller_open(w->refill), two = sp_caller_open(w->refill);
+	struct buf text = BUF_INIT(FRAME_REPLY_MAX);
 
-	memset(longest, ' ', FRAME_REQUEST_MAX + 1);
+	memset(longest, ' ', FRAME_REQUEST_READ + SP_HOP * SP_HOPS_MAX);
 	assert_int_equal(ask(one, "{}"), 0);
 	assert_int_equal(ask(one, ""), 0);
 	assert_int_equal(ask(one, ALL), 100);
 	assert_int_equal(ask(two, FEW), 2);
-	/* One that is too long ends its connection, and no other. */
-	if (sp_caller_ask(one, longest, FRAME_REQUEST_MAX + 1))
+	memcpy(longest, FEW, strlen(FEW));
+	assert_true(sp_caller_ask(one, longest, FRAME_REQUEST_MAX + 1));
+	assert_true(sp_caller_reply(one, &text));
+	assert_string_equal(text.data, "{\"error\":\"the request is longer than 65536 bytes\"}");
+	assert_int_equal(ask(one, FEW), 2);
+	/* One that is even longer ends its connection, and no other. */
+	if (sp_caller_ask(one, longest, FRAME_REQUEST_READ + SP_HOP * SP_HOPS_MAX))
 		is_ended(one, AT_ONCE);
 	else
 		close(one);
 	longest[FRAME_REQUEST_MAX] = '\0';
-	memcpy(longest, FEW, strlen(FEW));
 	assert_int_equal(ask(two, longest), 2);
 	close(two);
 	free(longest);
+	buf_release(&text);
 }
 
 static void requests_are_answered(void **state)
@@ -408,7 +418,7 @@ static void speak_something_else(struct nng_world *w)
 		assert_true(sp_caller_send(fd, greetings[i].bytes, greetings[i].len));
 		is_ended(fd, AT_ONCE);
 	}
-	for (int bits = 17; bits <= 64; bits++) { /* messages without end */
+	for (int bits = 18; bits <= 64; bits++) { /* messages without end */
 		int fd = sp_caller_open(w->refill);
 		assert_true(sp_caller_announce(fd, UINT64_MAX >> (64 - bits)));
 		is_ended(fd, AT_ONCE);
@@ -462,22 +472,70 @@ static void callers_that_leave_anywhere_hold_up_nobody(void **state)
 static void come_at_once(struct nng_world *w)
 {
 	static const char req[] = "\0SP\0\0\x30\0";
+	struct buf text = BUF_INIT(FRAME_REPLY_MAX);
 	int fds[300];
 	size_t served = 0;
 	char greeting[SP_GREETING];
 
 	for (size_t i = 0; i < 300; i++)
 		fds[i] = sp_caller_connect(w->refill);
+	/* The last one is in, so the first have had to go. */
+	assert_true(sp_caller_receive(fds[299], greeting, sizeof greeting));
+	is_served_at_once(w);
 	for (size_t i = 0; i < 300; i++) {
 		if (!sp_caller_send(fds[i], req, sizeof req) ||
-		    !sp_caller_receive(fds[i], greeting, sizeof greeting))
+		    (i < 299 && !sp_caller_receive(fds[i], greeting, sizeof greeting)) ||
+		    !sp_caller_ask(fds[i], FEW, strlen(FEW)))
 			continue;
-		assert_int_equal(ask(fds[i], FEW), 2);
-		served++;
+		served += sp_caller_reply(fds[i], &text);
 	}
-	assert_int_equal(served, CALLERS_MAX);
+	assert_int_equal(served, CALLERS_MAX - 1); /* one more gave way to the one in between */
+	buf_release(&text);
 	for (size_t i = 0; i < 300; i++)
 		close(fds[i]);
+}
+
+/* As many as may be connected ask at the same moment, every other for rows. */
+static void ask_at_once(struct nng_world *w)
+{
+	static const char *const requests[] = {FEW, STATE};
+	static const char *const answers[] = {"{\"events\":[{", "{\"state\":\"bc_1\",\"rows\":[{"};
+	struct buf text = BUF_INIT(FRAME_REPLY_MAX);
+	int fds[AT_A_TIME];
+
+	w->nrows = 100;
+	for (size_t i = 0; i < AT_A_TIME; i++)
+		fds[i] = sp_caller_open(w->refill);
+	for (size_t i = 0; i < AT_A_TIME; i++)
+		assert_true(sp_caller_ask(fds[i], requests[i % 2], strlen(requests[i % 2])));
+	for (size_t i = 0; i < AT_A_TIME; i++) {
+		assert_true(sp_caller_reply(fds[i], &text));
+		assert_ptr_equal(strstr(text.data, answers[i % 2]), text.data);
+		close(fds[i]);
+	}
+	buf_release(&text);
+}
+
+static void all_who_ask_at_once_are_answered(void **state)
+{
+	(void)state;
+	on_both(ask_at_once);
+}
+
+/* Those that have shown what they are keep their place. */
+static void all_places_are_taken(struct nng_world *w)
+{
+	int fds[CALLERS_MAX];
+
+	for (size_t i = 0; i < CALLERS_MAX; i++) {
+		fds[i] = sp_caller_open(w->refill);
+		assert_int_equal(ask(fds[i], FEW), 2);
+	}
+	is_ended(sp_caller_connect(w->refill), AT_ONCE);
+	for (size_t i = 0; i < CALLERS_MAX; i++) {
+		assert_int_equal(ask(fds[i], FEW), 2);
+		close(fds[i]);
+	}
 }
 
 /* Those that were just closed count until the thread has seen it. */
@@ -503,9 +561,12 @@ static void more_callers_than_are_served(struct nng_world *w)
 		all_are_gone(w);
 		pause_ms(50);
 	}
+	all_places_are_taken(w);
+	all_are_gone(w);
+	pause_ms(50);
 }
 
-static void callers_beyond_the_limit_are_closed(void **state)
+static void callers_beyond_the_limit_take_the_place_of_silent_ones(void **state)
 {
 	(void)state;
 	on_both(more_callers_than_are_served);
@@ -513,13 +574,60 @@ static void callers_beyond_the_limit_are_closed(void **state)
 
 /* ---- addresses ---- */
 
+/* A journal on a slow disk. */
+struct slow {
+	atomic_bool reads;
+	atomic_int reads_begun;
+};
+
+static int read_slowly(void *arg, const struct history_query *q, history_each *each, void *each_arg,
+		       struct history_end *ret, struct err *err)
+{
+	struct slow *s = arg;
+
+	(void)q, (void)each, (void)each_arg, (void)err;
+	s->reads = true;
+	s->reads_begun++;
+	pause_ms(300);
+	*ret = (struct history_end){0};
+	s->reads = false;
+	return 0;
+}
+
+/* Behind the end the relay closes the journal. */
+static void the_end_waits_for_what_is_being_read(void **state)
+{
+	struct nng_world *w = nng_world_new();
+	struct slow slow = {0};
+	struct transport_history history = {.arg = &slow, .routes = read_slowly};
+	struct transport_env env = {.history = &history};
+	struct err err = {0};
+	struct refill *r = refill_open(w->refill, NULL, &env, &err);
+	int one = sp_caller_open(w->refill), two = sp_caller_open(w->refill);
+
+	(void)state;
+	assert_non_null(r);
+	assert_true(sp_caller_ask(one, ALL, strlen(ALL)));
+	assert_true(sp_caller_ask(two, ALL, strlen(ALL)));
+	for (int i = 0; i < 1000 && !slow.reads_begun; i++)
+		pause_ms(5);
+	assert_int_equal(slow.reads_begun, 1);
+	refill_stop(r);
+	assert_false(slow.reads);
+	refill_close(r);
+	assert_int_equal(slow.reads_begun, 1);
+	close(one);
+	close(two);
+	nng_world_free(w);
+}
+
 static void an_address_that_is_left_over_is_taken(void **state)
 {
 	struct nng_world *w = world_of(false, 2, 10), *other = nng_world_new();
 	struct err err = {0};
 
 	(void)state;
-	assert_null(callers_open(w->refill, NULL, NULL, &err)); /* somebody listens there */
+	assert_null(callers_open(w->refill, NULL, NULL, NULL, &err)); /* somebody listens there */
 	assert_non_null(strstr(err.msg, w->refill));
 	is_served_at_once(w);
 	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -536,11 +644,11 @@ static void an_address_that_is_left_over_is_taken(void **state)
 	other = nng_world_new();
 	const char *path = other->refill + strlen("ipc://");
 	assert_int_equal(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
-	assert_null(callers_open(other->refill, NULL, NULL, &err));
+	assert_null(callers_open(other->refill, NULL, NULL, NULL, &err));
 	assert_int_equal(unlink(path), 0); /* no socket: it was left alone */
 	nng_world_free(other);
-	assert_null(callers_open("ws://127.0.0.1:1/x", NULL, NULL, &err));
-	assert_null(callers_open("tcp://nowhere:1", NULL, NULL, &err));
+	assert_null(callers_open("ws://127.0.0.1:1/x", NULL, NULL, NULL, &err));
+	assert_null(callers_open("tcp://nowhere:1", NULL, NULL, NULL, &err));
 	callers_close(NULL);
 }
 
@@ -553,11 +661,13 @@ int main(void)
 		cmocka_unit_test(callers_that_ask_much_and_leave_hold_up_nobody),
 		cmocka_unit_test(callers_that_leave_in_a_reply_hold_up_nobody),
 		cmocka_unit_test(the_end_does_not_wait_for_callers),
+		cmocka_unit_test(the_end_waits_for_what_is_being_read),
 		cmocka_unit_test(replies_that_nobody_reads_take_no_more_than_their_share),
 		cmocka_unit_test(callers_that_stand_still_are_ended),
 		cmocka_unit_test(callers_that_speak_something_else_are_ended),
 		cmocka_unit_test(callers_that_leave_anywhere_hold_up_nobody),
-		cmocka_unit_test(callers_beyond_the_limit_are_closed),
+		cmocka_unit_test(all_who_ask_at_once_are_answered),
+		cmocka_unit_test(callers_beyond_the_limit_take_the_place_of_silent_ones),
 		cmocka_unit_test(an_address_that_is_left_over_is_taken),
 	};
 

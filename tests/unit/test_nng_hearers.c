@@ -1,0 +1,394 @@
+/* nng_hearers over its sockets: who leaves at any moment, speaks something else, says nothing or
+ * stands still costs others nothing; what a slow one loses, and how it is counted; the most that
+ * are let in; files. */
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <dirent.h>
+#include <errno.h>
+#include <fcntl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "relay/base/mem.h"
+#include "tests/suite/nng_child.h"
+#include "tests/suite/nng_world.h"
+#include "tests/suite/sp_caller.h"
+#include "tests/suite/sp_listener.h"
+#include "transports/nng_bus.h"
+#include "transports/nng_hearers.h"
+
+#define TOPIC	    "recipient.sent.twilio.b1"
+#define BUFFER	    8192
+#define DEADLINE_MS 20000
+#define LEAVERS	    1000
+
+static const struct transport_figures *figures(const struct nng_world *w)
+{
+	static struct transport_figures f;
+
+	f = (struct transport_figures){0};
+	transport_nng.figures(w->self, &f);
+	return &f;
+}
+
+static double figure(const struct nng_world *w, const char *name)
+{
+	const struct transport_figures *f = figures(w);
+
+	for (size_t i = 0; i < f->n; i++)
+		if (!strcmp(f->v[i].name, name))
+			return f->v[i].value;
+	fail_msg("there is no %s", name);
+	return 0;
+}
+
+static void await_figure(const struct nng_world *w, const char *name, double least)
+{
+	int64_t end = clock_now().mono_ms + DEADLINE_MS;
+
+	while (figure(w, name) < least) {
+		if (clock_now().mono_ms > end)
+			fail_msg("%s is %.0f", name, figure(w, name));
+		mailbox_wait(w->loop, 10);
+		mailbox_run(w->loop);
+	}
+}
+
+static size_t descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		n++;
+	closedir(folder);
+	return n;
+}
+
+static void await_descriptors(const struct nng_world *w, size_t most)
+{
+	int64_t end = clock_now().mono_ms + DEADLINE_MS;
+
+	while (descriptors() > most && clock_now().mono_ms < end)
+		mailbox_wait(w->loop, 10);
+	assert_in_range(descriptors(), 0, most);
+}
+
+static void publish(struct nng_world *w, size_t n, size_t padding)
+{
+	int64_t from = (int64_t)w->n + 1;
+
+	for (size_t i = 0; i < n; i++)
+		nng_world_commit(w, TOPIC, padding);
+	nng_world_publish_all(w, from, from + (int64_t)n - 1);
+}
+
+/* The other side ends the connection, whatever it may send before. */
+static void is_ended(int fd)
+{
+	char some[4096];
+	ssize_t n;
+
+	do
+		n = recv(fd, some, sizeof some, 0);
+	while (n > 0);
+	assert_true(n == 0 || errno == ECONNRESET);
+	close(fd);
+}
+
+/* ---- who leaves ---- */
+
+static const struct {
+	const char *bytes;
+	size_t len;
+	bool listens;  /* to the other's greeting, before it leaves */
+	bool is_ended; /* by the other */
+} leavers[] = {
+	{"", 0, false, false},
+	{"", 0, true, false},
+	{"\0SP\0", 4, false, false},
+	{"\0SP\0", 4, true, false},
+	{"\0SP\0\0\x21\0\0", 8, false, false},
+	{"\0SP\0\0\x21\0\0", 8, true, false},
+	{"\0SP\0\0\x30\0\0", 8, false, false}, /* a REQ */
+	{"\0SP\0\0\x30\0\0", 8, true, true},
+	{"\0SP\0\0\x20\0\0", 8, true, true}, /* a PUB */
+	{"GET / HTTP/1.1\r\n\r\n", 18, true, true},
+	{"\0SP\0\0\x21\0\0\1\0\0\0\0\0\0\0\1x", 18, false, false}, /* it sends a message */
+	{"\0SP\0\0\x21\0\0\1\0\0\0\0\0\0\0\1x", 18, true, true},
+};
+
+static void leave(const char *url, size_t which)
+{
+	char greeting[8];
+	int fd = sp_caller_connect(url);
+
+	sp_caller_send(fd, leavers[which].bytes, leavers[which].len);
+	if (leavers[which].listens)
+		assert_true(sp_caller_receive(fd, greeting, sizeof greeting));
+	if (leavers[which].is_ended)
+		is_ended(fd);
+	else
+		close(fd);
+}
+
+static void who_leaves_anywhere_keeps_nobody_out(void **state)
+{
+	struct nng_world *w = nng_world_new();
+	struct sp_listener *stays, *late;
+
+	(void)state;
+	nng_world_open(w, NULL);
+	stays = sp_listener_open(w->bus);
+	sp_listener_beats(stays, 1);
+	size_t before = descriptors();
+	for (size_t i = 0; i < sizeof leavers / sizeof *leavers; i++) {
+		for (int k = 0; k < LEAVERS; k++) {
+			leave(w->bus, i);
+			if (k % 100 == 50)
+				publish(w, 10, 300);
+		}
+		sp_listener_events(stays, 100);
+		assert_int_equal(stays->gaps, 0);
+		assert_int_equal(stays->sequence, w->n);
+		late = sp_listener_open(w->bus);
+		sp_listener_beats(late, 1);
+		publish(w, 1, 300);
+		sp_listener_events(late, 1);
+		sp_listener_events(stays, 1);
+		sp_listener_close(late);
+		await_descriptors(w, before);
+	}
+	await_figure(w, "relay_bus_subscribers_left_total",
+		     figure(w, "relay_bus_subscribers_total") - 1);
+	assert_true(figure(w, "relay_bus_subscribers") == 1);
+	assert_true(figure(w, "relay_bus_dropped_messages_total") == 0);
+	sp_listener_close(stays);
+	nng_world_free(w);
+}
+
+/* Also while they say nothing a subscriber gets in; and in the end they are ended. */
+static void who_does_not_greet_keeps_nobody_out(void **state)
+{
+	static int fds[HEARERS_NEW + 50];
+	struct nng_world *w = nng_world_new();
+	char greeting[8];
+
+	(void)state;
+	nng_world_open(w, NULL);
+	for (size_t i = 0; i < sizeof fds / sizeof *fds; i++) {
+		fds[i] = sp_caller_connect(w->bus);
+		assert_true(sp_caller_receive(fds[i], greeting, sizeof greeting));
+		if (i % 2)
+			assert_true(sp_caller_send(fds[i], "\0SP", 3));
+	}
+	struct sp_listener *l = sp_listener_open(w->bus);
+	for (size_t i = 0; i < 50; i++)
+		is_ended(fds[i]); /* their place was wanted */
+	publish(w, 10, 300);
+	sp_listener_events(l, 10);
+	for (size_t i = 50; i < sizeof fds / sizeof *fds; i++)
+		is_ended(fds[i]);
+	publish(w, 10, 300);
+	sp_listener_events(l, 10);
+	sp_listener_close(l);
+	nng_world_free(w);
+}
+
+/* ---- who is slow ---- */
+
+static void await_count(struct nng_child *c, size_t n)
+{
+	char *text = xasprintf("got %zu", n);
+
+	nng_child_says(c, text);
+	assert_string_equal(c->out.v[c->out.n - 1], text);
+	free(text);
+}
+
+static void who_stands_still_loses_the_oldest(void **state)
+{
+	struct nng_world *w = nng_world_new();
+	char peer[72];
+	size_t n = 30000;
+
+	(void)state;
+	nng_world_open(w, NULL);
+	struct sp_listener *l = sp_listener_open(w->bus);
+	sp_listener_beats(l, 1);
+	struct nng_child *child = nng_child_start((const char *const[]){"count", w->bus, NULL});
+	nng_child_says(child, "got 0");
+	size_t beats = (size_t)figure(w, "relay_bus_heartbeats_total") + 1; /* at most */
+	publish(w, n, 600);
+	await_figure(w, "relay_bus_dropped_messages_total", 10000);
+	await_count(child, n);
+	assert_true(figure(w, "relay_bus_slow_subscribers_total") == 1);
+	/* Besides a full queue, one may be written in part. */
+	assert_in_range((uint64_t)figure(w, "relay_bus_queued_messages_max"), BUFFER, BUFFER + 1);
+	const struct transport_figures *f = figures(w);
+	snprintf(peer, sizeof peer, "process %d", (int)getpid());
+	assert_int_equal(f->npeers, 2);
+	assert_string_equal(f->peers[0].address, peer);
+	assert_in_range(f->peers[0].queued, BUFFER, BUFFER + 1);
+	assert_int_equal(f->peers[1].dropped, 0);
+	assert_non_null(strstr(f->trouble, peer));
+	while (l->sequence < (int64_t)n)
+		sp_listener_events(l, 1);
+	assert_int_equal(l->gaps, 1); /* what was begun, then the newest */
+	sp_listener_beats(l, 3);      /* now a look has found the queue empty */
+	f = figures(w);
+	assert_int_equal(f->peers[0].queued, 0);
+	size_t lost = (size_t)(l->gap_to - l->gap_from - 1);
+	assert_int_equal(lost, n - l->events); /* the first was 1 */
+	assert_in_range(f->peers[0].dropped, lost, lost + beats + 30);
+	assert_in_range(f->peers[0].sent, l->events + l->beats - 1, l->events + l->beats);
+	assert_string_equal(f->trouble, "");
+	uint64_t dropped = f->peers[0].dropped;
+	sp_listener_close(l);
+	await_figure(w, "relay_bus_subscribers_left_total", 1);
+	assert_true(figure(w, "relay_bus_dropped_messages_total") == (double)dropped);
+	nng_child_free(child);
+	nng_world_free(w);
+}
+
+/* Messages that no socket's buffer holds, to one who takes them in its time. */
+static void long_messages_come_whole(void **state)
+{
+	struct nng_world *w = nng_world_new();
+
+	(void)state;
+	nng_world_open(w, NULL);
+	struct sp_listener *one = sp_listener_open(w->bus), *other = sp_listener_open(w->bus);
+	await_figure(w, "relay_bus_subscribers", 2);
+	for (int i = 0; i < 10; i++) {
+		publish(w, 20, 10);
+		publish(w, 2, 250000);
+		publish(w, 20, 2000);
+		sp_listener_events(one, 42);
+	}
+	sp_listener_events(other, 420);
+	assert_int_equal(one->gaps + other->gaps, 0);
+	assert_int_equal(other->sequence, 420);
+	sp_listener_close(one);
+	sp_listener_close(other);
+	nng_world_free(w);
+}
+
+static void the_end_does_not_wait_for_who_stands_still(void **state)
+{
+	struct nng_world *w = nng_world_new();
+	int fds[20];
+
+	(void)state;
+	nng_world_open(w, NULL);
+	for (int i = 0; i < 20; i++)
+		fds[i] = sp_listener_connect(w->bus);
+	await_figure(w, "relay_bus_subscribers", 20);
+	publish(w, 3000, 1000);
+	nng_world_close(w); /* measures itself */
+	assert_int_equal(access(w->bus + strlen("ipc://"), F_OK), -1);
+	for (int i = 0; i < 20; i++)
+		is_ended(fds[i]);
+	nng_world_free(w);
+}
+
+/* ---- how many, and where ---- */
+
+static void those_of_all_addresses_count_together(void **state)
+{
+	static int fds[PIPES_MAX];
+	struct nng_world *w = nng_world_new();
+	char *tcp = xasprintf("tcp://127.0.0.1:%d", nng_world_port());
+	struct rlimit files;
+
+	(void)state;
+	assert_int_equal(getrlimit(RLIMIT_NOFILE, &files), 0);
+	files.rlim_cur = files.rlim_max < 4096 ? files.rlim_max : 4096;
+	assert_int_equal(setrlimit(RLIMIT_NOFILE, &files), 0);
+	if (files.rlim_cur < 2 * PIPES_MAX + 64)
+		skip();
+	nng_world_open(w, tcp);
+	fds[0] = sp_listener_connect(tcp);
+	await_figure(w, "relay_bus_subscribers", 1);
+	for (int i = 1; i < PIPES_MAX; i++) {
+		fds[i] = sp_listener_connect(w->bus);
+		if (i % 50 == 0) /* the kernel holds no more before they are accepted */
+			await_figure(w, "relay_bus_subscribers", i + 1);
+	}
+	await_figure(w, "relay_bus_subscribers", PIPES_MAX);
+	is_ended(sp_listener_connect(w->bus));
+	await_figure(w, "relay_bus_subscribers_refused_total", 1);
+	is_ended(sp_listener_connect(tcp));
+	await_figure(w, "relay_bus_subscribers_refused_total", 2);
+	close(fds[1]);
+	await_figure(w, "relay_bus_subscribers_left_total", 1);
+	fds[1] = sp_listener_connect(w->bus);
+	await_figure(w, "relay_bus_subscribers_total", PIPES_MAX + 1);
+	for (int i = 0; i < PIPES_MAX; i++)
+		close(fds[i]);
+	nng_world_free(w);
+	free(tcp);
+}
+
+static void a_file_that_is_left_over_is_replaced(void **state)
+{
+	struct nng_world *w = nng_world_new(), *other = nng_world_new();
+	struct nng_settings settings = {.listen = {(char *[]){w->bus}, 1}, .send_buffer = 16};
+	struct sockaddr_un at = {.sun_family = AF_UNIX};
+	const char *path = w->bus + strlen("ipc://");
+	struct err err = {0};
+	struct stat st;
+
+	(void)state;
+	strncpy(at.sun_path, path, sizeof at.sun_path - 1);
+	int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(bind(fd, (struct sockaddr *)&at, sizeof at), 0);
+	close(fd); /* as a killed relay leaves it */
+	mode_t mask = umask(027);
+	nng_world_open(w, NULL);
+	umask(mask);
+	assert_int_equal(stat(path, &st), 0);
+	assert_int_equal(st.st_mode & 0777, 0750);
+	other->self = xcalloc(1, transport_nng.size);
+	assert_int_equal(transport_nng.open(other->self, &settings, &other->env, &err), -1);
+	assert_non_null(strstr(err.msg, w->bus));
+	transport_nng.close(other->self);
+	struct sp_listener *l = sp_listener_open(w->bus); /* it is still there */
+	sp_listener_beats(l, 1);
+	sp_listener_close(l);
+	nng_world_close(w);
+	assert_int_equal(close(open(path, O_CREAT | O_WRONLY | O_CLOEXEC, 0600)), 0);
+	assert_int_equal(transport_nng.open(other->self, &settings, &other->env, &err), -1);
+	assert_int_equal(unlink(path), 0); /* no socket: it was left alone */
+	transport_nng.close(other->self);
+	nng_world_free(other);
+	nng_world_free(w);
+	hearers_close(NULL, 0);
+}
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(who_leaves_anywhere_keeps_nobody_out),
+		cmocka_unit_test(who_does_not_greet_keeps_nobody_out),
+		cmocka_unit_test(who_stands_still_loses_the_oldest),
+		cmocka_unit_test(long_messages_come_whole),
+		cmocka_unit_test(the_end_does_not_wait_for_who_stands_still),
+		cmocka_unit_test(those_of_all_addresses_count_together),
+		cmocka_unit_test(a_file_that_is_left_over_is_replaced),
+	};
+
+	nng_child_main(argc, argv);
+	return cmocka_run_group_tests_name("nng_hearers", tests, NULL, NULL);
+}

@@ -1,0 +1,39 @@
+/*
+ * nng_hearers — the subscribers of a bus's ipc:// addresses: an SP PUB socket of our own, as nng
+ * and nanomsg speak it, with a thread that polls.
+ *
+ * It is our own since nng 1.5, which Debian 12 has, accepts nobody any more on an ipc:// address,
+ * and spins, once a peer has gone before it was greeted.
+ *
+ * What is published goes to each connection whose greeting has come, by nng's rule: a queue of at
+ * most send_buffer messages, of which the oldest that is not begun is dropped when one more comes
+ * (nng_spool.h). A connection takes part in figures and pace as nng's do (nng_pipes.h), with exact
+ * counts, and counts with PIPES_MAX. Whoever sends anything behind its greeting is closed, and
+ * whoever has not greeted within HEARER_MS; at most HEARERS_NEW may be about to, one more takes the
+ * place of the oldest. No connection is waited for, and what one does not take costs the others
+ * nothing.
+ */
+#ifndef RELAY_NNG_HEARERS_H
+#define RELAY_NNG_HEARERS_H
+
+#include "relay/base/err.h"
+#include "transports/nng_pipes.h"
+
+#define HEARER_MS   5000
+#define HEARERS_NEW 128
+
+struct hearers;
+
+/* pipes: borrowed until the close. */
+struct hearers *hearers_new(struct pipes *pipes, uint64_t send_buffer);
+/* Before the start, once for each address. A socket file that nobody listens on is replaced. */
+int hearers_listen(struct hearers *o, const char *url, struct err *err);
+int hearers_start(struct hearers *o, struct err *err); /* the thread; without an address, none */
+
+/* One thread's, which does not wait for anybody's connection. */
+void hearers_publish(struct hearers *o, const void *message, size_t len);
+
+/* What waits has linger_ms to leave; removes the files. NULL is allowed, and one not started. */
+void hearers_close(struct hearers *o, int linger_ms);
+
+#endif
