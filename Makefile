@@ -14,20 +14,25 @@ override CFLAGS  += -std=c11 -D_GNU_SOURCE -I. -I$O/gen $(WARNINGS) $(HARDEN) -f
 	-DRELAY_VERSION='"$(VERSION)"'
 override LDFLAGS += $(if $(SANITIZE),-fsanitize=$(SANITIZE)) -pie -Wl,-z,relro,-z,now -pthread
 
-PKGS    = libcurl sqlite3 yaml-0.1 libcjson libcrypto libxxhash
+PKGS    = libcurl sqlite3 yaml-0.1 libcjson libssl libcrypto libxxhash
 LDLIBS  = $(shell pkg-config --libs $(PKGS)) -lnng -lm
 
 # What may be missing is found by probe; without it X.c gives way to X_none.c, which says so.
 HAVE_MICROHTTPD := $(shell pkg-config --exists libmicrohttpd 2>/dev/null && echo yes)
 HAVE_PCRE2      := $(shell pkg-config --exists libpcre2-8 2>/dev/null && echo yes)
-LDLIBS += $(if $(HAVE_MICROHTTPD),-lmicrohttpd) $(if $(HAVE_PCRE2),-lpcre2-8)
+HAVE_NATS       := $(shell pkg-config --exists libnats 2>/dev/null && echo yes)
+LDLIBS += $(if $(HAVE_MICROHTTPD),-lmicrohttpd) $(if $(HAVE_PCRE2),-lpcre2-8) $(if $(HAVE_NATS),-lnats)
 LEFT_OUT = relay/main.c relay/admin/server$(if $(HAVE_MICROHTTPD),_none).c \
-	rules/pattern_regex$(if $(HAVE_PCRE2),_none).c
+	rules/pattern_regex$(if $(HAVE_PCRE2),_none).c \
+	$(if $(HAVE_NATS),transports/nats_none.c,transports/nats.c $(wildcard transports/nats_courier*.c) transports/nats_link.c)
 
 SRC     ?= $(filter-out $(LEFT_OUT),$(wildcard relay/*/*.c relay/*.c rules/*.c transports/*.c))
 SIM_SRC ?= $(filter-out examples/invent-sim/main.c,$(wildcard examples/invent-sim/*.c))
-UNIT    := $(patsubst tests/%.c,$O/%,$(wildcard tests/unit/test_*.c tests/suite/test_*.c tests/sim/test_*.c))
-SHARED  := $(foreach c,$(wildcard tests/unit/*.c tests/suite/*.c tests/sim/*.c),$(if $(filter test_%,$(notdir $c)),,$c))
+# What tests the transport to NATS asks a real server through libnats.
+TEST_C  := $(filter-out $(if $(HAVE_NATS),,tests/suite/nats_% tests/suite/test_nats_% tests/suite/test_transport_nats.c),$(wildcard \
+	tests/unit/*.c tests/suite/*.c tests/sim/*.c))
+UNIT    := $(foreach c,$(TEST_C),$(if $(filter test_%,$(notdir $c)),$(c:tests/%.c=$O/%)))
+SHARED  := $(foreach c,$(TEST_C),$(if $(filter test_%,$(notdir $c)),,$c))
 SUPPORT := $(SHARED:%.c=$O/obj/%.o)
 
 # V=1 shows the commands.
@@ -76,10 +81,10 @@ $O/verify: examples/verify.c
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
 	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lcrypto
-$O/subscriber: examples/subscriber.c
+$O/subscriber: examples/subscriber.c examples/c/relay_bus.c examples/c/relay_bus.h
 	@mkdir -p $(@D)
 	$(call say,LD,$@)
-	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $< -lnng -lcjson
+	$(Q)$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $(filter %.c,$^) -lnng -lcjson
 
 -include $(shell find $O -name '*.d' 2>/dev/null)
 
@@ -125,7 +130,7 @@ $(FUZZERS:%=$O/%): $O/%: $O/obj/tests/fuzz/%.o $O/librelay.a
 	$(Q)$(CC) $(CFLAGS) -fsanitize=fuzzer $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 crash: ## kill -9 at 200 random moments, against the simulator's ledger
-	@KILLS=200 JOB_KILLS=100 JOB_RECIPIENTS=6000 LIMIT=1200 $(MAKE) --no-print-directory tests T=kill
+	@KILLS=200 JOB_KILLS=100 JOB_RECIPIENTS=6000 BUS_KILLS=20 SUBSCRIBER_KILLS=40 BUS_STOPS=50 BUS_RECIPIENTS=12000 LIMIT=1200 $(MAKE) --no-print-directory tests T=kill
 # Longer: tests with random input try so many, and each fuzzer runs for ten minutes.
 check-all: lint asan tsan crash ## all of it and longer: two hours
 	@RANDOM_RUNS=100000 $(MAKE) --no-print-directory test

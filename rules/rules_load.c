@@ -20,7 +20,7 @@ const struct option rule_option_table[] = {
 	{"when", OPT_NODE, AT(when), .help = "event pattern: which events; without it, all"},
 	{"to", OPT_STRINGS, AT(to), .required = true, .help = "names of destinations"},
 	{"topic", OPT_NODE, AT(topic),
-	 .help = "template of the topic on a bus; without it "
+	 .help = "template of the topic on a bus or of nats; without it "
 		 "<type>.<integration_id>.<broadcast_id>"},
 	{"body", OPT_NODE, AT(body),
 	 .help = "template of the callback's body, a JSON text, in place of the destination's"},

@@ -4,9 +4,10 @@
 #include <string.h>
 
 const struct transport_type *const transport_types[] = {
-	&transport_http,
-	&transport_nng,
-	&transport_stdout,
+	&transport_http,   /* calls */
+	&transport_nats,   /* messages in a stream */
+	&transport_nng,	   /* messages on a bus */
+	&transport_stdout, /* lines of a file */
 	NULL,
 };
 

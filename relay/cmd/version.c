@@ -5,6 +5,7 @@
 #include "relay/base/json.h"
 #include "relay/cmd/cmd.h"
 #include "rules/pattern_regex.h"
+#include "transports/nats_settings.h"
 
 static int run(const struct command *self, const struct args *a);
 
@@ -29,8 +30,10 @@ static int run(const struct command *self, const struct args *a)
 		fputs("],\"journals\":[", stdout);
 		for (size_t i = 0; store_types[i]; i++)
 			printf("%s\"%s\"", i ? "," : "", store_types[i]->name);
-		printf("],\"admin\":%s,\"regex\":%s}\n", server_is_built_in() ? "true" : "false",
-		       regex_is_built_in() ? "true" : "false");
+		printf("],\"admin\":%s,\"regex\":%s,\"nats\":%s}\n",
+		       server_is_built_in() ? "true" : "false",
+		       regex_is_built_in() ? "true" : "false",
+		       nats_is_built_in() ? "true" : "false");
 		return EXIT_OK;
 	}
 	printf("relay %s\ntransports:", RELAY_VERSION);
@@ -44,5 +47,7 @@ static int run(const struct command *self, const struct args *a)
 		puts("not built in: the admin API and relay receive (libmicrohttpd)");
 	if (!regex_is_built_in())
 		puts("not built in: regex in patterns (PCRE2)");
+	if (!nats_is_built_in())
+		puts("not built in: the nats transport (libnats)");
 	return EXIT_OK;
 }

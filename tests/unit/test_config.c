@@ -142,7 +142,7 @@ static void settings_are_read(void **state)
 	assert_int_equal(config.log_level, LOG_DEBUG);
 	assert_string_equal(node_get(config.source, "api_key")->text, "key from the environment");
 	assert_true(node_get(config.source, "api_key")->secret);
-	assert_int_equal(config.destinations->n, 2);
+	assert_int_equal(config.destinations->n, 3);
 	assert_int_equal(config.rules->n, 2);
 	assert_non_null(config.journal);
 	assert_non_null(config.admin);
