@@ -1,7 +1,7 @@
 #!/bin/sh
-# Runs what it is given (test binaries, fuzzers and .test.mjs files), two at a time, each in a
-# temporary folder of its own. A passing test is one line; a failing one shows its output. The last line
-# counts single tests: "N passed, N failed".
+# Runs what it is given (test binaries, fuzzers and .test.mjs files), three at a time since most of them
+# mostly wait, each in a temporary folder of its own. A passing test is one line; a failing one shows its
+# output. The last line counts single tests: "N passed, N failed".
 set -u
 root=$(cd "$(dirname "$0")/.." && pwd)
 O=${O:-build}
@@ -55,5 +55,5 @@ fi
 cd "$root" || exit 1
 export O RELAY="${RELAY:-$root/$O/relay}" INVENT_SIM="${INVENT_SIM:-$root/$O/invent-sim}"
 [ $# -gt 0 ] || { echo "run.sh: no test of that name"; exit 1; }
-printf '%s\n' "$@" | xargs -n 1 -P "${JOBS:-2}" "$0" --one "$results"
+printf '%s\n' "$@" | xargs -n 1 -P "${JOBS:-3}" "$0" --one "$results"
 cat "$results"/*.count | awk '{ p += $1; f += $2 } END { printf "%d passed, %d failed\n", p, f; exit f > 0 || p == 0 }'

@@ -3,6 +3,7 @@
 #include "relay/cmd/catchup.h"
 
 #include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -21,7 +22,7 @@ struct feed {
 
 struct waiting { /* an event that some feed has not been read up to; owns its texts */
 	struct bus_event event;
-	char *topic, *body;
+	char *topic, *body, *id, *type;
 };
 
 struct merge {
@@ -31,6 +32,10 @@ struct merge {
 	struct waiting *v; /* ascending */
 	size_t n, cap;
 	struct caught_up *result;
+	int64_t from;	/* the stream's position when it began */
+	int64_t marked; /* as stream_marked said then; 0: nothing is to be proven */
+	char mark_id[STREAM_ID];
+	bool proven; /* the marked event is in this journal, or too old to be */
 };
 
 static struct feed *next_feed(const struct merge *m)
@@ -67,6 +72,8 @@ static void insert(struct merge *m, const struct bus_event *ev)
 	w->event = *ev;
 	w->event.topic = w->topic = xstrdup(ev->topic);
 	w->event.body = w->body = xstrndup(ev->body, ev->len);
+	w->event.id = w->id = xstrdup(ev->id);
+	w->event.type = w->type = xstrdup(ev->type);
 }
 
 static void drop_first(struct merge *m, size_t n)
@@ -74,6 +81,8 @@ static void drop_first(struct merge *m, size_t n)
 	for (size_t i = 0; i < n; i++) {
 		free(m->v[i].topic);
 		free(m->v[i].body);
+		free(m->v[i].id);
+		free(m->v[i].type);
 	}
 	m->n -= n;
 	if (m->n)
@@ -91,9 +100,11 @@ static int give_one(struct merge *m, const struct bus_event *ev, struct err *err
 	if (got < 0)
 		return -1;
 	stream_hold(f->stream, ev->topic, ev->sequence);
+	stream_mark(f->stream, ev->sequence, ev->id);
+	follow_filled(f, ev);
 	m->result->given++;
 	m->result->last = got > 0;
-	return got;
+	return follow_breathe(f, err) < 0 ? -1 : got;
 }
 
 /* Gives out what all feeds have been read up to. */
@@ -103,13 +114,20 @@ static int give_ready(struct merge *m, struct err *err)
 	size_t i = 0;
 	int got = 0;
 
-	while (!got && i < m->n && m->v[i].event.sequence <= upto)
+	if (!m->proven && upto >= m->marked)
+		return err_set(err, ERR_STORE,
+			       "event %" PRId64 " of the relay's journal is not the one that came "
+			       "from there before: it is another journal, or one begun anew",
+			       m->marked);
+	while (!got && !*m->f->stop && i < m->n && m->v[i].event.sequence <= upto)
 		got = give_one(m, &m->v[i++].event, err);
+	bool all = i == m->n || m->v[i].event.sequence > upto;
 	drop_first(m, i);
 	if (got < 0)
 		return -1;
-	if (!got)
+	if (!got && all)
 		stream_reach(m->f->stream, upto);
+	m->result->cut_short = !all && *m->f->stop;
 	return 0;
 }
 
@@ -127,9 +145,26 @@ static int ask_page(struct merge *m, const struct feed *feed, const struct bus_p
 		nanosleep(&(struct timespec){.tv_nsec = LAG_WAIT_MS * 1000000L}, NULL);
 	}
 	return err_set(err, *m->f->stop ? ERR_NET : ERR_STORE,
-		       "the relay's journal ends before event %" PRId64
-		       ", which is said to be known: is it another journal?",
-		       feed->scanned);
+		       "the relay's journal ends at event %" PRId64 ", before event %" PRId64
+		       ", which is said to be known: is it another journal, or one begun anew?",
+		       *m->f->stop ? 0 : (*ret)->latest, feed->scanned);
+}
+
+/* Retention took what was not yet asked for. */
+static void note_lost(struct merge *m, const struct feed *feed, const struct bus_page *page)
+{
+	int64_t known = feed->scanned > m->from ? feed->scanned : m->from;
+
+	if (known > 0 && page->oldest > known + 1)
+		follow_lost(m->f, known + 1, page->oldest - 1);
+	if (page->oldest > m->marked)
+		m->proven = true;
+}
+
+static bool is_marked(const struct merge *m, const struct bus_event *ev)
+{
+	return ev->sequence == m->marked && ev->id &&
+	       strncmp(ev->id, m->mark_id, STREAM_ID - 1) == 0;
 }
 
 static int read_page(struct merge *m, struct feed *feed, struct err *err)
@@ -141,12 +176,16 @@ static int read_page(struct merge *m, struct feed *feed, struct err *err)
 	if (page->next < feed->scanned || (page->more && page->next == feed->scanned))
 		return err_set(err, ERR_NET, "the refill makes no progress at %" PRId64,
 			       feed->scanned);
-	for (size_t i = 0; i < page->n; i++)
-		if (page->events[i].sequence > feed->scanned)
-			insert(m, &page->events[i]);
+	note_lost(m, feed, page);
+	for (size_t i = 0; i < page->n; i++) {
+		const struct bus_event *ev = &page->events[i];
+		if (is_marked(m, ev))
+			m->proven = true;
+		if (ev->sequence > feed->scanned && ev->sequence > m->from)
+			insert(m, ev);
+	}
 	feed->scanned = page->next;
 	feed->more = page->more;
-	m->result->oldest = page->oldest;
 	return 0;
 }
 
@@ -154,27 +193,41 @@ static int read_all(struct merge *m, struct err *err)
 {
 	struct feed *feed;
 
-	while (!m->result->last && (feed = next_feed(m))) {
+	while (!m->result->last && !m->result->cut_short && (feed = next_feed(m))) {
 		if (*m->f->stop) {
 			m->result->cut_short = true;
 			break;
 		}
 		if (read_page(m, feed, err) < 0 || give_ready(m, err) < 0 ||
-		    m->f->pause(m->f->arg, clock_now().mono_ms, err) < 0)
+		    follow_breathe(m->f, err) < 0)
 			return -1;
 	}
 	return 0;
 }
 
+/* With the marked event, when it has to be seen. */
+static int64_t begin(const struct merge *m)
+{
+	return m->marked && m->marked <= m->from ? m->marked - 1 : m->from;
+}
+
 int catch_up(struct follow *f, struct caught_up *ret, struct err *err)
 {
 	struct merge m = {.f = f, .nfeeds = f->nsubscriptions, .result = ret};
+	const char *id;
 
 	*ret = (struct caught_up){0};
+	m.from = stream_position(f->stream);
+	m.marked = f->unsure ? stream_marked(f->stream, &id) : 0;
+	if (m.marked)
+		snprintf(m.mark_id, sizeof m.mark_id, "%s", id);
+	m.proven = !m.marked;
 	m.feeds = xcalloc(m.nfeeds, sizeof *m.feeds);
 	for (size_t i = 0; i < m.nfeeds; i++)
-		m.feeds[i] = (struct feed){f->subscriptions[i], stream_position(f->stream), true};
+		m.feeds[i] = (struct feed){f->subscriptions[i], begin(&m), true};
 	int failed = read_all(&m, err);
+	if (!failed && m.proven)
+		f->unsure = false;
 	drop_first(&m, m.n);
 	free(m.v);
 	free(m.feeds);

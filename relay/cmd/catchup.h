@@ -11,10 +11,11 @@ struct caught_up {
 	size_t given;	/* events that were missing */
 	bool last;	/* give said that it wants no more */
 	bool cut_short; /* *stop was set */
-	int64_t oldest; /* what the journal still holds */
 };
 
-/* 0, also when it was cut short; -1 with err when no answer came (ERR_NET), for good otherwise. */
+/* 0, also when it was cut short; -1 with err when no answer came (ERR_NET), for good otherwise:
+ * also when the journal is not the one of which the stream's events were. *ret tells what was done
+ * until then, too. */
 int catch_up(struct follow *f, struct caught_up *ret, struct err *err);
 
 #endif

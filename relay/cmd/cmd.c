@@ -10,10 +10,10 @@
 #include "relay/base/clock.h"
 
 const struct command *const commands[] = {
-	&cmd_run,	   &cmd_check,	&cmd_test,    &cmd_explain,   &cmd_backtest, &cmd_init,
-	&cmd_options,	   &cmd_schema, &cmd_status,  &cmd_events,    &cmd_parked,   &cmd_replay,
-	&cmd_destinations, &cmd_probe,	&cmd_plan,    &cmd_subscribe, &cmd_receive,  &cmd_send_test,
-	&cmd_sign,	   &cmd_verify, &cmd_version, NULL,
+	&cmd_run,	&cmd_check,	   &cmd_test,	&cmd_explain, &cmd_backtest,  &cmd_init,
+	&cmd_options,	&cmd_schema,	   &cmd_status, &cmd_events,  &cmd_rows,      &cmd_parked,
+	&cmd_replay,	&cmd_destinations, &cmd_probe,	&cmd_plan,    &cmd_subscribe, &cmd_receive,
+	&cmd_send_test, &cmd_sign,	   &cmd_verify, &cmd_version, NULL,
 };
 
 static void print_commands(FILE *out)

@@ -32,7 +32,7 @@ extern const struct command *const commands[]; /* in the order of the help, endi
 extern const struct command cmd_run, cmd_check, cmd_test, cmd_explain, cmd_backtest, cmd_options,
 	cmd_schema, cmd_init, cmd_version, cmd_subscribe, cmd_receive, cmd_events, cmd_status,
 	cmd_probe, cmd_plan, cmd_sign, cmd_verify, cmd_send_test, cmd_parked, cmd_replay,
-	cmd_destinations;
+	cmd_destinations, cmd_rows;
 
 /* Finds the command, reads its flags, runs it. argv[0] is the program's name. */
 int cmd_main(int argc, char **argv);

@@ -31,13 +31,32 @@ struct follow {
 	bool connected; /* a heartbeat came */
 	bool silent;	/* that none comes has been said */
 	int64_t heard_ms;
-	bool missing; /* a refill is needed: set it to begin with one */
-	bool begun;   /* nothing, or no longer anything, is asked for to begin with */
-	int64_t retry_ms;
-	char last_failure[512];
+	bool missing;	 /* a refill is needed: set it to begin with one */
+	bool begun;	 /* nothing, or no longer anything, is asked for to begin with */
+	bool unsure;	 /* it may be another journal than before: set it to begin with one that was
+			    held of */
+	char source[80]; /* of the last heartbeat */
+	int64_t late; /* the newest event from the bus since then, of which it is not known whose */
+	char late_id[STREAM_ID];
+	int64_t retry_ms, again_ms;
+	int64_t paused_ms;
+	char last_failure[512], last_oddity[512];
+	struct {
+		size_t n;     /* events, not yet told */
+		int64_t last; /* the newest */
+		char topic[200];
+		bool several;
+		int64_t told_ms;
+	} filled;
 };
 
 /* Until give or pause end it (1), *stop is set (0), or something fails for good (-1). */
 int follow_run(struct follow *f, struct err *err);
+
+/* For catchup.h: calls pause when it is time; an event that was missing was given; events of those
+ * sequences are no longer in the journal. */
+int follow_breathe(struct follow *f, struct err *err);
+void follow_filled(struct follow *f, const struct bus_event *ev);
+void follow_lost(struct follow *f, int64_t from, int64_t to);
 
 #endif

@@ -5,21 +5,51 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <spawn.h>
+#include <stdbool.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "relay/base/mem.h"
+
 extern char **environ;
 
-static int start(const char *command, int input, pid_t *ret)
+static size_t count(char *const *list)
+{
+	size_t n = 0;
+
+	while (list[n])
+		n++;
+	return n;
+}
+
+static bool names_one_of(const char *variable, char *const *list)
+{
+	size_t len = strcspn(variable, "=") + 1;
+
+	for (; *list; list++)
+		if (strncmp(*list, variable, len) == 0)
+			return true;
+	return false;
+}
+
+static int start(const char *command, char *const *variables, int input, pid_t *ret)
 {
 	char *argv[] = {(char[]){"sh"}, (char[]){"-c"}, (char *)command, NULL};
+	size_t n = count(variables), rest = count(environ);
+	char **all = xcalloc(n + rest + 1, sizeof *all);
 	posix_spawn_file_actions_t files;
 
+	memcpy(all, variables, n * sizeof *all);
+	for (size_t i = 0; i < rest; i++)
+		if (!names_one_of(environ[i], variables))
+			all[n++] = environ[i];
 	posix_spawn_file_actions_init(&files);
 	posix_spawn_file_actions_adddup2(&files, input, STDIN_FILENO);
-	int failed = posix_spawn(ret, "/bin/sh", &files, NULL, argv, environ);
+	int failed = posix_spawn(ret, "/bin/sh", &files, NULL, argv, all);
 	posix_spawn_file_actions_destroy(&files);
+	free(all);
 	return failed;
 }
 
@@ -46,14 +76,15 @@ static int judge(const char *command, int status, struct err *err)
 	return 0;
 }
 
-int shell_feed(const char *command, const char *text, size_t len, struct err *err)
+int shell_feed(const char *command, char *const *variables, const char *text, size_t len,
+	       struct err *err)
 {
 	int ends[2], status, failed;
 	pid_t pid;
 
 	if (pipe2(ends, O_CLOEXEC) < 0)
 		return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
-	failed = start(command, ends[0], &pid);
+	failed = start(command, variables, ends[0], &pid);
 	close(ends[0]);
 	if (!failed) {
 		feed(ends[1], text, len);

@@ -12,14 +12,17 @@
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
 #include "relay/cmd/cmd.h"
+#include "relay/cmd/event_command.h"
 #include "relay/cmd/follow.h"
-#include "relay/cmd/shell.h"
+#include "relay/cmd/outlet.h"
 #include "relay/cmd/statefile.h"
 #include "relay/config/option.h"
+#include "transports/nng_address.h"
 #include "transports/nng_frame.h"
 
 #define OPERANDS_MAX 32
 #define SAVE_MS	     1000 /* between two saves of the state */
+#define NAME_LONGEST 255  /* TLS takes no longer one */
 
 static int run(const struct command *self, const struct args *a);
 
@@ -27,6 +30,10 @@ static const struct flag flags[] = {
 	{'r', "refill", "URL", "ask here for what was missed; may be given several times"},
 	{0, "after", "SEQUENCE", "begin behind this event"},
 	{0, "all", NULL, "begin with the oldest event in the journal"},
+	{0, "ca", "FILE", "PEM of the authorities to trust with TLS, in place of the system's"},
+	{0, "cert", "FILE", "PEM of our own certificate, where the relay's ca_file wants one"},
+	{0, "key", "FILE", "PEM of its key"},
+	{0, "server-name", "NAME", "what the relay's certificate is for, if not the URL's host"},
 	{'s', "state", "FILE", "remember in FILE what was seen, and go on from there"},
 	{'x', "exec", "CMD", "run CMD for each event, with the event on its standard input"},
 	{'n', "count", "N", "end after N events"},
@@ -42,14 +49,20 @@ const struct command cmd_subscribe = {
 	.summary = "print events as they are published on nng, filling gaps",
 	.example =
 		"  relay subscribe tcp://127.0.0.1:5555 recipient.failed.\n"
-		"  relay subscribe tcp://127.0.0.1:5555 '' --refill tcp://127.0.0.1:5556 --all\n\n"
+		"  relay subscribe tcp://127.0.0.1:5555 '' --refill tcp://127.0.0.1:5556 --all\n"
+		"  relay subscribe tls+tcp://relay.example.com:5555 '' --ca ca.pem\n"
+		"  relay subscribe ipc:///run/relay/bus recipient.failed. --refill "
+		"ipc:///run/relay/refill \\\n"
+		"    --state failures.state --exec './on-failure.sh'\n\n"
 		"A TOPIC is the beginning of topics, TYPE.INTEGRATION.BROADCAST; with a space at "
 		"its\n"
 		"end it is exactly that topic, and '' is every event. Several URLs may lead to "
 		"the\n"
 		"same relay or to relays that share a journal. Without --refill, --state, --after "
 		"or\n"
-		"--all it begins with what is published from now on.",
+		"--all it begins with what is published from now on. For --exec, the environment "
+		"has\n"
+		"RELAY_TOPIC, RELAY_TYPE, RELAY_ID and RELAY_SEQUENCE.",
 	.flags = flags,
 	.run = run,
 };
@@ -73,11 +86,14 @@ struct subscriber {
 	size_t nurls, ntopics;
 	const char *refills[ARGS_VALUES];
 	size_t nrefills;
+	const char *ca, *cert, *key, *server_name;
 	const char *state, *exec;
 	int64_t after; /* STREAM_NOW: from now on */
 	int64_t count; /* 0: no end */
 	int64_t idle_ms;
 
+	struct outlet out;
+	bool locked; /* the state */
 	struct follow follow;
 	int64_t given;
 	int64_t event_ms, saved_ms; /* when the last event was given, the state saved */
@@ -87,35 +103,23 @@ struct subscriber {
 
 /* ---- output ---- */
 
-static int print(const struct bus_event *ev, struct err *err)
+static int print(struct subscriber *s, const struct bus_event *ev, struct err *err)
 {
+	if (!memchr(ev->body, '\n', ev->len))
+		return outlet_add(&s->out, ev->body, ev->len, err);
 	/* A line is a line, even if somebody publishes JSON with line ends between its tokens. */
-	if (memchr(ev->body, '\n', ev->len)) {
-		struct buf flat = BUF_INIT(FRAME_MESSAGE_MAX);
-		json_copy(&flat, ev->body, ev->len, NULL);
-		fwrite(flat.data, 1, flat.len, stdout);
-		buf_release(&flat);
-	} else {
-		fwrite(ev->body, 1, ev->len, stdout);
-	}
-	putchar('\n');
-	return ferror(stdout) ? err_set(err, ERR_IO, "standard output: %s", strerror(errno)) : 0;
-}
-
-static int execute(const char *command, const struct bus_event *ev, struct err *err)
-{
-	struct err why = {0};
-
-	if (shell_feed(command, ev->body, ev->len, &why) < 0)
-		return err_set(err, ERR_IO, "event %" PRId64 ": %s", ev->sequence, why.msg);
-	return 0;
+	struct buf flat = BUF_INIT(FRAME_MESSAGE_MAX);
+	json_copy(&flat, ev->body, ev->len, NULL);
+	int failed = outlet_add(&s->out, flat.data, flat.len, err);
+	buf_release(&flat);
+	return failed;
 }
 
 static int give(void *arg, const struct bus_event *ev, struct err *err)
 {
 	struct subscriber *s = arg;
 
-	if ((s->exec ? execute(s->exec, ev, err) : print(ev, err)) < 0)
+	if ((s->exec ? event_command(s->exec, ev, err) : print(s, ev, err)) < 0)
 		return -1;
 	s->event_ms = clock_now().mono_ms;
 	s->changed = true;
@@ -126,8 +130,8 @@ static int save(struct subscriber *s, struct err *err)
 {
 	struct buf text = BUF_INIT(SIZE_MAX / 2);
 
-	if (fflush(stdout) != 0)
-		return err_set(err, ERR_IO, "standard output: %s", strerror(errno));
+	if (outlet_flush(&s->out, err) < 0)
+		return -1;
 	s->changed |= stream_position(s->follow.stream) != s->position;
 	if (!s->state || !s->changed || stream_position(s->follow.stream) == STREAM_NOW)
 		return 0;
@@ -143,8 +147,8 @@ static int on_pause(void *arg, int64_t now_ms, struct err *err)
 {
 	struct subscriber *s = arg;
 
-	if (fflush(stdout) != 0)
-		return err_set(err, ERR_IO, "standard output: %s", strerror(errno));
+	if (outlet_flush(&s->out, err) < 0)
+		return -1;
 	if (s->state && (s->exec ? s->changed : now_ms - s->saved_ms >= SAVE_MS)) {
 		s->saved_ms = now_ms;
 		if (save(s, err) < 0)
@@ -183,6 +187,33 @@ static int read_operands(struct subscriber *s, const struct args *a)
 	return 0;
 }
 
+static bool has_tls(const char *const *urls, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		if (nng_address_is_tls(urls[i]))
+			return true;
+	return false;
+}
+
+static int read_tls_flags(struct subscriber *s, const struct args *a)
+{
+	s->ca = arg_value(a, "ca");
+	s->cert = arg_value(a, "cert");
+	s->key = arg_value(a, "key");
+	s->server_name = arg_value(a, "server-name");
+	if (!s->cert != !s->key)
+		return cmd_usage(s->self, "--cert and --key belong together");
+	if (s->server_name && (!*s->server_name || strlen(s->server_name) > NAME_LONGEST))
+		return cmd_usage(s->self, "--server-name: 1 to %d bytes are expected",
+				 NAME_LONGEST);
+	if ((s->ca || s->cert || s->server_name) && !has_tls(s->urls, s->nurls) &&
+	    !has_tls(s->refills, s->nrefills))
+		return cmd_usage(
+			s->self,
+			"--ca, --cert, --key and --server-name need a tls+tcp:// or wss:// URL");
+	return 0;
+}
+
 static int read_flags(struct subscriber *s, const struct args *a)
 {
 	const char *idle = arg_value(a, "idle");
@@ -205,7 +236,7 @@ static int read_flags(struct subscriber *s, const struct args *a)
 				 idle);
 	if (!s->nrefills && (s->state || s->after != STREAM_NOW))
 		return cmd_usage(s->self, "--state, --after and --all need --refill URL");
-	return 0;
+	return read_tls_flags(s, a);
 }
 
 /* ---- run ---- */
@@ -216,6 +247,9 @@ static int load_state(struct subscriber *s, struct err *err)
 
 	if (!s->state)
 		return 0;
+	if (statefile_lock(s->state, err) < 0)
+		return -1;
+	s->locked = true;
 	int got = statefile_read(s->state, &text, err);
 	if (got > 0) {
 		struct err why = {0};
@@ -232,8 +266,9 @@ static int load_state(struct subscriber *s, struct err *err)
 
 static int open_follow(struct subscriber *s, struct err *err)
 {
-	struct bus_addresses at = {s->urls,	s->nurls,  s->refills,
-				   s->nrefills, s->topics, s->ntopics};
+	struct bus_addresses at = {s->urls,   s->nurls,	      s->refills, s->nrefills,
+				   s->topics, s->ntopics,     s->ca,	  s->cert,
+				   s->key,    s->server_name, &stopped};
 
 	s->follow = (struct follow){
 		.stream = stream_new(s->topics, s->ntopics, s->after),
@@ -246,46 +281,60 @@ static int open_follow(struct subscriber *s, struct err *err)
 		.say = on_say,
 		.arg = s,
 	};
+	if (s->nurls > 1)
+		stream_share(s->follow.stream);
 	if (load_state(s, err) < 0)
 		return -1;
 	s->follow.missing = stream_position(s->follow.stream) != STREAM_NOW;
 	s->follow.begun = !s->follow.missing;
+	s->follow.unsure = true;
 	s->follow.client = bus_client_open(&at, err);
 	return s->follow.client ? 0 : -1;
 }
 
-static void catch_signals(bool exec)
+static void catch_signals(struct subscriber *s)
 {
-	struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND};
+	struct sigaction act = {.sa_handler = on_signal, .sa_flags = (int)SA_RESETHAND}, before;
 
 	sigemptyset(&act.sa_mask);
 	sigaction(SIGINT, &act, NULL); /* a second one ends it at once */
 	sigaction(SIGTERM, &act, NULL);
-	if (!exec)
-		return;
-	/* A command need not read its input. Not SIG_IGN, which it would inherit. */
+	/* A refill address may go, a command need not read its input. Not SIG_IGN, which that
+	 * would inherit. */
 	act.sa_handler = on_pipe;
 	act.sa_flags = SA_RESTART;
-	sigaction(SIGPIPE, &act, NULL);
+	sigaction(SIGPIPE, &act, &before);
+	outlet_init(&s->out, &stopped, before.sa_handler == SIG_DFL);
+}
+
+/* What was given before something failed is remembered, so that only the rest comes again. */
+static int end_badly(struct subscriber *s, const struct err *why)
+{
+	struct err second = {0};
+
+	if (s->follow.client && !s->out.failed && save(s, &second) < 0)
+		on_say(s, second.msg);
+	if (why->code == ERR_STORE && s->state)
+		fprintf(stderr, "relay subscribe: remove %s to begin anew\n", s->state);
+	if (!stopped || !s->exec)
+		return cmd_fail(s->self, why);
+	on_say(s, why->msg); /* a command that a signal ended, most likely the one for us */
+	return EXIT_OK;
 }
 
 static int follow_events(struct subscriber *s)
 {
 	struct err err = {0};
 
-	catch_signals(s->exec != NULL);
+	catch_signals(s);
 	s->event_ms = s->saved_ms = clock_now().mono_ms;
 	int end = open_follow(s, &err);
 	if (!end)
 		end = follow_run(&s->follow, &err);
 	if (end >= 0 && save(s, &err) < 0)
 		end = -1;
-	if (end < 0) {
-		struct err second = {0};
-		if (s->exec && s->follow.client) /* the events before the one that failed */
-			save(s, &second);
-		return cmd_fail(s->self, &err);
-	}
+	if (end < 0)
+		return end_badly(s, &err);
 	return end && s->count && s->given < s->count ? EXIT_FOUND : EXIT_OK; /* idle came first */
 }
 
@@ -299,6 +348,7 @@ static int run(const struct command *self, const struct args *a)
 	if (failed)
 		return failed;
 	int status = follow_events(&s);
-	fflush(stderr);
+	if (s.locked)
+		statefile_unlock(s.state);
 	_exit(status); /* nng_close of a subscriber's socket may never return: see nng_client.h */
 }

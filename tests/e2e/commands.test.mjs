@@ -2,13 +2,13 @@
 import { test } from 'node:test';
 import assert from 'node:assert/strict';
 import { closeSync, openSync, readFileSync } from 'node:fs';
-import { FAST, KEY, Place, RELAY, command, until } from './harness.mjs';
+import { FAST, KEY, Place, RELAY, command, sleep, sourceConfig, until } from './harness.mjs';
 
 test('relay alone lists the commands and says that it was used wrongly', () => {
   const r = command([]);
   assert.equal(r.status, 2);
   assert.match(r.stderr, /usage: relay COMMAND/);
-  for (const name of ['run', 'check', 'test', 'explain', 'backtest', 'init', 'options', 'schema', 'status', 'events', 'parked', 'replay', 'destinations', 'probe', 'plan', 'subscribe', 'receive', 'send-test', 'sign', 'verify', 'version'])
+  for (const name of ['run', 'check', 'test', 'explain', 'backtest', 'init', 'options', 'schema', 'status', 'events', 'rows', 'parked', 'replay', 'destinations', 'probe', 'plan', 'subscribe', 'receive', 'send-test', 'sign', 'verify', 'version'])
     assert.match(r.stderr, new RegExp(`^  ${name} `, 'm'));
 });
 
@@ -194,4 +194,36 @@ test('events without a journal fails with the file named', (t) => {
   const r = command(['events', 'list', '-c', place.path('relay.yaml')]);
   assert.equal(r.status, 1);
   assert.match(r.stderr, /none\.db/);
+});
+
+test('subscribe ends when its reader does, and on a signal when its reader reads nothing', async (t) => {
+  const place = new Place(t);
+  const sim = await place.sim(['--recipients', '300', '--ramp', '5s', '--speed', '60', '--rate-limit', '0']);
+  const at = (name) => `ipc://${place.path(name)}`;
+  place.config(sourceConfig(sim) + `
+journal: { sqlite: { path: relay.db } }
+destinations: { bus: { nng: { listen: ["${at('bus')}"], refill: "${at('refill')}" } } }
+rules: [{ name: all, to: [bus] }]
+`);
+  place.relay();
+  const args = ['subscribe', at('bus'), '', '--refill', at('refill'), '--all'];
+  await until('there are events', () => command([...args, '--count', '500']).status === 0);
+  // By SIGPIPE, as filters do; 141 is how a shell tells it.
+  const head = place.start('bash', ['-c', '"$0" "$@" | head -1; echo "${PIPESTATUS[0]}"', RELAY, ...args]);
+  assert.deepEqual(await head.exit, { code: 0, signal: null });
+  await until('its status is told', () => head.lines().length === 2);
+  assert.equal(head.lines()[1], '141');
+  assert.doesNotMatch(head.stderr, /standard output/);
+  const unread = place.start(RELAY, [...args, '--state', place.path('state')]);
+  await until('it begins', () => unread.stdout);
+  unread.child.stdout.pause();
+  const done = () => readFileSync(`/proc/${unread.pid}/io`, 'utf8').match(/wchar: (\d+)/)[1];
+  await until('it stands still', async () => {
+    const before = done();
+    await sleep(500);
+    return done() === before;
+  });
+  unread.kill('SIGTERM');
+  assert.deepEqual(await unread.exit, { code: 1, signal: null });
+  assert.match(unread.stderr, /nobody reads it/);
 });

@@ -67,8 +67,8 @@ export class Place {
   start(command, args, options = {}) {
     const child = spawn(command, args, { cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'], ...options });
     const p = { child, pid: child.pid, stdout: '', stderr: '', exited: false };
-    child.stdout?.on('data', (d) => (p.stdout += d));
-    child.stderr?.on('data', (d) => (p.stderr += d));
+    child.stdout?.setEncoding('utf8').on('data', (d) => (p.stdout += d)); // a chunk may end within a character
+    child.stderr?.setEncoding('utf8').on('data', (d) => (p.stderr += d));
     p.exit = new Promise((done) => {
       child.on('exit', (code, signal) => {
         p.exited = true;
