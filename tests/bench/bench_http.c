@@ -144,17 +144,43 @@ static const char *const pacing_names[] = {
 };
 static struct paced_delays delays[PACINGS][ROUNDS];
 
+static struct paced_delays measure_delay(const struct receiver *r, unsigned per_page,
+					 const char *hostile)
+{
+	char destinations[400];
+	_Atomic int64_t *at_us = r->seen->at_us;
+	int n = snprintf(destinations, sizeof destinations,
+			 "  sink: { http: { url: \"%s/timed\" } }\n", r->url);
+
+	if (hostile)
+		snprintf(destinations + n, sizeof destinations - (size_t)n,
+			 "  hostile: { http: { url: \"%s\" } }\n", hostile);
+	for (size_t i = 0; i < RECEIVER_NOTES; i++)
+		at_us[i] = 0;
+	return paced_measure(&(struct paced){
+		.per_page = per_page,
+		.destinations = destinations,
+		.to = hostile ? "sink, hostile" : "sink",
+		.at_us = &at_us,
+		.n = 1,
+	});
+}
+
 static void measure_delays(const struct receiver *receiver, const struct receiver *hostile)
 {
 	char silent[80], flood[80];
 
 	snprintf(silent, sizeof silent, "%s/hang", hostile->url);
 	snprintf(flood, sizeof flood, "%s/flood", hostile->url);
-	const struct paced paced[] = {{10, NULL}, {100, NULL}, {10, silent}, {10, flood}};
+	const struct {
+		unsigned per_page;
+		const char *hostile;
+	} kinds[] = {{10, NULL}, {100, NULL}, {10, silent}, {10, flood}};
 	for (int round = 0; round < ROUNDS; round++)
 		for (int i = 0; i < PACINGS; i++) {
 			int which = round % 2 ? PACINGS - 1 - i : i;
-			delays[which][round] = paced_measure(receiver, &paced[which]);
+			delays[which][round] = measure_delay(receiver, kinds[which].per_page,
+							     kinds[which].hostile);
 		}
 }
 

@@ -1,14 +1,15 @@
 /* fed — see the header. The relay's own turn, and a commit kept going beside it. */
 #include "tests/bench/fed.h"
 
+#include <stdint.h>
 #include <stdlib.h>
+#include <time.h>
 
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
 #include "relay/relay.h"
 #include "relay/relay_state.h"
 #include "tests/bench/child.h"
-#include "tests/bench/filled.h"
 
 struct fed {
 	struct relay *relay;
@@ -40,26 +41,33 @@ static struct relay *open_relay(const char *folder)
 	return r;
 }
 
+static void feed(struct fed *f, const struct filled *what)
+{
+	uint32_t destination = f->relay->destinations[0].record.number;
+
+	if (f->committing)
+		return;
+	f->committing = true;
+	journal_commit(f->relay->journal, filled_batch(what, destination), committed, f);
+}
+
 static void run(void *arg)
 {
-	log_set_level(LOG_ERROR);
-	struct fed f = {.relay = open_relay(arg)};
-	uint32_t destination = f.relay->destinations[0].record.number;
+	const struct fed_settings *s = arg;
 
+	log_set_level(LOG_ERROR);
+	struct fed f = {.relay = open_relay(s->folder)};
+
+	while (s->go && !*s->go)
+		nanosleep(&(struct timespec){0, 1000000}, NULL);
 	for (;;) { /* until it is ended */
-		if (!f.committing) {
-			f.committing = true;
-			journal_commit(f.relay->journal, filled_batch(destination), committed, &f);
-		}
+		if (s->at_full_speed)
+			feed(&f, &s->what);
 		relay_wait(f.relay, relay_tick(f.relay, relay_now(f.relay)));
 	}
 }
 
-pid_t fed_start(const char *folder)
+pid_t fed_start(const struct fed_settings *settings)
 {
-	char *copy = xstrdup(folder);
-	pid_t pid = child_fork(run, copy);
-
-	free(copy);
-	return pid;
+	return child_fork(run, (void *)(uintptr_t)settings);
 }

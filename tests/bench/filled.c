@@ -54,7 +54,7 @@ void filled_configure(const char *folder, const char *api, const char *destinati
 /* `padding` bytes of data, and a number at its end. */
 static void add_event(struct batch *b, uint32_t n, int64_t now_ms, size_t padding)
 {
-	char id[EVENT_ID_SIZE], recipient[32], number[16], data[FILLED_BODY];
+	char id[EVENT_ID_SIZE], recipient[32], number[16], data[FILLED_MOST];
 	struct event_head head = {
 		.id = id,
 		.type = "recipient.delivered",
@@ -78,28 +78,31 @@ static void add_event(struct batch *b, uint32_t n, int64_t now_ms, size_t paddin
 }
 
 /* The envelope takes what it takes; the padding makes up for it. */
-static size_t padding_for(int64_t now_ms)
+static size_t padding_for(size_t body, int64_t now_ms)
 {
 	struct batch *probe = batch_new();
 
 	add_event(probe, 0, now_ms, 0);
-	size_t padding = FILLED_BODY - probe->events.v[0].len;
+	size_t least = probe->events.v[0].len;
 	batch_free(probe);
-	return padding;
+	if (body < least || body > FILLED_MOST)
+		child_give_up("there are no events of that size");
+	return body - least;
 }
 
-struct batch *filled_batch(uint32_t destination)
+struct batch *filled_batch(const struct filled *what, uint32_t destination)
 {
 	static uint32_t made;
-	static size_t padding;
 	struct batch *b = batch_new();
 	int64_t now_ms = clock_now().wall_ms;
+	size_t padding = padding_for(what->body, now_ms);
 
-	if (!padding)
-		padding = padding_for(now_ms);
 	for (size_t i = 0; i < FILLED_GROUP; i++) {
 		add_event(b, made++, now_ms, padding);
-		*batch_route(b) = (struct route){.event = i, .destination = destination, .rule = 1};
+		*batch_route(b) = (struct route){.event = i,
+						 .destination = destination,
+						 .rule = 1,
+						 .topical = what->topical};
 	}
 	return b;
 }
@@ -125,7 +128,7 @@ static void commit(struct store *s, struct batch *b)
 	batch_free(b);
 }
 
-void filled_make(const char *folder, const char *destination, uint32_t events)
+void filled_make(const char *folder, const char *destination, const struct filled *what)
 {
 	struct store *s = open_store(folder);
 	struct batch *b = batch_new();
@@ -133,8 +136,8 @@ void filled_make(const char *folder, const char *destination, uint32_t events)
 	*batch_destination(b) =
 		(struct destination_record){.number = 1, .name = xstrdup(destination)};
 	commit(s, b);
-	for (uint32_t n = 0; n < events; n += FILLED_GROUP)
-		commit(s, filled_batch(1));
+	for (uint32_t n = 0; n < what->events; n += FILLED_GROUP)
+		commit(s, filled_batch(what, 1));
 	s->type->close(s);
 }
 

@@ -1,5 +1,5 @@
 /* paced — see the header. Times are all of the one monotonic clock: the page's in the relay's
- * process, the commit's on its journal thread, the arrival's in the receiver. */
+ * process, the commit's on its journal thread, the arrival's where it arrives. */
 #include "tests/bench/paced.h"
 
 #include <errno.h>
@@ -23,12 +23,13 @@
 
 /* Of a row; shared with the bench. */
 struct note {
-	int64_t read_us, commit_us;
+	int64_t read_us, commit_us, committed_us; /* when, how long, when */
 	int64_t sequence;
 };
 
 struct stage {
 	const char *config;
+	const struct paced *paced;
 	unsigned per_page;
 	struct note *notes;
 	struct relay *relay;
@@ -169,7 +170,7 @@ static int commit_timed(struct store *s, struct batch *const *batches, size_t n,
 {
 	int64_t start_us = clock_mono_us();
 	int failed = store_sqlite.commit(s, batches, n, err);
-	int64_t took_us = clock_mono_us() - start_us;
+	int64_t end_us = clock_mono_us();
 
 	for (size_t i = 0; i < n; i++)
 		for (size_t k = 0; k < batches[i]->events.n; k++) {
@@ -179,7 +180,8 @@ static int commit_timed(struct store *s, struct batch *const *batches, size_t n,
 			if (id) {
 				struct note *note = &timed_notes[strtoul(id + 5, NULL, 10)];
 				note->sequence = ev->sequence;
-				note->commit_us = took_us;
+				note->commit_us = end_us - start_us;
+				note->committed_us = end_us;
 			}
 		}
 	return failed;
@@ -213,6 +215,8 @@ static void run(void *arg)
 
 	log_set_level(LOG_ERROR);
 	s->relay = open_relay(s);
+	if (s->paced->connect)
+		s->paced->connect(s->paced->arg);
 	for (;;) { /* until it is ended */
 		int wait = relay_tick(s->relay, clock_now()), page = answer_due(s);
 
@@ -222,7 +226,7 @@ static void run(void *arg)
 
 /* ---- the bench's ---- */
 
-static void configure(const struct receiver *r, const struct paced *p, const char *path)
+static void configure(const struct paced *p, const char *path)
 {
 	FILE *f = fopen(path, "we");
 
@@ -231,22 +235,33 @@ static void configure(const struct receiver *r, const struct paced *p, const cha
 	fprintf(f,
 		"source: { base_url: \"http://127.0.0.1:1\", since: all, rate_limit: 0/s }\n"
 		"journal: { sqlite: { path: relay.db } }\n"
-		"destinations:\n  sink: { http: { url: \"%s/timed\" } }\n",
-		r->url);
-	if (p->hostile)
-		fprintf(f, "  hostile: { http: { url: \"%s\" } }\n", p->hostile);
-	fprintf(f, "rules: [{ name: all, to: [sink%s] }]\n", p->hostile ? ", hostile" : "");
+		"destinations:\n%s"
+		"rules: [{ name: all, to: [%s] }]\n",
+		p->destinations, p->to);
 	fclose(f);
 }
 
-static bool arrived(const struct receiver *r, const struct stage *s)
+/* At the last of those watched; 0: it is not there yet. */
+static int64_t arrival(const struct paced *p, int64_t sequence)
 {
-	for (unsigned n = 0; n < PACED_EVENTS; n++) {
-		int64_t sequence = s->notes[n].sequence;
+	int64_t last = 0;
 
-		if (!sequence || !r->seen->at_us[sequence])
-			return false;
+	for (unsigned i = 0; sequence && i < p->n; i++) {
+		int64_t at_us = p->at_us[i][sequence];
+
+		if (!at_us)
+			return 0;
+		if (at_us > last)
+			last = at_us;
 	}
+	return last;
+}
+
+static bool arrived(const struct stage *s)
+{
+	for (unsigned n = 0; n < PACED_EVENTS; n++)
+		if (!arrival(s->paced, s->notes[n].sequence))
+			return false;
 	return true;
 }
 
@@ -256,9 +271,10 @@ static double percentile(double *v, size_t n, unsigned percent)
 	return v[(n - 1) * percent / 100];
 }
 
-static struct paced_delays delays_of(const struct receiver *r, const struct stage *s)
+static struct paced_delays delays_of(const struct stage *s)
 {
-	static double total[PACED_EVENTS], beyond[PACED_EVENTS], commit[PACED_EVENTS];
+	static double total[PACED_EVENTS], beyond[PACED_EVENTS], commit[PACED_EVENTS],
+		behind[PACED_EVENTS];
 	const struct note *last = &s->notes[PACED_EVENTS - 1];
 	int64_t took_us = last->read_us - s->notes[0].read_us;
 
@@ -266,40 +282,43 @@ static struct paced_delays delays_of(const struct receiver *r, const struct stag
 		const struct note *note = &s->notes[n];
 
 		commit[n] = (double)note->commit_us / 1000;
-		total[n] = (double)(r->seen->at_us[note->sequence] - note->read_us) / 1000;
+		int64_t at_us = arrival(s->paced, note->sequence);
+
+		total[n] = (double)(at_us - note->read_us) / 1000;
+		behind[n] = (double)(at_us - note->committed_us) / 1000;
 		beyond[n] = total[n] - commit[n];
 	}
 	return (struct paced_delays){
 		.p50 = percentile(total, PACED_EVENTS, 50),
 		.p99 = percentile(total, PACED_EVENTS, 99),
 		.beyond_p99 = percentile(beyond, PACED_EVENTS, 99),
+		.behind_p50 = percentile(behind, PACED_EVENTS, 50),
+		.behind_p99 = percentile(behind, PACED_EVENTS, 99),
 		.commit_p50 = percentile(commit, PACED_EVENTS, 50),
 		.commit_p99 = percentile(commit, PACED_EVENTS, 99),
 		.per_s = (double)(PACED_EVENTS - s->per_page) * 1e6 / (double)took_us,
 	};
 }
 
-struct paced_delays paced_measure(const struct receiver *r, const struct paced *p)
+struct paced_delays paced_measure(const struct paced *p)
 {
 	char *folder = filled_folder(), *config = xasprintf("%s/relay.yaml", folder);
-	struct stage s = {.config = config, .per_page = p->per_page};
+	struct stage s = {.config = config, .paced = p, .per_page = p->per_page};
 	size_t size = PACED_EVENTS * sizeof *s.notes;
 	double patience = bench_wall_s() + PATIENCE_S;
 
-	configure(r, p, config);
-	for (size_t i = 0; i < RECEIVER_NOTES; i++)
-		r->seen->at_us[i] = 0;
+	configure(p, config);
 	s.notes = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_SHARED | MAP_ANONYMOUS, -1, 0);
 	if (s.notes == MAP_FAILED)
 		child_give_up(strerror(errno));
 	pid_t pid = child_fork(run, &s);
-	while (!arrived(r, &s)) {
+	while (!arrived(&s)) {
 		if (bench_wall_s() > patience)
 			child_give_up("events do not arrive");
 		child_nap();
 	}
 	child_end(pid);
-	struct paced_delays delays = delays_of(r, &s);
+	struct paced_delays delays = delays_of(&s);
 	munmap(s.notes, size);
 	filled_remove(folder);
 	free(config);

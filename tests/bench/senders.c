@@ -103,7 +103,8 @@ static pid_t start_relay_fed(struct senders *s)
 	char *folder = new_folder(s, "fed");
 
 	configure(s, folder);
-	pid_t pid = fed_start(folder);
+	pid_t pid = fed_start(&(struct fed_settings){
+		.folder = folder, .what = {.body = FILLED_BODY}, .at_full_speed = true});
 	free(folder);
 	return pid;
 }
@@ -239,7 +240,7 @@ struct senders *senders_open(const struct receiver *r)
 	write_lines(s);
 	start_api(s);
 	s->filled = new_folder(s, "filled");
-	filled_make(s->filled, "sink", EVENTS);
+	filled_make(s->filled, "sink", &(struct filled){.events = EVENTS, .body = FILLED_BODY});
 	return s;
 }
 

@@ -22,7 +22,7 @@ static pid_t start(const char *folder, const char *url, uint32_t events)
 
 	/* Nobody answers as the API either; that takes no memory. */
 	filled_configure(folder, "http://127.0.0.1:1", destinations);
-	filled_make(folder, "sink", events);
+	filled_make(folder, "sink", &(struct filled){.events = events, .body = FILLED_BODY});
 	pid_t pid = child_start((const char *const[]){relay, "run", "-c", config, NULL}, log);
 	free(destinations);
 	free(relay);
