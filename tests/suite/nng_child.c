@@ -292,3 +292,12 @@ void nng_child_free(struct nng_child *c)
 	lines_release(&c->err);
 	free(c);
 }
+
+void nng_child_got(struct nng_child *c, size_t n)
+{
+	char *text = xasprintf("got %zu", n);
+
+	nng_child_says(c, text);
+	assert_string_equal(c->out.v[c->out.n - 1], text);
+	free(text);
+}

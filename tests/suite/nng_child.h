@@ -39,6 +39,8 @@ struct nng_child *nng_child_start(const char *const *args);
 void nng_child_lines(struct nng_child *c, size_t n);
 size_t nng_child_says(struct nng_child *c, const char *text);
 size_t nng_child_complains(struct nng_child *c, const char *text);
+/* Reads until one that counts says that it got n, which is what it said last. */
+void nng_child_got(struct nng_child *c, size_t n);
 /* Reads what there is to read for so long. */
 void nng_child_read(struct nng_child *c, int ms);
 

@@ -1,6 +1,8 @@
 /* sp_caller — see its header. All calls wait, bounded by the socket's own timeouts. */
 #include "tests/suite/sp_caller.h"
 
+#include <dirent.h>
+#include <errno.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <setjmp.h>
@@ -14,6 +16,7 @@
 
 #include <cmocka.h>
 
+#include "relay/base/clock.h"
 #include "relay/base/mem.h"
 
 #define GREETING 8
@@ -165,4 +168,30 @@ void sp_caller_reset(int fd)
 
 	setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof at_once);
 	close(fd);
+}
+
+void sp_caller_is_ended(int fd, int64_t within_ms)
+{
+	int64_t start = clock_now().mono_ms;
+	char some[65536];
+	ssize_t n;
+
+	do {
+		n = recv(fd, some, sizeof some, 0);
+	} while (n > 0);
+	assert_true(n == 0 || errno == ECONNRESET);
+	assert_in_range(clock_now().mono_ms - start, 0, within_ms);
+	close(fd);
+}
+
+size_t sp_caller_descriptors(void)
+{
+	DIR *folder = opendir("/proc/self/fd");
+	size_t n = 0;
+
+	assert_non_null(folder);
+	while (readdir(folder))
+		n++;
+	closedir(folder);
+	return n;
 }

@@ -36,5 +36,10 @@ bool sp_caller_announce(int fd, uint64_t len);
 
 /* Ends the connection with a reset, where that is possible. */
 void sp_caller_reset(int fd);
+/* The other side ends the connection within that time, whatever it may send before; closes fd. */
+void sp_caller_is_ended(int fd, int64_t within_ms);
+
+/* Open in this process: both ends of what is connected here. */
+size_t sp_caller_descriptors(void);
 
 #endif

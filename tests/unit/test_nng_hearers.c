@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <sys/resource.h>
@@ -64,25 +63,13 @@ static void await_figure(const struct nng_world *w, const char *name, double lea
 	}
 }
 
-static size_t descriptors(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		n++;
-	closedir(folder);
-	return n;
-}
-
 static void await_descriptors(const struct nng_world *w, size_t most)
 {
 	int64_t end = clock_now().mono_ms + DEADLINE_MS;
 
-	while (descriptors() > most && clock_now().mono_ms < end)
+	while (sp_caller_descriptors() > most && clock_now().mono_ms < end)
 		mailbox_wait(w->loop, 10);
-	assert_in_range(descriptors(), 0, most);
+	assert_in_range(sp_caller_descriptors(), 0, most);
 }
 
 static void publish(struct nng_world *w, size_t n, size_t padding)
@@ -152,7 +139,7 @@ static void who_leaves_anywhere_keeps_nobody_out(void **state)
 	nng_world_open(w, NULL);
 	stays = sp_listener_open(w->bus);
 	sp_listener_beats(stays, 1);
-	size_t before = descriptors();
+	size_t before = sp_caller_descriptors();
 	for (size_t i = 0; i < sizeof leavers / sizeof *leavers; i++) {
 		for (int k = 0; k < LEAVERS; k++) {
 			leave(w->bus, i);
@@ -208,15 +195,6 @@ static void who_does_not_greet_keeps_nobody_out(void **state)
 
 /* ---- who is slow ---- */
 
-static void await_count(struct nng_child *c, size_t n)
-{
-	char *text = xasprintf("got %zu", n);
-
-	nng_child_says(c, text);
-	assert_string_equal(c->out.v[c->out.n - 1], text);
-	free(text);
-}
-
 static void who_stands_still_loses_the_oldest(void **state)
 {
 	struct nng_world *w = nng_world_new();
@@ -232,7 +210,7 @@ static void who_stands_still_loses_the_oldest(void **state)
 	size_t beats = (size_t)figure(w, "relay_bus_heartbeats_total") + 1; /* at most */
 	publish(w, n, 600);
 	await_figure(w, "relay_bus_dropped_messages_total", 10000);
-	await_count(child, n);
+	nng_child_got(child, n);
 	assert_true(figure(w, "relay_bus_slow_subscribers_total") == 1);
 	/* Besides a full queue, one may be written in part. */
 	assert_in_range((uint64_t)figure(w, "relay_bus_queued_messages_max"), BUFFER, BUFFER + 1);

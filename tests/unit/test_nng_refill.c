@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
@@ -35,18 +34,6 @@
 #define CALLERS	  100
 #define AT_A_TIME 200
 #define AT_ONCE	  3000 /* ms; the sanitizers take their time */
-
-static size_t descriptors(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		n++;
-	closedir(folder);
-	return n;
-}
 
 static void pause_ms(int ms)
 {
@@ -81,21 +68,6 @@ static void is_served_at_once(const struct nng_world *w)
 	assert_in_range(clock_now().mono_ms - start, 0, AT_ONCE);
 }
 
-/* The other side ends the connection, whatever it may send before. */
-static void is_ended(int fd, int64_t within_ms)
-{
-	int64_t start = clock_now().mono_ms;
-	char some[65536];
-	ssize_t n;
-
-	do {
-		n = recv(fd, some, sizeof some, 0);
-	} while (n > 0);
-	assert_true(n == 0 || errno == ECONNRESET);
-	assert_in_range(clock_now().mono_ms - start, 0, within_ms);
-	close(fd);
-}
-
 static struct nng_world *world_of(bool tcp, size_t events, size_t padding)
 {
 	struct nng_world *w = nng_world_new();
@@ -114,14 +86,15 @@ static void on_both(void (*test)(struct nng_world *w))
 	for (int tcp = 0; tcp < 2; tcp++) {
 		struct nng_world *w = world_of(tcp, 100, 2200);
 
-		size_t before = descriptors();
+		size_t before = sp_caller_descriptors();
 		is_served_at_once(w);
 		test(w);
 		is_served_at_once(w);
-		for (int i = 0; i < 200 && descriptors() > before; i++)
+		for (int i = 0; i < 200 && sp_caller_descriptors() > before; i++)
 			pause_ms(10);
-		assert_in_range(descriptors(), 0, before); /* fewer: nng lets go of another bus */
-		nng_world_close(w);			   /* measures itself */
+		assert_in_range(sp_caller_descriptors(), 0,
+				before); /* fewer: nng lets go of another bus */
+		nng_world_close(w);	 /* measures itself */
 		nng_world_free(w);
 	}
 }
@@ -146,7 +119,7 @@ static void ask_over_it(struct nng_world *w)
 	assert_int_equal(ask(one, FEW), 2);
 	/* One that is even longer ends its connection, and no other. */
 	if (sp_caller_ask(one, longest, FRAME_REQUEST_READ + SP_HOP * SP_HOPS_MAX))
-		is_ended(one, AT_ONCE);
+		sp_caller_is_ended(one, AT_ONCE);
 	else
 		close(one);
 	longest[FRAME_REQUEST_MAX] = '\0';
@@ -190,7 +163,7 @@ static void ask_many_at_a_time(struct nng_world *w)
 	shutdown(fd, SHUT_WR);
 	for (int i = 0; i < 5; i++)
 		assert_true(sp_caller_reply(fd, &text));
-	is_ended(fd, AT_ONCE);
+	sp_caller_is_ended(fd, AT_ONCE);
 	buf_release(&text);
 }
 
@@ -238,10 +211,10 @@ static void come_over_hops(struct nng_world *w)
 	ask_over_hops(fd, SP_HOPS_MAX + 1, NULL);
 	assert_true(ask_over_hops(fd, 1, &text));
 	ask_over_hops(fd, 0, NULL);
-	is_ended(fd, AT_ONCE);
+	sp_caller_is_ended(fd, AT_ONCE);
 	fd = sp_caller_open(w->refill);
 	assert_true(sp_caller_announce(fd, 0));
-	is_ended(fd, AT_ONCE);
+	sp_caller_is_ended(fd, AT_ONCE);
 	buf_release(&text);
 }
 
@@ -312,7 +285,7 @@ static void the_end_does_not_wait_for_callers(void **state)
 		}
 		nng_world_close(w); /* measures itself */
 		for (size_t i = 0; i < CALLERS; i++)
-			is_ended(fds[i], AT_ONCE);
+			sp_caller_is_ended(fds[i], AT_ONCE);
 		nng_world_free(w);
 	}
 }
@@ -389,7 +362,7 @@ static void callers_that_stand_still_are_ended(void **state)
 	close(slow);
 	for (int tcp = 0; tcp < 2; tcp++) {
 		for (int how = 0; how < IDLE; how++)
-			is_ended(fds[tcp][how], AT_ONCE);
+			sp_caller_is_ended(fds[tcp][how], AT_ONCE);
 		assert_int_equal(ask(fds[tcp][IDLE], FEW), 2);
 		close(fds[tcp][IDLE]);
 		is_served_at_once(w[tcp]);
@@ -416,18 +389,18 @@ static void speak_something_else(struct nng_world *w)
 	for (size_t i = 0; i < sizeof greetings / sizeof *greetings; i++) {
 		int fd = sp_caller_connect(w->refill);
 		assert_true(sp_caller_send(fd, greetings[i].bytes, greetings[i].len));
-		is_ended(fd, AT_ONCE);
+		sp_caller_is_ended(fd, AT_ONCE);
 	}
 	for (int bits = 18; bits <= 64; bits++) { /* messages without end */
 		int fd = sp_caller_open(w->refill);
 		assert_true(sp_caller_announce(fd, UINT64_MAX >> (64 - bits)));
-		is_ended(fd, AT_ONCE);
+		sp_caller_is_ended(fd, AT_ONCE);
 	}
 	if (strncmp(w->refill, "ipc://", 6) != 0)
 		return;
 	int fd = sp_caller_open(w->refill); /* another kind of message */
 	assert_true(sp_caller_send(fd, "\2\0\0\0\0\0\0\0\4\x80", 10));
-	is_ended(fd, AT_ONCE);
+	sp_caller_is_ended(fd, AT_ONCE);
 }
 
 static void callers_that_speak_something_else_are_ended(void **state)
@@ -531,7 +504,7 @@ static void all_places_are_taken(struct nng_world *w)
 		fds[i] = sp_caller_open(w->refill);
 		assert_int_equal(ask(fds[i], FEW), 2);
 	}
-	is_ended(sp_caller_connect(w->refill), AT_ONCE);
+	sp_caller_is_ended(sp_caller_connect(w->refill), AT_ONCE);
 	for (size_t i = 0; i < CALLERS_MAX; i++) {
 		assert_int_equal(ask(fds[i], FEW), 2);
 		close(fds[i]);

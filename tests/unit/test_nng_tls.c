@@ -10,7 +10,6 @@
 #include <string.h>
 
 #include <cmocka.h>
-#include <dirent.h>
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
@@ -265,30 +264,18 @@ static void is_served_at_once(const struct nng_world *w, SSL_CTX *ctx)
 	assert_in_range(clock_now().mono_ms - start, 0, AT_ONCE);
 }
 
-static size_t descriptors(void)
-{
-	DIR *folder = opendir("/proc/self/fd");
-	size_t n = 0;
-
-	assert_non_null(folder);
-	while (readdir(folder))
-		n++;
-	closedir(folder);
-	return n;
-}
-
 /* As before, the next is served and no descriptor is kept. */
 static void with_a_relay(void (*test)(struct nng_world *w, SSL_CTX *ctx))
 {
 	struct nng_world *w = world_of(false);
 	SSL_CTX *ctx = context(folder_of(w), NULL);
-	size_t before = descriptors();
+	size_t before = sp_caller_descriptors();
 
 	test(w, ctx);
 	is_served_at_once(w, ctx);
-	for (int i = 0; i < 200 && descriptors() > before; i++)
+	for (int i = 0; i < 200 && sp_caller_descriptors() > before; i++)
 		poll(NULL, 0, 10);
-	assert_in_range(descriptors(), 0, before);
+	assert_in_range(sp_caller_descriptors(), 0, before);
 	SSL_CTX_free(ctx);
 	nng_world_close(w); /* measures itself */
 	nng_world_free(w);
@@ -439,20 +426,6 @@ static size_t client_hello(SSL_CTX *ctx, unsigned char *ret, int max)
 	return (size_t)len;
 }
 
-static void is_ended(int fd, int64_t within_ms)
-{
-	int64_t start = clock_now().mono_ms;
-	char some[4096];
-	ssize_t n;
-
-	do {
-		n = recv(fd, some, sizeof some, 0);
-	} while (n > 0);
-	assert_true(n == 0 || errno == ECONNRESET);
-	assert_in_range(clock_now().mono_ms - start, 0, within_ms);
-	close(fd);
-}
-
 /* In each place that a call has. All but those that were pushed out are ended in time. */
 static void stand_still(struct nng_world *w, SSL_CTX *ctx)
 {
@@ -471,9 +444,9 @@ static void stand_still(struct nng_world *w, SSL_CTX *ctx)
 	}
 	is_served_at_once(w, ctx);
 	for (size_t i = 0; i < SILENT; i++)
-		is_ended(fds[i], CALLER_MS + AT_ONCE);
-	is_ended(SSL_get_fd(shaken), AT_ONCE);
-	is_ended(SSL_get_fd(unread), AT_ONCE);
+		sp_caller_is_ended(fds[i], CALLER_MS + AT_ONCE);
+	sp_caller_is_ended(SSL_get_fd(shaken), AT_ONCE);
+	sp_caller_is_ended(SSL_get_fd(unread), AT_ONCE);
 	put(idle, FEW, 1); /* nothing was under way, so it may stay */
 	assert_int_equal(take(idle), 2);
 	hang_up(idle);
@@ -541,12 +514,12 @@ static void speak_something_else(struct nng_world *w, SSL_CTX *ctx)
 	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
 		int fd = sp_caller_connect(w->refill);
 		assert_true(sp_caller_send(fd, others[i].bytes, others[i].len));
-		is_ended(fd, AT_ONCE);
+		sp_caller_is_ended(fd, AT_ONCE);
 	}
 	/* Behind a whole handshake, too. */
 	SSL *ssl = shake(w, ctx);
 	assert_int_equal(SSL_write(ssl, "GET / HTTP/1.1\r\n\r\n", 18), 18);
-	is_ended(SSL_get_fd(ssl), AT_ONCE);
+	sp_caller_is_ended(SSL_get_fd(ssl), AT_ONCE);
 	SSL_free(ssl);
 	ssl = shake(w, ctx);
 	assert_true(greet(ssl));
@@ -555,7 +528,7 @@ static void speak_something_else(struct nng_world *w, SSL_CTX *ctx)
 		       "\x17\x03\x03\0\x20"
 		       "0123456789abcdef0123456789abcdef",
 		       5 + 32);
-	is_ended(SSL_get_fd(ssl), AT_ONCE);
+	sp_caller_is_ended(SSL_get_fd(ssl), AT_ONCE);
 	SSL_free(ssl);
 }
 
