@@ -39,7 +39,8 @@ struct request {
 
 void reader_post(struct reader *r, struct request *q);
 
-/* On the caller's thread, which waits for its turn; any thread. */
+/* On the caller's thread, which waits for its turn, behind one read of each other thread at most;
+ * any thread. */
 int reader_routes_now(struct reader *r, const struct route_query *q, struct delivery_routes *ret,
 		      struct err *err);
 int reader_page_now(struct reader *r, const struct page_query *q, struct page *ret,
