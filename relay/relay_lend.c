@@ -40,10 +40,6 @@ int relay_fetch(void *arg, const struct http_call *call, http_done *done, void *
 
 /* ---- the past, for transports that refill ---- */
 
-#define SORT_STEPS                                                                                 \
-	4 /* of putting ids in order, in one call; a large broadcast needs more calls              \
-	   */
-
 int relay_history(void *arg, const struct history_query *q, history_each *each, void *each_arg,
 		  struct history_end *ret, struct err *err)
 {
@@ -89,34 +85,46 @@ static void give_rows(const struct page *p, history_row_each *each, void *each_a
 {
 	const struct row_names names = {&p->states, &p->statuses};
 	struct buf text = BUF_INIT(SIZE_MAX / 2);
+	char place[PAGE_PLACE_TEXT];
 
 	for (size_t i = 0; i < p->rows.n; i++) {
 		buf_clear(&text);
 		row_json(&text, &p->rows.v[i], &names);
-		each(each_arg, &(struct history_row){p->rows.v[i].id, text.data, text.len});
+		page_place_write(place, page_place_of(&p->rows.v[i]));
+		each(each_arg, &(struct history_row){place, text.data, text.len});
 	}
 	buf_release(&text);
+}
+
+_Static_assert(PAGE_PLACE_TEXT - 1 <= HISTORY_PLACE_MAX, "a place fits into a request");
+
+static int refuse_place(struct err *err)
+{
+	return err_set(
+		err, ERR_FORMAT,
+		"after: it is not the `next` of a page of this broadcast; begin again without "
+		"it");
 }
 
 int relay_history_rows(void *arg, const struct history_rows_query *q, history_row_each *each,
 		       void *each_arg, struct history_rows_end *ret, struct err *err)
 {
 	struct relay *r = arg;
-	const struct page_query query = {q->broadcast, q->org, q->after, q->limit};
+	struct page_place after;
+	struct page_query query = {q->broadcast, q->org, *q->after ? &after : NULL, q->limit};
 	struct page page;
-	int steps = 0;
 
-	/* Between two steps others have their turn with the journal. */
-	while (journal_page_wait(r->journal, &query, &page, err) == 0) {
-		if (page.sorting && ++steps < SORT_STEPS) {
-			page_release(&page);
-			continue;
-		}
-		*ret = (struct history_rows_end){page.sequence, page.more, page.ambiguous,
-						 broadcast_text(&page.broadcast)};
-		give_rows(&page, each, each_arg);
+	if (query.after && !page_place_read(&after, q->after))
+		return refuse_place(err);
+	if (journal_page_wait(r->journal, &query, &page, err) < 0)
+		return -1;
+	if (page.astray) {
 		page_release(&page);
-		return 0;
+		return refuse_place(err);
 	}
-	return -1;
+	*ret = (struct history_rows_end){page.sequence, page.more, page.ambiguous,
+					 broadcast_text(&page.broadcast)};
+	give_rows(&page, each, each_arg);
+	page_release(&page);
+	return 0;
 }

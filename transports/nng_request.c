@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "transports/nng_frame.h"
+#include "transports/transport.h"
 
 typedef int read_member(const struct json *v, struct refill_request *ret, struct err *err);
 
@@ -44,44 +45,49 @@ static int read_limit(const struct json *v, struct refill_request *ret, struct e
 	return err_set(err, ERR_FORMAT, "limit: 1 to %d is expected", FRAME_EVENTS_MAX);
 }
 
-static int read_id(const struct json *v, size_t least, const char **ret, struct err *err)
+static int read_id(const struct json *v, const char **ret, struct err *err)
 {
 	const char *id = json_string(v);
 	size_t len = id ? strlen(id) : 0;
 
-	if (!id || len < least || len > FRAME_ID_MAX)
-		return err_set(err, ERR_FORMAT, "%s: a string of %zu to %d bytes is expected",
-			       json_key(v), least, FRAME_ID_MAX);
+	if (len < 1 || len > FRAME_ID_MAX)
+		return err_set(err, ERR_FORMAT, "%s: a string of 1 to %d bytes is expected",
+			       json_key(v), FRAME_ID_MAX);
 	*ret = id;
 	return 0;
 }
 
 static int read_state(const struct json *v, struct refill_request *ret, struct err *err)
 {
-	return read_id(v, 1, &ret->state, err);
+	return read_id(v, &ret->state, err);
 }
 
 static int read_org(const struct json *v, struct refill_request *ret, struct err *err)
 {
-	return read_id(v, 1, &ret->org, err);
+	return read_id(v, &ret->org, err);
 }
 
-static int read_after_id(const struct json *v, struct refill_request *ret, struct err *err)
+static int read_after_row(const struct json *v, struct refill_request *ret, struct err *err)
 {
-	return read_id(v, 0, &ret->after_id, err);
+	const char *place = json_string(v);
+
+	if (!place || strlen(place) > HISTORY_PLACE_MAX)
+		return err_set(err, ERR_FORMAT, "after: the `next` of a page is expected");
+	ret->after_row = place;
+	return 0;
 }
 
 static const struct member of_events[] = {
 	{"topic", read_topic}, {"after", read_after}, {"limit", read_limit}, {NULL, NULL}};
 static const struct member of_state[] = {{"state", read_state},
-					 {"after", read_after_id},
+					 {"after", read_after_row},
 					 {"limit", read_limit},
 					 {"org", read_org},
 					 {NULL, NULL}};
 
 int refill_request_read(struct refill_request *ret, const struct json *root, struct err *err)
 {
-	struct refill_request q = {.after_id = "", .limit = FRAME_EVENTS_MAX};
+	struct refill_request q = {.after_row = "", .limit = FRAME_EVENTS_MAX};
 	bool topic = json_get(root, "topic"), state = json_get(root, "state");
 
 	if (json_type(root) != JSON_OBJECT)

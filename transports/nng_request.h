@@ -14,8 +14,9 @@ struct refill_request { /* texts are borrowed from the JSON */
 	/* events: a subscription, and the sequence behind which */
 	const char *topic; /* NULL: the state is asked for */
 	int64_t after;
-	/* the state: of a broadcast (org NULL: of whichever organization), the recipients behind */
-	const char *state, *org, *after_id;
+	/* the state: of a broadcast (org NULL: of whichever organization), the rows behind that
+	 * place */
+	const char *state, *org, *after_row;
 	int64_t limit;
 };
 

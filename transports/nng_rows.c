@@ -1,7 +1,8 @@
-/* nng_rows — see the header. Invariant: `next` is the id of the last row given, so that a row that
- * found no room is the first of the next page. */
+/* nng_rows — see the header. Invariant: `next` is the place of the last row given, so that a row
+ * that found no room is the first of the next page. */
 #include "transports/nng_rows.h"
 
+#include <assert.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -12,17 +13,16 @@
 
 struct given {
 	struct buf *out;
-	char last[FRAME_ID_MAX + 1];
+	char last[HISTORY_PLACE_MAX + 1];
 	bool cut; /* no room for more */
 };
 
 static void add_row(void *arg, const struct history_row *row)
 {
 	struct given *g = arg;
-	size_t len = strlen(row->id);
+	size_t len = strlen(row->place);
 
-	if (len > FRAME_ID_MAX)
-		return; /* no id has as many: the journal was changed by hand */
+	assert(len < sizeof g->last);
 	if (g->cut || g->out->len + row->len + 1 + BEHIND_ROWS > FRAME_REPLY_MAX) {
 		g->cut = true;
 		return;
@@ -30,7 +30,7 @@ static void add_row(void *arg, const struct history_row *row)
 	if (g->out->data[g->out->len - 1] != '[')
 		buf_addc(g->out, ',');
 	buf_add(g->out, row->body, row->len);
-	memcpy(g->last, row->id, len + 1);
+	memcpy(g->last, row->place, len + 1);
 }
 
 static void add_end(struct buf *out, const struct given *g, const struct history_rows_end *end)
@@ -47,11 +47,11 @@ static void add_end(struct buf *out, const struct given *g, const struct history
 int refill_rows(const struct transport_history *h, const struct refill_request *q, struct buf *out,
 		struct err *err)
 {
-	const struct history_rows_query query = {q->state, q->org, q->after_id, (size_t)q->limit};
+	const struct history_rows_query query = {q->state, q->org, q->after_row, (size_t)q->limit};
 	struct history_rows_end end = {0};
 	struct given g = {.out = out};
 
-	memcpy(g.last, q->after_id, strlen(q->after_id) + 1);
+	memcpy(g.last, q->after_row, strlen(q->after_row) + 1);
 	buf_addc(out, '{');
 	json_add_text(out, "state", q->state);
 	json_add_name(out, "rows");

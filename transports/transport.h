@@ -104,16 +104,17 @@ typedef void history_each(void *arg, const struct history_event *ev);
 /* What is known of a broadcast's recipients now. */
 struct history_rows_query {
 	const char *broadcast, *org; /* ids; org NULL: whichever has it */
-	const char *after;	     /* of recipients; "": from the first on */
+	const char *after;	     /* the place of a row; "": from the first on */
 	size_t limit;
 };
 struct history_row {
-	const char *id, *body; /* borrowed for the call of `each`; a JSON object */
+	const char *place, *body; /* borrowed for the call of `each`; the body is a JSON object */
 	size_t len;
 };
+#define HISTORY_PLACE_MAX 64 /* bytes of a place */
 struct history_rows_end {
 	int64_t sequence; /* every event up to it is contained, and none behind it */
-	bool more;	  /* also where no row was given: ask again */
+	bool more;	  /* there are rows behind the last one given */
 	bool ambiguous;	  /* several organizations have one of that id: nothing was given */
 	char *broadcast;  /* owned; a JSON object. NULL: none of that id is known */
 };
@@ -123,16 +124,18 @@ struct transport_history {
 	/* Blocks; any thread but the loop's. */
 	int (*routes)(void *arg, const struct history_query *q, history_each *each, void *each_arg,
 		      struct history_end *ret, struct err *err);
-	/* Ascending by id, byte by byte. Blocks for some 100 ms at most; as above. NULL: that is
-	 * not to be told. */
+	/* In an order in which each row keeps its place and new ones come last. An `after` that is
+	 * no row's place fails with ERR_FORMAT. Blocks; as above. NULL: that is not to be told. */
 	int (*rows)(void *arg, const struct history_rows_query *q, history_row_each *each,
 		    void *each_arg, struct history_rows_end *ret, struct err *err);
 };
 
 /* A call as it would be made, for who tries rules. */
 struct transport_preview {
-	const char *method;	       /* static */
-	struct buf url, headers, body; /* a header a line: "Name: value\n" */
+	const char *method; /* static */
+	struct buf url;	    /* or what else is called by the method */
+	struct buf headers; /* a header a line: "Name: value\n" */
+	struct buf body;
 };
 void transport_preview_release(struct transport_preview *v); /* {0} is allowed */
 
@@ -156,7 +159,8 @@ struct transport_figures {
 	size_t n;
 	struct transport_peer peers[TRANSPORT_PEERS]; /* those with the most trouble first */
 	size_t npeers, peers_left_out;
-	char trouble[200]; /* what is wrong at present, as a line; "": nothing */
+	char trouble[200];   /* what is wrong at present, as a line; "": nothing */
+	bool short_of_files; /* that is it; the log says so behind another trouble, too */
 };
 
 struct transport_type {
@@ -172,7 +176,7 @@ struct transport_type {
 	size_t unsettled;
 	/* Settings that only together make sense are checked here; optional. */
 	void (*check)(const void *settings, const struct node *at, struct problems *p);
-	/* The addresses it will listen on, appended to ret; optional. */
+	/* The addresses it will listen on, IP and AF_UNIX, appended to ret; optional. */
 	size_t (*listens)(const void *settings, struct sockaddr_storage *ret, size_t max);
 	/* How many parcels go in one call, where that is not one: in_flight counts calls. Such a
 	 * transport gathers what send gives it until tick, which also comes right behind the last
@@ -183,7 +187,8 @@ struct transport_type {
 	int64_t (*repeat_ms)(const void *settings);
 	/* What send would make of the parcel, from the settings alone: nothing is open and nothing
 	 * is sent. Headers with secrets and what holds for one attempt (signatures) are left out.
-	 * Only for transports that make calls; optional. */
+	 * Only for transports that call somebody; those that are not topical make callbacks, which
+	 * tests of rules expect. Optional. */
 	int (*preview)(const void *settings, const struct parcel *parcel,
 		       struct transport_preview *ret, struct err *err);
 	/* Each path of an event that the settings' templates look at, once or more; optional. */

@@ -25,7 +25,7 @@ static const struct flag flags[] = {
 	{'s', "state", "STATE", "only those in this state now: sent, delivered, failed …"},
 	{0, "org", "ID", "of this organization, where several have a broadcast of that id"},
 	{'n', "limit", "N", "at most N rows; 0: all, the default"},
-	{0, "after", "ID", "only recipients whose id is above it"},
+	{0, "after", "ID", "only the rows behind that of this recipient"},
 	{0},
 };
 
@@ -35,12 +35,14 @@ const struct command cmd_rows = {
 	.least = 1,
 	.most = 1,
 	.summary = "how the recipients of a broadcast stand, from the journal",
-	.example = "  relay rows bc_1 --state failed\n"
-		   "  relay rows bc_1 --csv >bc_1.csv\n\n"
-		   "A row has what the journal holds: the states of now and their times. What went "
-		   "wrong is\n"
-		   "in the events: relay events list --subject RECIPIENT. Ascending by recipient "
-		   "id.",
+	.example =
+		"  relay rows bc_1 --state failed\n"
+		"  relay rows bc_1 --csv >bc_1.csv\n\n"
+		"A row has what the journal holds: the states of now and their times. What went "
+		"wrong is\n"
+		"in the events: relay events list --subject RECIPIENT. A row keeps its place, and "
+		"new\n"
+		"ones come last.",
 	.flags = flags,
 	.run = run,
 };
@@ -51,8 +53,9 @@ enum form { FORM_TEXT, FORM_JSON, FORM_CSV };
 struct walk {
 	struct store *store;
 	struct page_query query;
-	char *after;	   /* owned; the query's */
-	const char *state; /* NULL: whatever state */
+	struct page_place place; /* of the last row; the query's `after` */
+	const char *state;	 /* NULL: whatever state */
+	const char *behind;	 /* the recipient that is still to come; NULL: none */
 	enum form form;
 	int64_t limit; /* rows still to be printed; below 0: no bound */
 	int64_t rows, shown;
@@ -178,6 +181,11 @@ static void take_row(struct walk *w, const struct page *p, const struct recipien
 {
 	int state = w->state ? names_find(&p->states, w->state) : -1;
 
+	if (w->behind) {
+		if (!strcmp(r->id, w->behind))
+			w->behind = NULL;
+		return;
+	}
 	w->rows++;
 	if (w->limit == 0 || (w->state && !(r->states >> state & 1)))
 		return;
@@ -198,9 +206,8 @@ static void take_page(struct walk *w, const struct page *p)
 	w->until = p->sequence;
 	if (!p->rows.n)
 		return;
-	free(w->after);
-	w->after = xstrdup(p->rows.v[p->rows.n - 1].id);
-	w->query.after = w->after;
+	w->place = page_place_of(&p->rows.v[p->rows.n - 1]);
+	w->query.after = &w->place;
 }
 
 static int go_through(struct walk *w, struct err *err)
@@ -220,6 +227,9 @@ static int go_through(struct walk *w, struct err *err)
 		more = p.more;
 		page_release(&p);
 	}
+	if (!failed && w->behind)
+		return err_set(err, ERR_USAGE, "\"%s\" has no recipient \"%s\"", w->query.broadcast,
+			       w->behind);
 	return failed;
 }
 
@@ -241,7 +251,6 @@ static int show(const struct args *a, struct walk *w, struct err *err)
 		failed = go_through(w, err);
 	if (!failed && w->form == FORM_TEXT)
 		print_end(w);
-	free(w->after);
 	reading_close(&r);
 	return failed;
 }
@@ -251,8 +260,9 @@ static int run(const struct command *self, const struct args *a)
 	int64_t limit = 0;
 	struct err err = {0};
 	struct walk w = {
-		.query = {a->operands[0], arg_value(a, "org"), "", PAGE_ROWS},
+		.query = {a->operands[0], arg_value(a, "org"), NULL, PAGE_ROWS},
 		.state = arg_value(a, "state"),
+		.behind = arg_value(a, "after"),
 		.form = arg_given(a, "csv") ? FORM_CSV
 			: cmd_wants_json(a) ? FORM_JSON
 					    : FORM_TEXT,
@@ -263,7 +273,5 @@ static int run(const struct command *self, const struct args *a)
 	if (arg_given(a, "limit") && !cmd_number(arg_value(a, "limit"), &limit))
 		return cmd_usage(self, "--limit is a number");
 	w.limit = limit ? limit : -1;
-	if (arg_given(a, "after"))
-		w.query.after = arg_value(a, "after");
 	return show(a, &w, &err) ? reading_fail(self, &err) : EXIT_OK;
 }

@@ -99,7 +99,7 @@ static void pass_row(void *arg, const struct history_row *row)
 	buf_clear(&p->body);
 	p->body.max = JSON_REDACTED_MAX(row->len);
 	json_redact(&p->body, row->body, row->len, NULL, (const char *const *)r->names, r->nrow);
-	p->each(p->arg, &(struct history_row){row->id, p->body.data, p->body.len});
+	p->each(p->arg, &(struct history_row){row->place, p->body.data, p->body.len});
 }
 
 static int rows(void *arg, const struct history_rows_query *q, history_row_each *each,

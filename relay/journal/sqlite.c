@@ -215,10 +215,7 @@ const struct option sqlite_option_table[] = {
 
 static void rest(struct store *store)
 {
-	struct sqlite_store *s = (struct sqlite_store *)store;
-
-	sqlite_page_rest(s);
-	sqlite3_db_release_memory(s->db);
+	sqlite3_db_release_memory(((struct sqlite_store *)store)->db);
 }
 
 static const char *file_of(const void *options)

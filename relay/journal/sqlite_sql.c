@@ -72,20 +72,6 @@ const char *const sqlite_statements[STATEMENTS] = {
 	[SQL_ROWS_UNDECIDED] = RECIPIENT_COLUMNS
 	"INDEXED BY recipients_undecided WHERE broadcast = ?1 AND unreached > ?2"
 	" AND unreached > 0 ORDER BY unreached LIMIT ?3",
-	/* The order of ids: see sqlite_page.c. */
-	[SQL_SORTED] = "SELECT until FROM temp.sorted WHERE broadcast = ?1",
-	[SQL_SORTED_ALL] = "SELECT sum(until) FROM temp.sorted",
-	[SQL_SORT] = "INSERT INTO temp.ordered SELECT broadcast, id, number FROM recipients"
-		     " WHERE broadcast = ?1 AND number >= ?2 AND number < ?3",
-	[SQL_PUT_SORTED] = "INSERT OR REPLACE INTO temp.sorted VALUES (?1, ?2)",
-	[SQL_FORGET_ORDER] = "DELETE FROM temp.ordered",
-	[SQL_FORGET_SORTED] = "DELETE FROM temp.sorted",
-	[SQL_ROWS_BY_ID] = "SELECT r.number, r.id, r.states, r.status, r.gone, r.processed,"
-			   " r.created, r.updated, r.times, r.contact, r.integration,"
-			   " r.identity_hash, r.error_hash, r.contact_hash, r.unreached"
-			   " FROM temp.ordered o CROSS JOIN recipients r"
-			   " ON r.broadcast = ?1 AND r.number = o.number"
-			   " WHERE o.broadcast = ?1 AND o.id > ?2 ORDER BY o.id LIMIT ?3",
 	[SQL_PUT_DESTINATION] = "INSERT OR REPLACE INTO destinations VALUES (?1, ?2, ?3, ?4, ?5)",
 	[SQL_ADD_CURSOR] = "INSERT OR IGNORE INTO cursors VALUES (?1, ?2, ?3)",
 	[SQL_PUT_CURSOR] = "INSERT OR REPLACE INTO cursors VALUES (?1, ?2, ?3)",

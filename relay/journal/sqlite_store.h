@@ -9,7 +9,7 @@
  *   sqlite_read.c, sqlite_contacts.c, sqlite_events.c, sqlite_fates.c  rows → records
  *   sqlite_picks.c, sqlite_owed.c  routes that people look for, and what is owed
  *   sqlite_since.c   events by time;   sqlite_dropped.c  destinations that nobody wants
- *   sqlite_index.c   rows by contact;   sqlite_page.c  rows by id
+ *   sqlite_index.c   rows by contact;   sqlite_page.c  rows by the page
  *   sqlite_words.c   the dictionary of types and topics;   sqlite_heads.c  their last sequences
  *   sqlite_record.c  the two packed columns;   sqlite_tidy.c  checkpoint and retention
  */
@@ -49,13 +49,6 @@ enum statement {
 	SQL_ROWS_AFTER,
 	SQL_ROWS_UNDECIDED,
 	SQL_BROADCASTS_OF_ID,
-	SQL_SORTED,
-	SQL_SORTED_ALL,
-	SQL_SORT,
-	SQL_PUT_SORTED,
-	SQL_FORGET_ORDER,
-	SQL_FORGET_SORTED,
-	SQL_ROWS_BY_ID,
 	SQL_RECIPIENTS_END,
 	SQL_CONTACT_OF,
 	SQL_CONTACTS_FROM,
@@ -158,7 +151,6 @@ struct sqlite_store {
 	int64_t marked;		  /* tidy: the newest mark's sequence */
 	int64_t pruned, prunable; /* tidy: retention went up to, may go up to */
 	int64_t pass_end;	  /* … and begins anew at `first` once it got here */
-	bool sorts;		  /* the order of ids has its tables */
 	bool dropped;		  /* writing: some destination was, at any time */
 	bool clearing;		  /* … and may have rows left */
 };
@@ -178,7 +170,7 @@ int sqlite_number(struct sqlite_store *s, sqlite3_stmt *st, int64_t *ret, struct
 int sqlite_end(struct sqlite_store *s, enum statement which, int64_t *ret, struct err *err);
 /* Around a call that reads with several statements: they see one state. */
 int sqlite_begin_read(struct sqlite_store *s, struct err *err);
-void sqlite_end_read(struct sqlite_store *s); /* what was written meanwhile is undone */
+void sqlite_end_read(struct sqlite_store *s);
 int sqlite_damaged(const struct sqlite_store *s, const char *what, int64_t number, struct err *err);
 /* Binding and reading. Texts and blobs are borrowed until the statement is reset; NULL is null,
  * DATE_NONE is null. */
@@ -281,7 +273,6 @@ int sqlite_recipients_at(struct store *store, uint32_t broadcast, const uint32_t
 			 struct recipient_record *ret, struct err *err);
 int sqlite_rows(struct store *store, const struct row_query *q, struct recipient_records *ret,
 		struct err *err);
-void sqlite_page_rest(struct sqlite_store *s); /* forgets the order of ids */
 int sqlite_page(struct store *store, const struct page_query *q, struct page *ret, struct err *err);
 int sqlite_routes(struct store *store, const struct route_query *q, struct delivery_routes *ret,
 		  struct err *err);

@@ -1,7 +1,13 @@
-/* store — what all back ends share: which there are, and the release of what they hand out. */
+/* store — what all back ends share: which there are, the release of what they hand out, and a place
+ * in a broadcast as text. */
 #include "relay/journal/store.h"
 
+#include <inttypes.h>
+#include <stdio.h>
 #include <stdlib.h>
+#include <string.h>
+
+#include "relay/base/hash.h"
 
 const struct store_type *const store_types[] = {&store_sqlite, NULL};
 
@@ -34,6 +40,32 @@ void page_release(struct page *p)
 	broadcast_record_release(&p->broadcast);
 	recipient_records_release(&p->rows);
 	*p = (struct page){0};
+}
+
+struct page_place page_place_of(const struct recipient_record *r)
+{
+	return (struct page_place){r->number, hash64(r->id, strlen(r->id))};
+}
+
+void page_place_write(char ret[PAGE_PLACE_TEXT], struct page_place p)
+{
+	snprintf(ret, PAGE_PLACE_TEXT, "%" PRIu32 "-%016" PRIx64, p.number, p.id);
+}
+
+/* Whatever else strtoull takes does not read the same when it is written again. */
+bool page_place_read(struct page_place *ret, const char *text)
+{
+	char again[PAGE_PLACE_TEXT], *end;
+	struct page_place p = {.number = (uint32_t)strtoull(text, &end, 10)};
+
+	if (*end != '-')
+		return false;
+	p.id = strtoull(end + 1, NULL, 16);
+	page_place_write(again, p);
+	if (strcmp(again, text) != 0)
+		return false;
+	*ret = p;
+	return true;
 }
 
 void delivery_routes_release(struct delivery_routes *r)

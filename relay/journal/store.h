@@ -187,10 +187,15 @@ struct row_query {
 /* Of one contact in one broadcast; who has so many rows may have more. */
 #define CONTACT_ROWS_MAX 100
 
-/* A broadcast's recipients in the order of their ids, compared byte by byte. */
+/* A broadcast's recipients in the order of their numbers, which is that in which they came to be
+ * known: a row keeps its place, and what is new comes behind all others. */
+struct page_place { /* of a row */
+	uint32_t number;
+	uint64_t id; /* its hash, so that the place of another broadcast's row is told from it */
+};
 struct page_query {
-	const char *broadcast, *org; /* ids; org NULL: whichever has it */
-	const char *after;	     /* ids behind it; "" for the first page */
+	const char *broadcast, *org;	/* ids; org NULL: whichever has it */
+	const struct page_place *after; /* rows behind it; NULL: from the first on */
 	size_t limit;
 };
 /* All of it is of one state of the store, which holds every event up to `sequence` and none behind
@@ -200,12 +205,16 @@ struct page {
 	struct names states, statuses;
 	struct broadcast_record broadcast; /* id NULL: there is none of that id */
 	bool ambiguous; /* several organizations have one of that id, and none is named: no rows */
-	/* The ids are being put in order, a part with each call; no rows. */
-	bool sorting;
+	bool astray;	/* `after` is no row of this broadcast: no rows */
 	struct recipient_records rows;
-	bool more; /* rows behind the last; true while sorting */
+	bool more; /* rows behind the last */
 };
 void page_release(struct page *p); /* {0} is allowed */
+struct page_place page_place_of(const struct recipient_record *r);
+/* As text, for who goes on from outside: NUMBER-HASH. */
+#define PAGE_PLACE_TEXT 28
+void page_place_write(char ret[PAGE_PLACE_TEXT], struct page_place p);
+bool page_place_read(struct page_place *ret, const char *text); /* what was so written */
 
 typedef void store_event_fn(void *arg, const struct event *ev);
 typedef void store_recipient_fn(void *arg, const struct recipient_record *r);
@@ -238,8 +247,8 @@ struct store_type {
 	int64_t (*tidy)(struct store *s, int64_t now_wall_ms, bool may_take, bool *ret_more);
 	/* How full it is; of a store for writing. */
 	int (*room)(struct store *s, struct store_room *ret, struct err *err);
-	/* Nothing was asked of it for a moment, or no page for minutes: gives back memory that it
-	 * only keeps for speed. Optional. */
+	/* Nothing was asked of it for a moment: gives back memory that it only keeps for speed.
+	 * Optional. */
 	void (*rest)(struct store *s);
 
 	/* All recipients of a broadcast, ascending by number; the record is borrowed. `times`,
@@ -252,8 +261,8 @@ struct store_type {
 			     struct recipient_record *ret, struct err *err);
 	int (*rows)(struct store *s, const struct row_query *q, struct recipient_records *ret,
 		    struct err *err);
-	/* Who goes through a broadcast asks again, behind the last row, until there are no more;
-	 * also where there are no rows. Each call takes some 50 ms at most. */
+	/* Who goes through a broadcast asks again, behind the last row, until there are no more. A
+	 * call costs what its rows do, wherever it begins and whoever else goes through. */
 	int (*page)(struct store *s, const struct page_query *q, struct page *ret, struct err *err);
 	int (*routes)(struct store *s, const struct route_query *q, struct delivery_routes *ret,
 		      struct err *err);

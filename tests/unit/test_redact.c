@@ -170,7 +170,7 @@ static void gather(void *arg, const struct history_row *row)
 {
 	struct buf *text = arg;
 
-	assert_string_equal(row->id, "r"); /* goes on with it, whatever is shown */
+	assert_string_equal(row->place, "r"); /* goes on with it, whatever is shown */
 	assert_int_equal(strlen(row->body), row->len);
 	buf_clear(text);
 	buf_adds(text, row->body);
