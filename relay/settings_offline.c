@@ -159,11 +159,16 @@ static void read_source(struct settings *s, struct problems *p)
 		source_options_check(&s->source, &section->map, p);
 }
 
+bool settings_has_callbacks(const struct destination_settings *d)
+{
+	return d->type->preview && !d->type->topical;
+}
+
 /* Only what a transport that has callbacks to show says of them. */
 static void read_destination(struct settings *s, struct destination_settings *d, struct problems *p)
 {
 	const struct node *n = settings_read_destination(d, p);
-	if (!n || !d->type->preview)
+	if (!n || !settings_has_callbacks(d))
 		return;
 	struct offline_section *section = add_section(s, d->type->options, n);
 	size_t before = p->n;

@@ -2,14 +2,15 @@
  * Invariant: what passes the check can be opened; no message repeats a secret. */
 #include "transports/http_settings.h"
 
-#include <errno.h>
+#include <arpa/inet.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
+#include <strings.h>
 
 #include "relay/base/mem.h"
 #include "transports/http_content.h"
 #include "transports/http_format.h"
+#include "transports/pem.h"
 #include "transports/signature.h"
 
 #define LIST_MAX 1000 /* of allow or deny */
@@ -260,10 +261,58 @@ static void check_authorization(const struct http_settings *s, const struct node
 		problem_at(p, secret_place(at, "basic", "basic_file"), "must be user:password");
 }
 
-static void check_file(const char *path, const struct node *at, const char *key, struct problems *p)
+static void check_files(const struct http_settings *s, const struct node *at, struct problems *p)
 {
-	if (path && access(path, R_OK) < 0)
-		problem_at(p, http_place(at, key), "cannot be read: %s", strerror(errno));
+	struct pem_files files = {s->cert_file, s->key_file, s->insecure ? NULL : s->ca_file};
+	const char *which;
+	struct err err = {0};
+
+	if (!s->cert_file != !s->key_file)
+		problem_at(p, at, "cert_file and key_file belong together");
+	else if (pem_check(&files, &which, &err) < 0)
+		problem_at(p,
+			   http_place(at, which == s->cert_file	 ? "cert_file"
+					  : which == s->key_file ? "key_file"
+								 : "ca_file"),
+			   "%s", err.msg);
+}
+
+/* By what stands there: no name but localhost is looked up. */
+static bool is_loopback(const char *host)
+{
+	struct sockaddr_storage at = {0};
+	struct sockaddr_in *v4 = (void *)&at;
+	struct sockaddr_in6 *v6 = (void *)&at;
+	char text[INET6_ADDRSTRLEN];
+	bool bracket = *host == '[';
+	size_t len = strcspn(host + bracket, bracket ? "]" : ":/?#");
+
+	if (len >= sizeof text)
+		return false;
+	memcpy(text, host + bracket, len);
+	text[len] = '\0';
+	if (inet_pton(AF_INET, text, &v4->sin_addr) == 1)
+		at.ss_family = AF_INET;
+	else if (inet_pton(AF_INET6, text, &v6->sin6_addr) == 1)
+		at.ss_family = AF_INET6;
+	else
+		return strcasecmp(text, "localhost") == 0;
+	return address_is_loopback((struct sockaddr *)&at);
+}
+
+static void check_plain(const struct http_settings *s, const struct node *at, struct problems *p)
+{
+	static const char http[] = "http://";
+	bool shown = s->bearer || s->basic;
+
+	if ((!shown && !s->secret.n) || !s->url || strncmp(s->url, http, sizeof http - 1) != 0 ||
+	    is_loopback(s->url + sizeof http - 1))
+		return;
+	problem_warn(
+		p, http_place(at, "url"),
+		"calls go to another machine unencrypted: whoever is in between can read them%s; "
+		"https:// hides them",
+		shown ? ", and the password or token with them" : "");
 }
 
 /* --- format --- */
@@ -332,10 +381,7 @@ void http_settings_check(const void *settings, const struct node *at, struct pro
 	check_headers(s, p);
 	check_secrets(s, at, p);
 	check_authorization(s, at, p);
-	check_file(s->ca_file, at, "ca_file", p);
-	check_file(s->cert_file, at, "cert_file", p);
-	check_file(s->key_file, at, "key_file", p);
 	check_insecure(s, at, p);
-	if (!s->cert_file != !s->key_file)
-		problem_at(p, at, "cert_file and key_file belong together");
+	check_files(s, at, p);
+	check_plain(s, at, p);
 }

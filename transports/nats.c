@@ -6,7 +6,9 @@
  */
 #include "transports/transport.h"
 
+#include "relay/base/json.h"
 #include "transports/nats_courier.h"
+#include "transports/nats_link.h"
 #include "transports/nats_settings.h"
 #include "transports/nats_subject.h"
 
@@ -52,6 +54,29 @@ static void paths(const void *settings, template_path_fn *fn, void *arg)
 	nats_subject_release(&subject);
 }
 
+/* As the protocol of NATS has it: PUB SUBJECT. */
+static int preview(const void *settings, const struct parcel *parcel, struct transport_preview *ret,
+		   struct err *err)
+{
+	const struct nats_settings *s = settings;
+	const struct event *event = parcel->event;
+	struct nats_subject subject = {0};
+	struct json_doc *doc = json_doc_new();
+	int failed = nats_subject_read(&subject, s->subject, err);
+
+	if (!failed)
+		failed = nats_subject_make(&subject, event, doc, &ret->url, err);
+	ret->method = "PUB";
+	buf_addf(&ret->headers, "Nats-Msg-Id: %s\ncontent-type: " NATS_CONTENT_TYPE "\n",
+		 event->id);
+	if (s->stream)
+		buf_addf(&ret->headers, "Nats-Expected-Stream: %s\n", s->stream);
+	buf_add(&ret->body, event->body, event->len);
+	json_doc_free(doc);
+	nats_subject_release(&subject);
+	return failed;
+}
+
 const struct transport_type transport_nats = {
 	.name = "nats",
 	.size = sizeof(struct nats_self),
@@ -61,6 +86,7 @@ const struct transport_type transport_nats = {
 	.in_flight = 256, /* an acknowledgement of a cluster takes a millisecond, they come by
 			     hundreds */
 	.check = nats_settings_check,
+	.preview = preview,
 	.paths = paths,
 	.open = nats_open_courier,
 	.send = nats_send_parcel,

@@ -22,11 +22,12 @@
 #define PINGS	   2
 #define WRITE_MS   2000 /* a server that reads nothing for so long, too */
 #define WHY_MAX	   640
+#define SAID_MAX   300
 #define ANSWER_MAX 4096 /* an acknowledgement has some 60 bytes */
 #define NUMBER_MAX 24
 
 struct nats_link {
-	atomic_int users; /* the owner, the thread, the subscription, what is in the inbox */
+	atomic_int users; /* owner, thread, connection, subscription, what is in the inbox */
 	const struct nats_setup *setup;
 	struct nats_server server;
 	struct nats_link_hooks hooks;
@@ -38,6 +39,7 @@ struct nats_link {
 	pthread_cond_t changed;
 	bool ended;
 	bool broken;
+	char said[SAID_MAX]; /* by the server, last */
 	bool kept; /* the thread's: libnats may call for it at any time, so it is never freed */
 };
 
@@ -113,10 +115,35 @@ static void tell(struct nats_link *l, struct news *n)
 
 /* ---- what libnats calls ---- */
 
-/* Without one, libnats writes to standard error. What a server said is asked of the connection. */
+/* Of the calling thread. The library's own text is preceded by its source's file and line:
+ * "(conn.c:1905): ". */
+static const char *last_error(natsStatus s)
+{
+	natsStatus last = NATS_OK;
+	const char *text = nats_GetLastError(&last);
+	const char *behind = text && *text == '(' ? strstr(text, "): ") : NULL;
+
+	if (behind)
+		text = behind + 3;
+	return text && *text ? text : natsStatus_GetText(s);
+}
+
+/* Here the text is this thread's; that of the connection may change while it is read. */
 static void on_error(natsConnection *nc, natsSubscription *sub, natsStatus s, void *closure)
 {
-	(void)nc, (void)sub, (void)s, (void)closure;
+	struct nats_link *l = closure;
+
+	(void)nc, (void)sub;
+	pthread_mutex_lock(&l->lock);
+	snprintf(l->said, sizeof l->said, "%s", last_error(s));
+	pthread_mutex_unlock(&l->lock);
+}
+
+/* Behind the last error of a connection that was made: libnats keeps them in order. */
+static void on_closed(natsConnection *nc, void *closure)
+{
+	(void)nc;
+	leave(closure);
 }
 
 static void on_answer(natsConnection *nc, natsSubscription *sub, natsMsg *msg, void *closure)
@@ -172,7 +199,7 @@ static natsStatus set_tls(natsOptions *o, const struct nats_setup *s,
 	return status;
 }
 
-static natsStatus set_basics(natsOptions *o, const struct nats_link *l)
+static natsStatus set_basics(natsOptions *o, struct nats_link *l)
 {
 	char url[NATS_HOST_MAX + 24];
 	const bool v6 = strchr(l->server.host, ':');
@@ -195,7 +222,9 @@ static natsStatus set_basics(natsOptions *o, const struct nats_link *l)
 		s = natsOptions_SetMaxPingsOut(o, PINGS);
 	if (s == NATS_OK)
 		s = natsOptions_SetWriteDeadline(o, WRITE_MS);
-	return s == NATS_OK ? natsOptions_SetErrorHandler(o, on_error, NULL) : s;
+	if (s == NATS_OK)
+		s = natsOptions_SetErrorHandler(o, on_error, l);
+	return s == NATS_OK ? natsOptions_SetClosedCB(o, on_closed, l) : s;
 }
 
 static natsStatus connect_to(struct nats_link *l)
@@ -209,8 +238,12 @@ static natsStatus connect_to(struct nats_link *l)
 		s = set_identity(o, l->setup);
 	if (s == NATS_OK && l->server.tls)
 		s = set_tls(o, l->setup, &l->server);
-	if (s == NATS_OK)
+	if (s == NATS_OK) {
+		atomic_fetch_add(&l->users, 1);
 		s = natsConnection_Connect(&l->connection, o);
+		if (s != NATS_OK)
+			leave(l); /* then it calls neither */
+	}
 	natsOptions_Destroy(o);
 	return s;
 }
@@ -237,18 +270,6 @@ static natsStatus subscribe(struct nats_link *l)
 	return s;
 }
 
-/* The library's own text is preceded by its source's file and line: "(conn.c:1905): ". */
-static const char *last_error(natsStatus s)
-{
-	natsStatus last = NATS_OK;
-	const char *text = nats_GetLastError(&last);
-	const char *behind = text && *text == '(' ? strstr(text, "): ") : NULL;
-
-	if (behind)
-		text = behind + 3;
-	return text && *text ? text : natsStatus_GetText(s);
-}
-
 static void describe(struct nats_link *l, natsStatus s, char why[WHY_MAX])
 {
 	const struct nats_server *at = &l->server;
@@ -257,7 +278,7 @@ static void describe(struct nats_link *l, natsStatus s, char why[WHY_MAX])
 	if (s != NATS_OK)
 		text = last_error(s);
 	else
-		natsConnection_GetLastError(l->connection, &text);
+		natsConnection_GetLastError(l->connection, &text); /* it is closed: nobody writes */
 	if (!text || !*text)
 		text = "the connection broke";
 	snprintf(why, WHY_MAX, "%s:%u: %.300s", at->host, at->port, text);
@@ -274,12 +295,15 @@ static void tell_down(struct nats_link *l, natsStatus s)
 	tell(l, new_news(l, NEWS_DOWN, why, strlen(why)));
 }
 
-static void wait_for(struct nats_link *l, bool or_broken)
+/* Has it been ended? Else it is broken. */
+static bool wait_for(struct nats_link *l, bool or_broken)
 {
 	pthread_mutex_lock(&l->lock);
 	while (!l->ended && !(or_broken && l->broken))
 		pthread_cond_wait(&l->changed, &l->lock);
+	bool ended = l->ended;
 	pthread_mutex_unlock(&l->lock);
+	return ended;
 }
 
 static void *run(void *arg)
@@ -289,11 +313,10 @@ static void *run(void *arg)
 
 	if (s == NATS_OK)
 		s = subscribe(l);
-	if (s == NATS_OK) {
+	if (s == NATS_OK)
 		tell(l, new_news(l, NEWS_UP, "", 0));
-		wait_for(l, true);
-	}
-	tell_down(l, s);
+	if (s != NATS_OK || !wait_for(l, true))
+		tell_down(l, s);
 	wait_for(l, false);
 	natsSubscription_Destroy(l->subscription);
 	natsConnection_Destroy(l->connection);
@@ -343,7 +366,6 @@ const struct nats_server *nats_link_server(const struct nats_link *l)
 
 natsMsg *nats_link_compose(const struct nats_link *l, const struct nats_outgoing *m)
 {
-	static const char type[] = "application/cloudevents+json";
 	char reply[256];
 	natsMsg *msg = NULL;
 
@@ -351,7 +373,7 @@ natsMsg *nats_link_compose(const struct nats_link *l, const struct nats_outgoing
 	if (natsMsg_Create(&msg, m->subject, reply, m->body, (int)m->len) != NATS_OK)
 		return NULL;
 	if (natsMsgHeader_Set(msg, "Nats-Msg-Id", m->id) == NATS_OK &&
-	    natsMsgHeader_Set(msg, "content-type", type) == NATS_OK &&
+	    natsMsgHeader_Set(msg, "content-type", NATS_CONTENT_TYPE) == NATS_OK &&
 	    (!m->stream || natsMsgHeader_Set(msg, "Nats-Expected-Stream", m->stream) == NATS_OK))
 		return msg;
 	natsMsg_Destroy(msg);
@@ -372,8 +394,7 @@ enum nats_published nats_link_publish(struct nats_link *l, natsMsg *msg, struct 
 
 void nats_link_complaint(struct nats_link *l, char *ret, size_t size)
 {
-	const char *text = NULL;
-
-	natsConnection_GetLastError(l->connection, &text);
-	snprintf(ret, size, "%.300s", text ? text : "");
+	pthread_mutex_lock(&l->lock);
+	snprintf(ret, size, "%s", l->said);
+	pthread_mutex_unlock(&l->lock);
 }

@@ -22,6 +22,9 @@ struct nats_setup {
 	int64_t connect_timeout_ms;
 };
 
+/* What a message says of its body. */
+#define NATS_CONTENT_TYPE "application/cloudevents+json"
+
 struct nats_link;
 
 /* Run by the owner of `inbox`; never after nats_link_end. */

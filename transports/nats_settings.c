@@ -8,8 +8,10 @@
 #include <unistd.h>
 
 #include "relay/base/address.h"
+#include "transports/nats_credentials.h"
 #include "transports/nats_server.h"
 #include "transports/nats_subject.h"
+#include "transports/pem.h"
 
 #define STREAM_MAX 255
 
@@ -187,23 +189,36 @@ static void check_user(const struct nats_settings *s, const struct node *at, str
 
 /* --- files --- */
 
-static void check_file(const char *path, const struct node *at, const char *key, struct problems *p)
+static void check_files(const struct nats_settings *s, const struct node *at, struct problems *p)
 {
-	if (path && access(path, R_OK) < 0)
-		problem_at(p, place(at, key), "%s cannot be read: %s", path, strerror(errno));
+	struct pem_files files = {s->cert_file, s->key_file, s->ca_file};
+	const char *which;
+	struct err err = {0};
+
+	if (count_tls(&s->servers) && pem_check(&files, &which, &err) < 0)
+		problem_at(p,
+			   place(at, which == s->cert_file  ? "cert_file"
+				     : which == s->key_file ? "key_file"
+							    : "ca_file"),
+			   "%s %s", which, err.msg);
 }
 
 static void check_credentials(const struct nats_settings *s, const struct node *at,
 			      struct problems *p)
 {
 	const char *path = s->credentials_file;
+	struct err err = {0};
 	struct stat st;
 
-	check_file(path, at, "credentials_file", p);
-	if (!path || stat(path, &st) < 0)
+	if (!path)
 		return;
-	if (!S_ISREG(st.st_mode))
+	if (access(path, R_OK) < 0 || stat(path, &st) < 0)
+		problem_at(p, place(at, "credentials_file"), "%s cannot be read: %s", path,
+			   strerror(errno));
+	else if (!S_ISREG(st.st_mode))
 		problem_at(p, place(at, "credentials_file"), "%s is not a file", path);
+	else if (nats_credentials_check(path, &err) < 0)
+		problem_at(p, place(at, "credentials_file"), "%s %s", path, err.msg);
 	else if (st.st_mode & (S_IRGRP | S_IROTH))
 		problem_warn(p, place(at, "credentials_file"),
 			     "%s can be read by other users (chmod 600)", path);
@@ -219,7 +234,5 @@ void nats_settings_check(const void *settings, const struct node *at, struct pro
 	check_stream(s, at, p);
 	check_user(s, at, p);
 	check_credentials(s, at, p);
-	check_file(s->ca_file, at, "ca_file", p);
-	check_file(s->cert_file, at, "cert_file", p);
-	check_file(s->key_file, at, "key_file", p);
+	check_files(s, at, p);
 }

@@ -35,8 +35,9 @@ static void explain(struct asked *a, const struct http_reply *reply)
 		err_set(a->err, ERR_DENIED, "the relay at %s does not take the token of %s",
 			a->settings->admin.listen, a->token_file);
 	else
-		err_set(a->err, ERR_NET, "the relay at %s answers %d: %s",
-			a->settings->admin.listen, reply->status, why ? why : "and not why");
+		err_set(a->err, reply->status == 404 ? ERR_MISSING : ERR_NET,
+			"the relay at %s answers %d: %s", a->settings->admin.listen, reply->status,
+			why ? why : "and not why");
 	json_doc_free(doc);
 }
 

@@ -65,6 +65,14 @@ static const struct destination_record *find(const struct store_head *h, const c
 	return NULL;
 }
 
+/* What is not there is a wrong use, whether the relay says so or the journal. */
+static void refuse(struct err *ret, const struct err *by_relay)
+{
+	*ret = *by_relay;
+	if (ret->code == ERR_MISSING)
+		ret->code = ERR_USAGE;
+}
+
 /* ---- jobs ---- */
 
 /* Behind those that are there. */
@@ -144,7 +152,7 @@ int change_job(const struct settings *s, const char *text, struct job *ret, bool
 				 ? err_wrap(err, "the relay's answer")
 				 : 0;
 	else
-		*err = nobody;
+		refuse(err, &nobody);
 	job_release(&asked);
 	buf_release(&answer);
 	return result;
@@ -245,7 +253,7 @@ int change_destination(const struct settings *s, const char *name, enum change_a
 	if (result == ASK_NOBODY)
 		result = leave_state(s, name, act, why, &nobody, err);
 	else if (result != 0)
-		*err = nobody;
+		refuse(err, &nobody);
 	buf_release(&body);
 	buf_release(&path);
 	buf_release(&answer);

@@ -136,7 +136,7 @@ int call_make(struct call_maker *m, const struct call *call, char **ret, struct 
 {
 	const struct destination_settings *d = call->destination;
 	struct transport_preview v = {0};
-	if (!d->options.enabled || (d->type ? !d->type->preview : !call->body))
+	if (!d->options.enabled || (d->type ? !settings_has_callbacks(d) : !call->body))
 		return 0;
 	int failed = preview(m, call, &v, err);
 	if (!failed)

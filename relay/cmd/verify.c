@@ -42,7 +42,7 @@ const struct command cmd_verify = {
 		   "--secret-file\n"
 		   "and --secret the secret is that of the environment variable " KEYRING_VARIABLE
 		   ".\n"
-		   "Exit status: 0 it is valid, 1 it is not.",
+		   "Exit status: 0 it is valid, 1 it is not, 2 that could not be looked at.",
 	.flags = flags,
 	.run = run,
 };
@@ -143,6 +143,13 @@ static int tell(const struct command *self, const struct headers *h, bool json, 
 	return EXIT_OK;
 }
 
+/* A file that cannot be read says nothing of the signature. */
+static int fail(const struct command *self, const struct err *err)
+{
+	cmd_fail(self, err);
+	return EXIT_USAGE;
+}
+
 static int read_tolerance(const struct args *a, int64_t *ret_s)
 {
 	const char *text = arg_value(a, "tolerance");
@@ -175,7 +182,7 @@ static int run(const struct command *self, const struct args *a)
 	if (!failed)
 		judge(&h, &keys, &body, tolerance_s, &age_s, &found);
 	int status =
-		failed ? cmd_fail(self, &err) : tell(self, &h, arg_given(a, "json"), age_s, &found);
+		failed ? fail(self, &err) : tell(self, &h, arg_given(a, "json"), age_s, &found);
 	free(h.id);
 	free(h.timestamp);
 	free(h.signature);

@@ -148,7 +148,10 @@ static bool read_url(const struct reading *r)
 
 	if (!why)
 		return read_string(r);
-	problem_at(r->p, r->node, "%s, not %s", why, node_shown(r->node, shown));
+	if (strncmp(why, "must be ", 8) == 0)
+		problem_at(r->p, r->node, "%s, not %s", why, node_shown(r->node, shown));
+	else
+		problem_at(r->p, r->node, "%s: %s", node_shown(r->node, shown), why);
 	return false;
 }
 

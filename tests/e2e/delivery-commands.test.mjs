@@ -134,7 +134,7 @@ test('replay: past events once more, also those that were dropped', async (t) =>
   await until('it has them', () => place.read('late.ndjson').trim().split('\n').length === owed);
   assert.deepEqual(place.read('late.ndjson').trim().split('\n').map((l) => JSON.parse(l).id).sort(), [...new Set(before)]);
   const unknown = run('replay', '--to', 'crn', '--all');
-  assert.equal(unknown.status, 1);
+  assert.equal(unknown.status, 2); // as where no relay runs
   assert.match(unknown.stderr, /crn/);
 });
 
@@ -192,6 +192,9 @@ test('without a relay: the journal is read, and changed for the next start', asy
   const again = place.relay();
   await until('the jobs are done', () => /relay started/.test(again.stderr) && crm().state === 'disabled' && rows('parked', 'list').length === 0);
   assert.equal(receiver.calls.length, 0);
+  const unknown = run('destinations', 'enable', 'crn'); // as above, where nothing runs
+  assert.equal(unknown.status, 2);
+  assert.match(unknown.stderr, /there is no destination crn/);
   rows('destinations', 'enable', 'crm');
   await until('they come', () => receiver.calls.length === owed - 1);
   again.kill('SIGTERM');

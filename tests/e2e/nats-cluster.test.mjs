@@ -36,10 +36,16 @@ test('check, send-test and a wrong token', async (t) => {
   assert.equal(none.status, 1);
   assert.match(JSON.parse(none.stdout).why, /no stream takes the subject relay\.recipient\.failed\./);
   await client.addStream({ name: 'RELAY', subjects: ['relay.>'] });
-  assert.equal(sendTest().status, 0);
+  const shown = JSON.parse(sendTest().stdout);
+  assert.equal(shown.verdict, 'sent');
+  assert.equal(shown.method, 'PUB');
+  assert.match(shown.url, /^relay\.recipient\.failed\./);
+  assert.equal(shown.headers, `Nats-Msg-Id: ${shown.event}\ncontent-type: application/cloudevents+json\nNats-Expected-Stream: RELAY\n`);
   const [sent] = await client.messages('RELAY');
   assert.equal(sent.type, 'application/cloudevents+json');
   assert.equal(JSON.parse(sent.body).id, sent.id);
+  assert.equal(sent.subject, shown.url);
+  assert.equal(sent.body, shown.body);
   client.close();
 
   server.process.kill();
@@ -73,7 +79,9 @@ test('a .creds file of a user who may publish, and nothing else', async (t) => {
   place.write('relay.creds', natsOperator().user().creds); // of another operator
   assert.match(sendTest().why, /Authorization Violation/);
   place.write('relay.creds', 'no credentials\n');
-  assert.equal(sendTest().verdict, 'try again');
+  const none = command(['send-test', '-c', place.path('relay.yaml'), '--to', 'cluster']);
+  assert.equal(none.status, 78);
+  assert.match(none.stderr, /relay\.creds holds no user's JWT and no seed/);
   assert.equal((await client.messages('RELAY')).length, 1);
   client.close();
 });

@@ -14,6 +14,7 @@
 
 #include "relay/base/mem.h"
 #include "tests/suite/http_call_rig.h"
+#include "tests/suite/tls_files.h"
 #include "transports/signature.h"
 
 #define OK_204	"HTTP/1.1 204 No Content\r\n\r\n"
@@ -293,6 +294,73 @@ static void test_configuration(void **state)
 	}
 }
 
+static void test_certificates(void **state)
+{
+	static const struct {
+		const char *config, *says; /* "": nothing */
+	} cases[] = {
+		{"cert_file: %1$s/a.cert, key_file: %1$s/a.key, ca_file: %1$s/b.ca", ""},
+		{"ca_file: %1$s/a.key", "t:1:36: http.ca_file: holds no certificate (PEM)"},
+		{"ca_file: %1$s", "ca_file: is not a file"},
+		{"ca_file: %1$s/a.ca, cert_file: %1$s/a.key, key_file: %1$s/a.key",
+		 "cert_file: holds no certificate (PEM)"},
+		{"cert_file: %1$s/a.cert, key_file: %1$s/a.ca",
+		 "key_file: holds no key (PEM, without a password)"},
+		{"cert_file: %1$s/a.cert, key_file: %1$s/none",
+		 "key_file: cannot be read: No such"},
+		{"cert_file: %1$s/a.cert, key_file: %1$s/b.key", "key_file: is not the key of /"},
+	};
+	char dir[] = "/tmp/relay-http-tls-XXXXXX";
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	tls_files_make(dir, "a", (struct tls_days){0, 0});
+	tls_files_make(dir, "b", (struct tls_days){0, 0});
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct buf config = BUF_INIT(1000);
+		buf_adds(&config, "{url: 'https://a/', ");
+		for (const char *at = cases[i].config; *at; at++)
+			if (strncmp(at, "%1$s", 4) == 0)
+				buf_adds(&config, dir), at += 3;
+			else
+				buf_addc(&config, *at);
+		buf_addc(&config, '}');
+		char *said = http_call_said(config.data);
+		if (*cases[i].says ? !strstr(said, cases[i].says) || strchr(said, '\n') : *said)
+			fail_msg("%s: %s", config.data, said);
+		free(said);
+		buf_release(&config);
+	}
+	tls_files_remove(dir, "a");
+	tls_files_remove(dir, "b");
+	assert_int_equal(rmdir(dir), 0);
+}
+
+static void test_unencrypted_secrets_are_warned_of(void **state)
+{
+	static const struct {
+		const char *config, *says; /* "": nothing */
+	} cases[] = {
+		{"{url: 'http://10.0.0.1/x', bearer: t}", "url: calls go to another machine unenc"},
+		{"{url: 'http://crm:8080', basic: 'u:p'}", "the password or token with them"},
+		{"{url: 'http://[fd00::1]:8080/', secret: " SECRET "}", "can read them; https://"},
+		{"{url: 'http://127.0.0.1.example.com/', bearer: t}", "another machine"},
+		{"{url: 'http://10.0.0.1/x'}", ""},
+		{"{url: 'https://10.0.0.1/x', bearer: t}", ""},
+		{"{url: 'http://127.8.8.8:1/x', bearer: t}", ""},
+		{"{url: 'http://[::1]:1/x', secret: " SECRET "}", ""},
+		{"{url: 'http://localhost', bearer: t}", ""},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *said = http_call_said(cases[i].config);
+		if (*cases[i].says ? !strstr(said, cases[i].says) : *said)
+			fail_msg("%s: %s", cases[i].config, said);
+		free(said);
+	}
+}
+
 /* Of files with several: which of all it is, and not what it says. */
 static void test_secrets_one_a_line(void **state)
 {
@@ -368,6 +436,8 @@ int main(void)
 		cmocka_unit_test(test_timeout),
 		cmocka_unit_test(test_secrets_do_not_come_back),
 		cmocka_unit_test(test_configuration),
+		cmocka_unit_test(test_certificates),
+		cmocka_unit_test(test_unencrypted_secrets_are_warned_of),
 		cmocka_unit_test(test_secrets_one_a_line),
 		cmocka_unit_test(test_credentials_in_files),
 	};

@@ -97,6 +97,10 @@ static void settings_are_checked(void **state)
 		{"servers: tls://localhost:4222\nca_file: /nonexistent",
 		 "nats.yaml:2:10: ca_file: /nonexistent cannot be read"},
 		{"servers: tls://localhost:4222\ncert_file: /etc/hostname", "belong together"},
+		{"servers: tls://localhost:4222\nca_file: /etc/hostname",
+		 "ca_file: /etc/hostname holds no certificate (PEM)"},
+		{"servers: tls://localhost:4222\ncert_file: /etc/hostname\nkey_file: /etc/hostname",
+		 "nats.yaml:2:12: cert_file: /etc/hostname holds no certificate (PEM)"},
 		{"servers: nats://localhost:4222\nsubject: ''", "is empty"},
 		{"servers: nats://localhost:4222\nsubject: relay.", "has an empty part"},
 		{"servers: nats://localhost:4222\nsubject: .relay", "has an empty part"},
@@ -133,13 +137,57 @@ static void settings_are_checked(void **state)
 		expect_problem(cases[i].yaml, cases[i].problem);
 }
 
+#define JWT                                                                                        \
+	"-----BEGIN NATS USER JWT-----\neyJ0eXAi.eyJqdGki.sig-_\n------END NATS USER "             \
+	"JWT------\n\n"
+#define SEED "SUAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHU"
+
+static char *write_file(const char *dir, const char *text)
+{
+	char *path = xasprintf("%s/relay.creds", dir);
+	int fd = open(path, O_CREAT | O_WRONLY | O_TRUNC, 0600);
+
+	assert_int_equal(write(fd, text, strlen(text)), strlen(text));
+	close(fd);
+	return path;
+}
+
+static void credentials_are_looked_at(void **state)
+{
+	static const struct {
+		const char *text, *problem;
+	} cases[] = {
+		{JWT "-----BEGIN USER NKEY SEED-----\n" SEED "\n------END USER NKEY SEED------\n",
+		 NULL},
+		{JWT "---\r\n" SEED "\r\n---\r\n", NULL},
+		{"", "holds no user's JWT and no seed"},
+		{"hush", "holds no user's JWT and no seed"},
+		{"-----BEGIN CERTIFICATE-----\nMIIBhush\n-----END CERTIFICATE-----\n"
+		 "-----BEGIN PRIVATE KEY-----\nMIGHhush\n-----END PRIVATE KEY-----\n",
+		 "holds no user's JWT and no seed"},
+		{JWT, "relay.creds holds no user's seed"},
+		{JWT "---\n" SEED "A\n---\n", "holds no user's seed"},
+		{JWT "---\nSAAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHAHUSHU\n---\n",
+		 "holds no user's seed"}, /* an account's */
+		{"---\n" SEED "\n---\n", "holds no user's JWT"},
+	};
+
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		char *path = write_file(*state, cases[i].text);
+		char *yaml =
+			xasprintf("servers: nats://localhost:4222\ncredentials_file: %s", path);
+		expect_problem(yaml, cases[i].problem);
+		free(yaml);
+		free(path);
+	}
+}
+
 static void what_is_allowed_but_unwise_is_told(void **state)
 {
-	char *path = xasprintf("%s/relay.creds", (char *)*state);
+	char *path = write_file(*state, JWT "---\n" SEED "\n---\n");
 	char *yaml = xasprintf("servers: nats://localhost:4222\ncredentials_file: %s", path);
 	struct problems p = {0};
 
-	close(open(path, O_CREAT | O_WRONLY, 0600));
 	check_settings(yaml, &p);
 	assert_int_equal(p.n + p.nwarnings, 0);
 	assert_int_equal(chmod(path, 0644), 0);
@@ -334,6 +382,7 @@ int main(void)
 		cmocka_unit_test(settings_are_checked),
 		cmocka_unit_test_setup_teardown(what_is_allowed_but_unwise_is_told, make_dir,
 						remove_dir),
+		cmocka_unit_test_setup_teardown(credentials_are_looked_at, make_dir, remove_dir),
 		cmocka_unit_test(servers_are_read),
 		cmocka_unit_test(every_value_is_one_token),
 		cmocka_unit_test(a_topic_that_makes_no_subject_is_refused),

@@ -357,7 +357,7 @@ static const struct {
 	{"strings: [a, ~]", "t.yaml:1:14: strings[1]: has no value"},
 	{"url: foo", "t.yaml:1:6: url: must be an http:// or https:// URL, not \"foo\""},
 	{"url: https://me:pw@h/x",
-	 "t.yaml:1:6: url: must not hold a user name or password, not \"https://h/x\""},
+	 "t.yaml:1:6: url: \"https://h/x\": must not hold a user name or password"},
 	{"path: ''", "t.yaml:1:7: path: is empty"},
 	{"secret: ''", "t.yaml:1:9: secret: is empty"},
 	{"number: 1.5", "t.yaml:1:9: number: must be a whole number without quotes, not \"1.5\""},
