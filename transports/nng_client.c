@@ -27,7 +27,8 @@
 
 struct publisher { /* on tcp, tls+tcp and ipc */
 	struct link *link;
-	int64_t heard_ms;
+	bool up, made;	  /* it is connected, was at some time */
+	int64_t heard_ms; /* with up: when something came last, or since when it is */
 };
 
 struct bus_client {
@@ -35,7 +36,7 @@ struct bus_client {
 	size_t nsubscriptions;
 	const volatile sig_atomic_t *stop;
 	struct publisher publishers[URLS_MAX];
-	size_t npublishers, next; /* `next` is asked first */
+	size_t npublishers, next; /* `next` is asked first, of these and, behind them, `sub` */
 
 	nng_socket sub; /* for ws and wss */
 	bool has_sub;
@@ -189,17 +190,21 @@ static bool wanted(const struct bus_client *c, const char *bytes, size_t len)
  * heartbeats, may have lost its other end. */
 static int receive_link(struct publisher *p, int64_t now_ms, const char **ret, size_t *ret_len)
 {
-	if (!link_up(p->link, now_ms)) {
-		p->heard_ms = now_ms;
+	bool was_up = p->up;
+
+	p->up = link_up(p->link, now_ms);
+	p->made |= p->up;
+	if (!p->up)
 		return 0;
-	}
-	int got = link_receive(p->link, ret, ret_len);
-	if (got < 0)
-		link_drop(p->link, now_ms, false);
-	else if (got)
+	if (!was_up) /* perhaps at once: dialled and answered within one call */
 		p->heard_ms = now_ms;
-	else if (now_ms - p->heard_ms > SILENCE_MS)
-		link_drop(p->link, now_ms, true);
+	int got = link_receive(p->link, ret, ret_len);
+	if (got > 0) {
+		p->heard_ms = now_ms;
+	} else if (got < 0 || now_ms - p->heard_ms > SILENCE_MS) {
+		link_drop(p->link, now_ms, got == 0);
+		p->up = false;
+	}
 	return got > 0;
 }
 
@@ -208,8 +213,6 @@ static int receive_sub(struct bus_client *c, const char **ret, size_t *ret_len, 
 	if (c->msg)
 		nng_msg_free(c->msg);
 	c->msg = NULL;
-	if (!c->has_sub)
-		return 0;
 	int rv = nng_recvmsg(c->sub, &c->msg, NNG_FLAG_NONBLOCK);
 	if (rv == NNG_EAGAIN || rv == NNG_ETIMEDOUT)
 		return 0;
@@ -220,18 +223,23 @@ static int receive_sub(struct bus_client *c, const char **ret, size_t *ret_len, 
 	return 1;
 }
 
-/* From whoever has one, in turn. */
+/* From whoever has one, in turn, so that one that sends all the time keeps no other out. */
 static int receive_any(struct bus_client *c, int64_t now_ms, const char **ret, size_t *ret_len,
 		       struct err *err)
 {
-	for (size_t i = 0; i < c->npublishers; i++) {
-		size_t which = (c->next + i) % c->npublishers;
-		if (receive_link(&c->publishers[which], now_ms, ret, ret_len)) {
+	size_t n = c->npublishers + c->has_sub;
+
+	for (size_t i = 0; i < n; i++) {
+		size_t which = (c->next + i) % n;
+		int got = which < c->npublishers
+				  ? receive_link(&c->publishers[which], now_ms, ret, ret_len)
+				  : receive_sub(c, ret, ret_len, err);
+		if (got) {
 			c->next = which + 1;
-			return 1;
+			return got;
 		}
 	}
-	return receive_sub(c, ret, ret_len, err);
+	return 0;
 }
 
 static void wait_any(const struct bus_client *c, int64_t now_ms, int timeout_ms)
@@ -269,21 +277,30 @@ int bus_client_receive(struct bus_client *c, int timeout_ms, struct bus_event *r
 	return 0;
 }
 
-const char *bus_client_trouble(struct bus_client *c, const char **ret_url)
+static struct bus_connection connection_of_link(const struct publisher *p)
 {
-	for (size_t i = 0; i < c->npublishers; i++) {
-		const char *trouble = link_trouble(c->publishers[i].link);
-		*ret_url = link_url(c->publishers[i].link);
-		if (*trouble)
-			return trouble;
+	const char *trouble = link_trouble(p->link);
+
+	return (struct bus_connection){link_url(p->link),
+				       p->up	  ? NULL
+				       : *trouble ? trouble
+						  : ENDPOINT_UNANSWERED,
+				       p->made};
+}
+
+bool bus_client_connection(struct bus_client *c, size_t nth, struct bus_connection *ret)
+{
+	if (nth < c->npublishers) {
+		*ret = connection_of_link(&c->publishers[nth]);
+		return true;
 	}
-	for (size_t i = 0; i < c->nendpoints; i++) {
-		const char *trouble = endpoint_trouble(&c->endpoints[i]);
-		*ret_url = c->endpoints[i].url;
-		if (trouble)
-			return trouble;
-	}
-	return NULL;
+	nth -= c->npublishers;
+	if (nth >= c->nendpoints)
+		return false;
+	struct endpoint *e = &c->endpoints[nth];
+	endpoint_look(e);
+	*ret = (struct bus_connection){e->url, e->trouble, e->made};
+	return true;
 }
 
 /* ---- refills ---- */

@@ -43,8 +43,12 @@ int bus_client_receive(struct bus_client *c, int timeout_ms, struct bus_event *r
 int bus_client_refill(struct bus_client *c, const char *subscription, int64_t after,
 		      const struct bus_page **ret, struct err *err);
 
-/* What keeps a publisher from being connected, as far as is known, with its address in *ret_url,
- * both borrowed until the next call; NULL: nothing. */
-const char *bus_client_trouble(struct bus_client *c, const char **ret_url);
+struct bus_connection { /* borrowed until the next call */
+	const char *url;
+	const char *trouble; /* why there is no connection, as far as is known; NULL: there is */
+	bool made;	     /* there was one at some time */
+};
+/* To the nth publisher's address; false: there are fewer. */
+bool bus_client_connection(struct bus_client *c, size_t nth, struct bus_connection *ret);
 
 #endif

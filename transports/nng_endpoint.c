@@ -86,7 +86,7 @@ static int trust_ca(nng_tls_config *config, const char *path, struct err *err)
 	return 0;
 }
 
-static int show_cert(nng_tls_config *config, const struct tls_files *files, struct err *err)
+static int show_cert(nng_tls_config *config, const struct pem_files *files, struct err *err)
 {
 	char *cert = read_file(files->cert, err);
 	char *key = cert ? read_file(files->key, err) : NULL;
@@ -105,7 +105,7 @@ static int show_cert(nng_tls_config *config, const struct tls_files *files, stru
 	return failed;
 }
 
-static int fill(nng_tls_config *config, const struct tls_files *files, struct err *err)
+static int fill(nng_tls_config *config, const struct pem_files *files, struct err *err)
 {
 	if (files->ca && trust_ca(config, files->ca, err) < 0)
 		return -1;
@@ -121,7 +121,7 @@ static int new_config(nng_tls_config **ret, nng_tls_mode mode, struct err *err)
 
 /* ---- listeners ---- */
 
-static int secure_listener(nng_listener listener, const struct tls_files *files, struct err *err)
+static int secure_listener(nng_listener listener, const struct pem_files *files, struct err *err)
 {
 	nng_tls_config *config;
 	int rv = 0;
@@ -139,7 +139,7 @@ static int secure_listener(nng_listener listener, const struct tls_files *files,
 	return failed;
 }
 
-int endpoint_listen(nng_socket socket, const char *url, const struct tls_files *files,
+int endpoint_listen(nng_socket socket, const char *url, const struct pem_files *files,
 		    struct err *err)
 {
 	nng_listener listener;
@@ -176,7 +176,7 @@ static int name_server(nng_tls_config *config, const char *url, const char *name
 static int secure_dialer(nng_dialer dialer, const char *url, const struct endpoint_trust *trust,
 			 struct err *err)
 {
-	struct tls_files files = trust->files;
+	struct pem_files files = trust->files;
 	nng_tls_config *config;
 
 	if (!files.ca)
@@ -213,6 +213,26 @@ int endpoint_dial(nng_socket socket, const char *url, const struct endpoint_trus
 	return 0;
 }
 
+/* nng's counts of dials that failed, by their names, and what each of them says. */
+static const struct cause {
+	const char *stat, *plain, *tls;
+} causes[ENDPOINT_CAUSES] = {
+	{"auth", "it lets nobody in",
+	 "the TLS handshake fails: its certificate is not trusted or is for another name, or it "
+	 "refuses ours"},
+	/* so does nng's own listener that wants another certificate */
+	{"other", "there is no such host or port",
+	 "there is no such host or port, or it ends the TLS handshake, as one does that wants "
+	 "another certificate of us, or one at all"},
+	/* nng takes HTTP's 404 for this, too */
+	{"refused", "the connection is refused, or nothing has this path there",
+	 "the connection is refused, or nothing has this path there"},
+	{"disconnect", "the connection ended", "the connection ended"},
+	{"proto", "what answers there is another kind of address",
+	 "what answers there is another kind of address"},
+	{"timeout", ENDPOINT_UNANSWERED, ENDPOINT_UNANSWERED},
+};
+
 static uint64_t count(nng_stat *of, const char *name)
 {
 	nng_stat *one = of ? nng_stat_find(of, name) : NULL;
@@ -220,23 +240,29 @@ static uint64_t count(nng_stat *of, const char *name)
 	return one ? nng_stat_value(one) : 0;
 }
 
-const char *endpoint_trouble(struct endpoint *e)
+static void look(struct endpoint *e, nng_stat *own)
 {
-	struct endpoint before = *e;
+	bool tls = nng_address_is_tls(e->url);
+
+	for (size_t i = 0; i < ENDPOINT_CAUSES; i++) {
+		uint64_t failed = count(own, causes[i].stat);
+		if (failed > e->failed[i])
+			e->trouble = tls ? causes[i].tls : causes[i].plain;
+		e->failed[i] = failed;
+	}
+	e->made |= count(own, "connect") > 0;
+	if (count(own, "pipes") > 0)
+		e->trouble = NULL;
+	else if (!e->trouble)
+		e->trouble = ENDPOINT_UNANSWERED;
+}
+
+void endpoint_look(struct endpoint *e)
+{
 	nng_stat *all;
 
-	if (!nng_address_is_tls(e->url) || nng_stats_get(&all) != 0)
-		return NULL;
-	nng_stat *own = nng_stat_find_dialer(all, e->dialer);
-	e->refused = count(own, "auth");
-	e->ended =
-		count(own, "other"); /* so nng's own listener refuses; or there is no such host */
+	if (nng_stats_get(&all) != 0)
+		return;
+	look(e, nng_stat_find_dialer(all, e->dialer));
 	nng_stats_free(all);
-	if (e->refused > before.refused)
-		return "the TLS handshake fails: its certificate is not trusted or is for another "
-		       "name, or it refuses ours";
-	if (e->ended > before.ended)
-		return "there is no such host, or it ends the TLS handshake, as one does that "
-		       "wants another certificate of us, or one at all";
-	return NULL;
 }

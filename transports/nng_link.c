@@ -54,26 +54,34 @@ static bool read_host(struct link *l, const char *text)
 {
 	const char *colon = strrchr(text, ':');
 	bool bracket = *text == '[' && colon > text && colon[-1] == ']';
-	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
 
-	if (!digits || digits > 5 || colon[1 + digits])
+	if (!colon || !nng_address_is_port(colon + 1))
 		return false;
 	l->port = xstrdup(colon + 1);
 	l->host = xstrndup(text + bracket, (size_t)(colon - text) - 2 * bracket);
 	return *l->host && (bracket || !strchr(l->host, ':'));
 }
 
-static bool read_url(struct link *l)
+static int read_url(struct link *l, struct err *err)
 {
 	const char *ipc = nng_address_behind(l->url, "ipc://");
 	const char *tcp = nng_address_behind(l->url, "tcp://");
 	const char *tls = nng_address_behind(l->url, "tls+tcp://");
 
-	if (ipc) {
+	if (ipc && *ipc == '/') {
 		l->path = xstrdup(ipc);
-		return nng_address_is_path(ipc);
+		return nng_address_is_path(ipc)
+			       ? 0
+			       : err_set(err, ERR_USAGE,
+					 "%s: the path has %zu bytes; a socket's may have %d at "
+					 "most",
+					 l->url, strlen(ipc), nng_address_path_max);
 	}
-	return (tcp || tls) && read_host(l, tcp ? tcp : tls);
+	if ((tcp || tls) && read_host(l, tcp ? tcp : tls))
+		return 0;
+	return err_set(err, ERR_USAGE,
+		       "%s: tcp://HOST:PORT, tls+tcp://HOST:PORT%s or ipc:///PATH is expected",
+		       l->url, l->own == SP_SUB ? ", ws://HOST:PORT/PATH, wss://…" : "");
 }
 
 struct link *link_open(const struct link_settings *s, struct err *err)
@@ -87,11 +95,8 @@ struct link *link_open(const struct link_settings *s, struct err *err)
 			   .peer = s->peer,
 			   .max = s->max,
 			   .again_ms = AGAIN_MS};
-	if (!read_url(l)) {
-		failed = err_set(err, ERR_USAGE,
-				 "%s: tcp://HOST:PORT, tls+tcp://HOST:PORT or ipc:///PATH is "
-				 "expected",
-				 s->url);
+	if (read_url(l, err) < 0) {
+		failed = -1;
 	} else if (nng_address_is_tls(s->url)) {
 		l->tls = channel_client_load(&s->files, s->server_name ? s->server_name : l->host,
 					     &which, err);

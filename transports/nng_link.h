@@ -21,7 +21,7 @@ struct link_settings { /* borrowed for the call */
 	enum sp_protocol own, peer;
 	size_t max; /* bytes of a message; one that is longer ends the connection */
 	/* for tls+tcp:// : ca NULL: the system's; server_name NULL: the address's host */
-	struct tls_files files;
+	struct pem_files files;
 	const char *server_name;
 };
 

@@ -210,14 +210,37 @@ static int take(struct follow *f, const struct bus_event *ev, struct err *err)
 	return take_event(f, ev, err);
 }
 
+static void say_troubles(struct follow *f)
+{
+	struct bus_connection c;
+
+	for (size_t i = 0; bus_client_connection(f->client, i, &c); i++)
+		if (c.trouble)
+			say(f, "%s: %s", c.url, c.trouble);
+}
+
+bool follow_was_connected(struct follow *f)
+{
+	struct bus_connection c;
+
+	for (size_t i = 0; bus_client_connection(f->client, i, &c); i++)
+		if (c.made)
+			return true;
+	say_troubles(f);
+	return false;
+}
+
+bool follow_is_owed(const struct follow *f)
+{
+	return f->missing && *f->last_failure;
+}
+
 /* nng dials for ever without a word; a person wants to know that nobody answers. */
 static void say_silence(struct follow *f)
 {
 	if (f->silent || clock_now().mono_ms - f->heard_ms < SILENCE_MS)
 		return;
-	const char *url, *trouble = bus_client_trouble(f->client, &url);
-	if (trouble)
-		say(f, "%s: %s", url, trouble);
+	say_troubles(f);
 	say(f,
 	    f->connected ? "no heartbeat for %d s; waiting for the relay"
 			 : "no heartbeat in %d s; waiting for a relay to publish there",
@@ -244,7 +267,8 @@ static int run(struct follow *f, struct err *err)
 		struct bus_event ev;
 		struct err why = {0};
 
-		if (f->missing && clock_now().mono_ms >= f->retry_ms) {
+		/* Dials first: a refill that is not to be had takes a while. */
+		if (n > 1 && f->missing && clock_now().mono_ms >= f->retry_ms) {
 			end = fill(f, err);
 			continue;
 		}

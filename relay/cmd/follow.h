@@ -53,6 +53,11 @@ struct follow {
 /* Until give or pause end it (1), *stop is set (0), or something fails for good (-1). */
 int follow_run(struct follow *f, struct err *err);
 
+/* Was any publisher connected? If none was, it says of each address why. */
+bool follow_was_connected(struct follow *f);
+/* Is something missing that could not be asked for when it was tried last? */
+bool follow_is_owed(const struct follow *f);
+
 /* For catchup.h: calls pause when it is time; an event that was missing was given; events of those
  * sequences are no longer in the journal. */
 int follow_breathe(struct follow *f, struct err *err);

@@ -19,6 +19,7 @@
 #include "relay/config/option.h"
 #include "transports/nng_address.h"
 #include "transports/nng_frame.h"
+#include "transports/pem.h"
 
 #define OPERANDS_MAX 32
 #define SAVE_MS	     1000 /* between two saves of the state */
@@ -264,6 +265,21 @@ static int load_state(struct subscriber *s, struct err *err)
 	return got;
 }
 
+/* Here the flag that names a file is known. */
+static int check_tls_files(const struct subscriber *s, struct err *err)
+{
+	const struct pem_files files = {s->cert, s->key, s->ca};
+	const char *which;
+
+	if (pem_check(&files, &which, err) == 0)
+		return 0;
+	return err_wrap(err, "--%s %s",
+			which == s->ca	   ? "ca"
+			: which == s->cert ? "cert"
+					   : "key",
+			which);
+}
+
 static int open_follow(struct subscriber *s, struct err *err)
 {
 	struct bus_addresses at = {s->urls,   s->nurls,	      s->refills, s->nrefills,
@@ -283,7 +299,7 @@ static int open_follow(struct subscriber *s, struct err *err)
 	};
 	if (s->nurls > 1)
 		stream_share(s->follow.stream);
-	if (load_state(s, err) < 0)
+	if (check_tls_files(s, err) < 0 || load_state(s, err) < 0)
 		return -1;
 	s->follow.missing = stream_position(s->follow.stream) != STREAM_NOW;
 	s->follow.begun = !s->follow.missing;
@@ -322,6 +338,20 @@ static int end_badly(struct subscriber *s, const struct err *why)
 	return EXIT_OK;
 }
 
+/* `idle` came before all that was wanted. */
+static int end_idle(struct subscriber *s)
+{
+	if (!follow_was_connected(&s->follow)) {
+		on_say(s, "it was never connected");
+		return EXIT_FOUND;
+	}
+	if (follow_is_owed(&s->follow)) {
+		on_say(s, "it ends, and events that are missing could not be asked for");
+		return EXIT_FOUND;
+	}
+	return s->count ? EXIT_FOUND : EXIT_OK;
+}
+
 static int follow_events(struct subscriber *s)
 {
 	struct err err = {0};
@@ -335,7 +365,7 @@ static int follow_events(struct subscriber *s)
 		end = -1;
 	if (end < 0)
 		return end_badly(s, &err);
-	return end && s->count && s->given < s->count ? EXIT_FOUND : EXIT_OK; /* idle came first */
+	return end && (!s->count || s->given < s->count) ? end_idle(s) : EXIT_OK;
 }
 
 static int run(const struct command *self, const struct args *a)
