@@ -38,7 +38,7 @@ struct known_destination {
 	uint64_t ndropped; /* since the start */
 	int64_t nparked, parked_log_ms; /* since the start; mono: when the log said so last */
 	struct gathered parked, dropped[DROP_REASONS];
-	bool troubled; /* its transport has said so, and the log */
+	bool troubled, short_of_files; /* its transport has said so, and the log */
 };
 
 /* A relay.* event that the journal has not taken yet. */
@@ -70,8 +70,9 @@ struct relay {
 	struct delivery *delivery;
 	struct known_destination *destinations;
 	size_t ndestinations, destinations_cap;
-	uint32_t destinations_given;	 /* the highest number ever; also of those dropped since */
-	struct sockaddr_storage own[64]; /* where we listen: never called; fixed at the start */
+	uint32_t destinations_given; /* the highest number ever; also of those dropped since */
+	/* where we listen: never called; fixed at the start */
+	struct sockaddr_storage own[LISTENS_MAX + 1];
 	size_t nown;
 	int64_t full_until_ms; /* mono: polling pauses because the journal is full; 0: it does not
 				*/

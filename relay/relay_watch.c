@@ -1,5 +1,6 @@
 /* What transports say is wrong, in the log: once when it begins, once when it is over. They are
- * asked every few seconds, so that no subscriber that comes and goes fills the log. */
+ * asked every few seconds, so that no subscriber that comes and goes fills the log. That files lack
+ * is said behind another trouble, too: only a person can mend it. */
 #include "relay/base/log.h"
 #include "relay/relay_state.h"
 
@@ -11,13 +12,14 @@ static void look(const struct relay *r, struct known_destination *k)
 
 	if (!k->open || !delivery_figures(r->delivery, k->record.number, &f))
 		return;
-	if (*f.trouble && !k->troubled)
+	if (*f.trouble && (!k->troubled || (f.short_of_files && !k->short_of_files)))
 		log_warn("a destination's transport is in trouble",
 			 log_str("destination", k->record.name), log_str("why", f.trouble));
 	else if (!*f.trouble && k->troubled)
 		log_info("a destination's transport is out of trouble",
 			 log_str("destination", k->record.name));
 	k->troubled = *f.trouble;
+	k->short_of_files = f.short_of_files;
 }
 
 int relay_watch(struct relay *r, struct instant now)

@@ -5,10 +5,10 @@
  */
 #include "relay/settings.h"
 
-#include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "relay/base/address.h"
 #include "relay/base/log.h"
 #include "relay/base/mem.h"
 #include "relay/settings_parts.h"
@@ -111,20 +111,6 @@ void settings_read_whole(struct destination_settings *d, struct problems *p)
 		d->type->check(d->settings, n, p);
 }
 
-static bool same_address(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
-{
-	if (a->ss_family != b->ss_family)
-		return false;
-	if (a->ss_family == AF_INET) {
-		const struct sockaddr_in *x = (const void *)a, *y = (const void *)b;
-		return x->sin_port && x->sin_port == y->sin_port &&
-		       x->sin_addr.s_addr == y->sin_addr.s_addr;
-	}
-	const struct sockaddr_in6 *x = (const void *)a, *y = (const void *)b;
-	return x->sin6_port && x->sin6_port == y->sin6_port &&
-	       !memcmp(&x->sin6_addr, &y->sin6_addr, sizeof x->sin6_addr);
-}
-
 /* The first of all addresses. */
 static void read_admin(struct settings *s, struct problems *p)
 {
@@ -140,12 +126,16 @@ static void collect_listens(struct settings *s, const struct destination_setting
 		return;
 	size_t room = sizeof s->own / sizeof *s->own - s->nown;
 	size_t n = d->type->listens(d->settings, s->own + s->nown, room);
+	bool taken = false; /* by others: of its own its transport says it */
 	for (size_t i = s->nown; i < s->nown + n; i++)
-		for (size_t k = 0; k < i; k++)
-			if (same_address(&s->own[i], &s->own[k]))
-				problem_at(p, d->node,
-					   "listens on an address that is taken already");
+		for (size_t k = 0; k < s->nown; k++)
+			taken = taken || address_clashes(&s->own[i], &s->own[k]);
+	if (taken)
+		problem_at(p, d->node, "listens on an address that is taken already");
 	s->nown += n;
+	if (n && s->nown > LISTENS_MAX)
+		problem_at(p, d->node, "there are more than %d addresses to listen on",
+			   LISTENS_MAX);
 }
 
 size_t settings_count_destinations(const struct settings *s, struct problems *p)

@@ -22,6 +22,8 @@ struct destination_settings {
 
 struct offline_section;
 
+#define LISTENS_MAX 255
+
 struct settings {
 	char *path;
 	struct yaml *yaml;
@@ -32,7 +34,8 @@ struct settings {
 	struct destination_settings *destinations; /* in the rules' numbering */
 	size_t ndestinations;
 	struct rules *rules;
-	struct sockaddr_storage own[64]; /* what admin and the destinations will listen on */
+	/* what admin and the destinations will listen on; one more: there are too many */
+	struct sockaddr_storage own[LISTENS_MAX + 1];
 	size_t nown;
 	struct offline_section *offline; /* what settings_load_offline made; else NULL */
 };
@@ -60,6 +63,9 @@ struct settings *settings_load_rules(const char *path, const struct settings *ba
 void settings_free(struct settings *s); /* NULL is allowed */
 /* NULL: there is none of that name. */
 const struct destination_settings *settings_destination(const struct settings *s, const char *name);
+
+/* Does a destination with a `type` get callbacks, which tests of rules expect? */
+bool settings_has_callbacks(const struct destination_settings *d);
 
 /* For who tries rules away from where they run (`relay test`). What belongs to that machine is left
  * out: secrets, files but templates, addresses, the journal, the admin port. Variables that are not

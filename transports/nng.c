@@ -1,14 +1,17 @@
 /*
  * nng — events for whoever subscribes: a publisher on any number of addresses, and a socket that
  * answers refills. Settings and the contract's functions; the work is done in nng_bus.c and
- * nng_refill.c. SENT means handed to nng: publishing knows no acknowledgement, so a subscriber
- * notices by prevsequence and heartbeats what it missed, and asks for it.
+ * nng_refill.c. SENT means put into subscribers' queues: publishing knows no acknowledgement, so
+ * a subscriber notices by prevsequence and heartbeats what it missed, and asks for it.
  */
 #include "transports/transport.h"
 
+#include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 
+#include "relay/base/mem.h"
 #include "transports/nng_address.h"
 #include "transports/nng_bus.h"
 #include "transports/nng_channel.h"
@@ -50,7 +53,7 @@ static const char *behind_either(const char *url, const char *one, const char *o
 	return rest ? rest : nng_address_behind(url, other);
 }
 
-/* ret is written for tcp and ws only, with TLS or without. */
+/* ret has no family where it is neither tcp nor ws, with TLS or without, nor ipc. */
 static enum reach judge_url(const char *url, struct sockaddr_storage *ret)
 {
 	const char *tcp = behind_either(url, "tcp://", "tls+tcp://");
@@ -58,15 +61,51 @@ static enum reach judge_url(const char *url, struct sockaddr_storage *ret)
 	const char *ws = behind_either(url, "ws://", "wss://");
 	const char *inproc = nng_address_behind(url, "inproc://");
 
-	if (strlen(url) > URL_MAX)
+	*ret = (struct sockaddr_storage){0};
+	if (strlen(url) > URL_MAX || (ipc && !nng_address_is_path(ipc)))
 		return REACH_NONE;
-	if (ipc)
-		return nng_address_is_path(ipc) ? REACH_LOCAL : REACH_NONE;
+	if (ipc) {
+		nng_address_of_path(ipc, ret);
+		return REACH_LOCAL;
+	}
 	if (inproc)
 		return *inproc ? REACH_LOCAL : REACH_NONE;
 	if ((!tcp && !ws) || (tcp && strchr(tcp, '/')) || !nng_address_parse(tcp ? tcp : ws, ret))
 		return REACH_NONE;
 	return address_is_loopback((struct sockaddr *)ret) ? REACH_LOOPBACK : REACH_WIDE;
+}
+
+/* Else only the start would tell. A service's folder may be made just before that: so that is a
+ * warning. */
+static void check_path(const char *path, const struct node *at, struct problems *p)
+{
+	const char *name = strrchr(path, '/');
+	char *folder = xstrndup(path, name > path ? (size_t)(name - path) : 1);
+	struct stat st;
+
+	if (stat(folder, &st) < 0)
+		problem_warn(p, at, "the folder %s: %s", folder, strerror(errno));
+	else if (!S_ISDIR(st.st_mode))
+		problem_warn(p, at, "%s is no folder", folder);
+	else if (lstat(path, &st) == 0 && !S_ISSOCK(st.st_mode))
+		problem_at(p, at, "%s is there already, and no socket", path);
+	free(folder);
+}
+
+static void refuse_url(const char *url, const struct node *at, struct problems *p)
+{
+	const char *ipc = nng_address_behind(url, "ipc:///");
+	char shown[NODE_SHOWN];
+
+	if (ipc)
+		problem_at(p, at, "%s: the path has %zu bytes; a socket's may have %d at most",
+			   node_shown(at, shown), strlen(ipc) + 1, nng_address_path_max);
+	else
+		problem_at(p, at,
+			   "%s: tcp://ADDRESS:PORT, ipc:///PATH, ws://ADDRESS:PORT/PATH, "
+			   "inproc://NAME, or tls+tcp:// or wss:// is expected (ADDRESS: an IP "
+			   "address, localhost or *)",
+			   node_shown(at, shown));
 }
 
 static void check_tls(enum reach reach, const struct node *at, const struct nng_settings *s,
@@ -83,6 +122,19 @@ static void check_tls(enum reach reach, const struct node *at, const struct nng_
 			     node_shown(at, shown));
 }
 
+/* nng 1.5 has no deadline for who connects there and says nothing. */
+static void warn_of_silence(const char *url, const struct node *at, struct problems *p)
+{
+	char shown[NODE_SHOWN];
+
+	if (behind_either(url, "ws://", "wss://"))
+		problem_warn(p, at,
+			     "connections to %s that say nothing are kept, and enough of them stop "
+			     "the relay; listen on tls+tcp://, or on loopback behind a reverse "
+			     "proxy with deadlines",
+			     node_shown(at, shown));
+}
+
 static void check_url(const char *url, const struct node *at, const struct nng_settings *s,
 		      struct problems *p)
 {
@@ -91,11 +143,9 @@ static void check_url(const char *url, const struct node *at, const struct nng_s
 	enum reach reach = judge_url(url, &address);
 
 	if (reach == REACH_NONE)
-		problem_at(p, at,
-			   "%s: tcp://ADDRESS:PORT, ipc:///PATH, ws://ADDRESS:PORT/PATH, "
-			   "inproc://NAME, or tls+tcp:// or wss:// is expected (ADDRESS: an IP "
-			   "address, localhost or *)",
-			   node_shown(at, shown));
+		refuse_url(url, at, p);
+	else if (nng_address_behind(url, "ipc://"))
+		check_path(nng_address_behind(url, "ipc://"), at, p);
 	else if (nng_address_is_tls(url))
 		check_tls(reach, at, s, p);
 	else if (reach == REACH_WIDE && !s->insecure)
@@ -104,6 +154,8 @@ static void check_url(const char *url, const struct node *at, const struct nng_s
 			   "password; listen on 127.0.0.1, ipc:// or tls+tcp://, or add "
 			   "\"insecure: true\"",
 			   node_shown(at, shown));
+	if (reach == REACH_WIDE)
+		warn_of_silence(url, at, p);
 }
 
 /* That socket is not nng's, so it has fewer kinds of addresses. */
@@ -111,10 +163,10 @@ static void check_refill(const struct node *at, const struct nng_settings *s, st
 {
 	struct sockaddr_storage address;
 	char shown[NODE_SHOWN];
-	bool known = behind_either(s->refill, "tcp://", "tls+tcp://") ||
-		     nng_address_behind(s->refill, "ipc://");
+	const char *tcp = behind_either(s->refill, "tcp://", "tls+tcp://");
 
-	if (known && judge_url(s->refill, &address) != REACH_NONE)
+	if (nng_address_behind(s->refill, "ipc:///") ||
+	    (tcp && judge_url(s->refill, &address) != REACH_NONE))
 		check_url(s->refill, at, s, p);
 	else
 		problem_at(p, at,
@@ -152,7 +204,7 @@ static void check_files(const struct nng_settings *s, const struct node *at, str
 	const struct node *cert = node_get(at, "cert_file"), *key = node_get(at, "key_file");
 	const struct node *ca = node_get(at, "ca_file");
 	const struct node *any = cert ? cert : key ? key : ca;
-	struct tls_files files = {s->cert_file, s->key_file, s->ca_file};
+	struct pem_files files = {s->cert_file, s->key_file, s->ca_file};
 	const char *which = NULL;
 	struct err err = {0};
 
@@ -174,6 +226,25 @@ static void check_files(const struct nng_settings *s, const struct node *at, str
 	channel_server_free(server);
 }
 
+/* Is it, or does it clash with, one of the first n that it listens on? */
+static bool is_among(const char *url, const struct nng_settings *s, size_t n)
+{
+	struct sockaddr_storage one, other;
+
+	judge_url(url, &one);
+	for (size_t i = 0; i < n; i++) {
+		judge_url(s->listen.v[i], &other);
+		if (!strcmp(s->listen.v[i], url) || address_clashes(&one, &other))
+			return true;
+	}
+	return false;
+}
+
+static const struct node *item(const struct node *list, size_t i)
+{
+	return list->kind == NODE_LIST && i < list->n ? list->items[i] : list;
+}
+
 static void check(const void *settings, const struct node *at, struct problems *p)
 {
 	const struct nng_settings *s = settings;
@@ -181,21 +252,19 @@ static void check(const void *settings, const struct node *at, struct problems *
 
 	if (!s->listen.n)
 		problem_at(p, listen, "at least one address is expected");
-	for (size_t i = 0; i < s->listen.n; i++)
-		check_url(s->listen.v[i],
-			  listen->kind == NODE_LIST && i < listen->n ? listen->items[i] : listen, s,
-			  p);
+	for (size_t i = 0; i < s->listen.n; i++) {
+		check_url(s->listen.v[i], item(listen, i), s, p);
+		if (is_among(s->listen.v[i], s, i))
+			problem_at(p, item(listen, i),
+				   "an address is named twice (* and [::] are all addresses)");
+	}
 	check_files(s, at, p);
-	for (size_t i = 1; i < s->listen.n; i++)
-		for (size_t k = 0; k < i; k++)
-			if (!strcmp(s->listen.v[i], s->listen.v[k]))
-				problem_at(p, listen, "an address is named twice");
 	if (!s->refill)
 		return;
 	check_refill(refill, s, p);
-	for (size_t i = 0; i < s->listen.n; i++)
-		if (!strcmp(s->listen.v[i], s->refill))
-			problem_at(p, refill, "an address of its own is expected");
+	if (is_among(s->refill, s, s->listen.n))
+		problem_at(p, refill,
+			   "an address of its own is expected (* and [::] are all addresses)");
 }
 
 static size_t listens(const void *settings, struct sockaddr_storage *ret, size_t max)
@@ -205,9 +274,10 @@ static size_t listens(const void *settings, struct sockaddr_storage *ret, size_t
 
 	for (size_t i = 0; i <= s->listen.n && n < max; i++) {
 		const char *url = i < s->listen.n ? s->listen.v[i] : s->refill;
-		struct sockaddr_storage address;
-		enum reach reach = url ? judge_url(url, &address) : REACH_NONE;
-		if (reach == REACH_LOOPBACK || reach == REACH_WIDE)
+		struct sockaddr_storage address = {0};
+		if (url)
+			judge_url(url, &address);
+		if (address.ss_family)
 			ret[n++] = address;
 	}
 	return n;

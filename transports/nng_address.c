@@ -5,8 +5,11 @@
 #include <arpa/inet.h>
 #include <errno.h>
 #include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -39,6 +42,13 @@ static bool parse_port(const char *text, in_port_t *ret)
 		return false;
 	*ret = htons((in_port_t)port);
 	return true;
+}
+
+bool nng_address_is_port(const char *text)
+{
+	in_port_t port;
+
+	return !strchr(text, '/') && parse_port(text, &port);
 }
 
 /* As nng does: the first of its addresses, which where there is IPv6 is ::1. */
@@ -101,9 +111,27 @@ bool nng_address_parse(const char *text, struct sockaddr_storage *ret)
 	return parse_port(end + 1, &port) && parse_host(host, port, ret);
 }
 
+const int nng_address_path_max = sizeof((struct sockaddr_un){0}).sun_path - 1;
+
 bool nng_address_is_path(const char *path)
 {
-	return *path == '/' && strlen(path) < sizeof((struct sockaddr_un){0}).sun_path;
+	return *path == '/' && strlen(path) <= (size_t)nng_address_path_max;
+}
+
+void nng_address_of_path(const char *path, struct sockaddr_storage *ret)
+{
+	struct sockaddr_un *at = (void *)ret;
+	char *to = at->sun_path;
+
+	*ret = (struct sockaddr_storage){.ss_family = AF_UNIX};
+	while (*path) {
+		if (!strncmp(path, "/./", 3))
+			path += 2;
+		else if (!strncmp(path, "//", 2))
+			path++;
+		else
+			*to++ = *path++;
+	}
 }
 
 /* ---- listening ---- */
@@ -198,8 +226,46 @@ int address_listener_open(struct address_listener *ret, const char *url, struct 
 	fd = tcp ? listen_tcp(tcp) : ipc ? listen_ipc(ipc) : -1;
 	if (fd < 0)
 		return err_set(err, ERR_NET, "listen on %s: %s", url, strerror(errno));
-	*ret = (struct address_listener){fd, ipc ? xstrdup(ipc) : NULL};
+	*ret = (struct address_listener){fd, ipc ? xstrdup(ipc) : NULL, tls != NULL};
 	return 0;
+}
+
+/* Whoever connects takes a file, and a quarter of them is for polling, the journal and all else.
+ * The lowest number that is free is given out, so a high one says that those below are in use. */
+static bool is_spared(int fd)
+{
+	return (uint64_t)fd >= address_listener_files() / 4 * 3;
+}
+
+uint64_t address_listener_files(void)
+{
+	struct rlimit files;
+
+	return getrlimit(RLIMIT_NOFILE, &files) == 0 ? files.rlim_cur : UINT64_MAX;
+}
+
+bool address_listener_lacks_files(int error)
+{
+	return error == ECONNREFUSED || error == EMFILE || error == ENFILE;
+}
+
+int address_listener_accept(const struct address_listener *l)
+{
+	int fd, on = 1;
+
+	do
+		fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	while (fd < 0 && (errno == EINTR || errno == ECONNABORTED));
+	if (fd >= 0 && is_spared(fd)) {
+		close(fd);
+		errno = ECONNREFUSED;
+		return -1;
+	}
+	if (fd >= 0 && !l->path) {
+		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
+		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
+	}
+	return fd;
 }
 
 void address_listener_close(struct address_listener *l)
@@ -208,4 +274,45 @@ void address_listener_close(struct address_listener *l)
 		unlink(l->path); /* first, or it might be the next listener's */
 	close(l->fd);
 	free(l->path);
+}
+
+/* ---- peers ---- */
+
+void address_write(int family, const void *ip, in_port_t port, char *ret, size_t size)
+{
+	char text[INET6_ADDRSTRLEN];
+
+	inet_ntop(family, ip, text, sizeof text);
+	snprintf(ret, size, family == AF_INET6 ? "[%s]:%u" : "%s:%u", text, (unsigned)ntohs(port));
+}
+
+static void write_process(int fd, char *ret, size_t size)
+{
+	struct ucred peer;
+	socklen_t len = sizeof peer;
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &peer, &len) == 0)
+		snprintf(ret, size, "process %ld", (long)peer.pid);
+	else
+		snprintf(ret, size, "unknown");
+}
+
+void address_of_peer(int fd, char *ret, size_t size)
+{
+	struct sockaddr_storage at = {0};
+	const struct sockaddr_in *v4 = (const void *)&at;
+	const struct sockaddr_in6 *v6 = (const void *)&at;
+	socklen_t len = sizeof at;
+
+	/* It may have gone meanwhile. Of a TCP socket the process would be 0. */
+	if (getpeername(fd, (struct sockaddr *)&at, &len) < 0)
+		at.ss_family = AF_UNSPEC;
+	if (at.ss_family == AF_INET)
+		address_write(AF_INET, &v4->sin_addr, v4->sin_port, ret, size);
+	else if (at.ss_family == AF_INET6)
+		address_write(AF_INET6, &v6->sin6_addr, v6->sin6_port, ret, size);
+	else if (at.ss_family == AF_UNIX)
+		write_process(fd, ret, size);
+	else
+		snprintf(ret, size, "unknown");
 }

@@ -22,8 +22,8 @@
 #include "transports/nng_figures.h"
 #include "transports/nng_frame.h"
 #include "transports/nng_handover.h"
-#include "transports/nng_message.h"
 #include "transports/nng_hearers.h"
+#include "transports/nng_message.h"
 #include "transports/nng_pipes.h"
 #include "transports/nng_refill.h"
 #include "transports/nng_topics.h"
@@ -37,10 +37,10 @@
 struct bus {
 	atomic_int users;
 	struct transport_env env;
+	struct hearers *hearers;
+	bool has_socket; /* some address is nng's */
 	nng_socket socket;
-	bool has_socket, has_listener;
 	nng_aio *aio; /* one for all sends: each of nng_sendmsg's own costs a system call */
-	struct hearers *hearers; /* ipc:// addresses, on which nng is not to be relied */
 	struct refill *refill;
 	struct pipes *pipes;
 	struct handover *handover;
@@ -80,7 +80,10 @@ static void leave(struct bus *b)
 static int put(struct bus *b, nng_msg *msg)
 {
 	hearers_publish(b->hearers, nng_msg_body(msg), nng_msg_len(msg));
-	pipes_offer(b->pipes);
+	if (!b->has_socket) {
+		nng_msg_free(msg);
+		return 0;
+	}
 	nng_aio_set_msg(b->aio, msg);
 	nng_send_aio(b->socket, b->aio);
 	nng_aio_wait(b->aio); /* a PUB socket has taken it, or not, by now */
@@ -105,13 +108,14 @@ static void beat(struct bus *b, struct instant now)
 	buf_release(&text);
 }
 
-static void beat_when_due(struct bus *b)
+/* waited: publishing stands still since the last look. */
+static void beat_when_due(struct bus *b, bool waited)
 {
 	struct instant now = clock_now();
 
 	if (now.mono_ms < b->beat_ms)
 		return;
-	b->room = pipes_settle(b->pipes);
+	b->room = pipes_settle(b->pipes, waited);
 	beat(b, now);
 	b->beat_ms =
 		now.mono_ms - b->beat_ms < BEAT_MS ? b->beat_ms + BEAT_MS : now.mono_ms + BEAT_MS;
@@ -128,7 +132,7 @@ static void await_room(struct bus *b)
 			handover_post(b->handover);
 		waited = true;
 		nng_msleep(NAP_MS);
-		beat_when_due(b);
+		beat_when_due(b, true);
 	}
 	b->room -= b->room > 0;
 	if (waited)
@@ -214,17 +218,20 @@ static void *run(void *arg)
 		if (n)
 			b->sent_ms = clock_now().mono_ms;
 		handover_post(b->handover);
-		beat_when_due(b);
+		beat_when_due(b, false);
 	}
-	if (b->has_listener && clock_now().mono_ms - b->sent_ms < LINGER_MS)
+	if (b->has_socket && clock_now().mono_ms - b->sent_ms < LINGER_MS)
 		nng_msleep(LINGER_MS);
 	return NULL;
 }
 
 void bus_figures(struct bus *b, struct transport_figures *ret)
 {
-	struct bus_counts counts = {
-		.published = b->published, .heartbeats = b->heartbeats, .refills = b->refill};
+	struct bus_counts counts = {.published = b->published,
+				    .heartbeats = b->heartbeats,
+				    .refills = b->refill,
+				    .now_ms = clock_now().mono_ms,
+				    .files = address_listener_files()};
 
 	pipes_tell(b->pipes, &counts.pipes, ret);
 	if (b->refill)
@@ -239,29 +246,42 @@ void bus_send(struct bus *b, const struct parcel *parcel)
 
 /* ---- start ---- */
 
-static int listen_on(struct bus *b, const struct nng_settings *s, const struct tls_files *files,
-		     struct err *err)
+/* Without an address of its own, nng's threads would be there for nothing. */
+static int open_socket(struct bus *b, int64_t send_buffer, struct err *err)
 {
-	int rv = nng_pub0_open(&b->socket);
+	int rv = nng_aio_alloc(&b->aio, NULL, NULL);
 
+	if (rv == 0)
+		rv = nng_pub0_open(&b->socket);
 	if (rv != 0)
 		return err_set(err, ERR_NET, "nng: %s", nng_strerror(rv));
 	b->has_socket = true;
 	nng_socket_set_size(b->socket, NNG_OPT_RECVMAXSZ, RECV_MAX);
-	rv = nng_socket_set_int(b->socket, NNG_OPT_SENDBUF, (int)s->send_buffer);
+	rv = nng_socket_set_int(b->socket, NNG_OPT_SENDBUF, (int)send_buffer);
 	if (rv != 0)
-		return err_set(err, ERR_NET, "send_buffer %" PRId64 ": %s", s->send_buffer,
+		return err_set(err, ERR_NET, "send_buffer %" PRId64 ": %s", send_buffer,
 			       nng_strerror(rv));
-	if (pipes_watch(b->pipes, b->socket, err) < 0)
-		return -1;
+	return pipes_watch(b->pipes, b->socket, err);
+}
+
+static bool is_nngs(const char *url)
+{
+	return nng_address_behind(url, "ws://") || nng_address_behind(url, "wss://") ||
+	       nng_address_behind(url, "inproc://");
+}
+
+static int listen_on(struct bus *b, const struct nng_settings *s, const struct pem_files *files,
+		     struct err *err)
+{
 	for (size_t i = 0; i < s->listen.n; i++) {
 		const char *url = s->listen.v[i];
-		bool ipc = nng_address_behind(url, "ipc://");
+		bool nngs = is_nngs(url);
 
-		if ((ipc ? hearers_listen(b->hearers, url, err)
-			 : endpoint_listen(b->socket, url, files, err)) < 0)
+		if (nngs && !b->has_socket && open_socket(b, s->send_buffer, err) < 0)
 			return -1;
-		b->has_listener |= !ipc;
+		if ((nngs ? endpoint_listen(b->socket, url, files, err)
+			  : hearers_listen(b->hearers, url, files, err)) < 0)
+			return -1;
 	}
 	return hearers_start(b->hearers, err);
 }
@@ -285,10 +305,8 @@ static struct bus *new_bus(const struct nng_settings *settings, const struct tra
 
 static int start(struct bus *b, const struct nng_settings *s, struct err *err)
 {
-	struct tls_files files = {s->cert_file, s->key_file, s->ca_file};
+	struct pem_files files = {s->cert_file, s->key_file, s->ca_file};
 
-	if (nng_aio_alloc(&b->aio, NULL, NULL) != 0)
-		return err_set(err, ERR_NET, "nng: no memory");
 	if (listen_on(b, s, &files, err) < 0)
 		return -1;
 	if (s->refill) {
@@ -324,7 +342,8 @@ static void *finish(void *arg)
 	pthread_join(b->thread, NULL);
 	refill_close(b->refill); /* before what may hang */
 	hearers_close(b->hearers, LINGER_MS);
-	nng_close(b->socket);
+	if (b->has_socket)
+		nng_close(b->socket);
 	pthread_mutex_lock(&b->lock);
 	b->at_rest = true;
 	pthread_cond_signal(&b->finished);

@@ -1,6 +1,6 @@
 /*
- * nng_bus — the publishing socket (with that of ipc:// addresses, nng_hearers.h) and the thread
- * that alone sends on it, since nng_send was seen to hold its caller for up to 180 ms. The loop
+ * nng_bus — the publishing sockets, nng's and our own (nng_hearers.h), and the thread that alone
+ * sends on them, since nng_send was seen to hold its caller for up to 180 ms. The loop
  * hands over parcels; verdicts come back in batches. Where subscribers' queues are nearly full,
  * that thread waits (nng_flow.h), and only it does.
  *

@@ -15,30 +15,18 @@ static void enter(struct caller *one, enum step step, int64_t now_ms)
 	one->since_ms = now_ms;
 }
 
-/* ---- the begin: each returns NULL, or why the connection ends ---- */
+/* Each of these returns NULL, or why the connection ends. */
 
-static const char *greet(struct caller *one, int64_t now_ms)
-{
-	unsigned char greeting[SP_GREETING];
-	struct iovec part = {greeting, sizeof greeting};
-
-	sp_greeting(greeting, SP_REP);
-	enter(one, GREETING, now_ms);
-	/* Whoever is there has taken all that came before, so there is room. */
-	return channel_write(&one->channel, &part, 1) == sizeof greeting ? NULL : "gone";
-}
-
-static const char *shake(struct caller *one, int64_t now_ms)
+static const char *open_on(struct caller *one, int64_t now_ms)
 {
 	const char *why = NULL;
-	int done = channel_shake(&one->channel, &why);
 
-	if (done == CHANNEL_LATER)
-		return NULL;
-	return done == CHANNEL_GONE ? why : greet(one, now_ms);
+	if (opening_go_on(&one->opening, &one->channel, &why) == 1)
+		enter(one, HEAD, now_ms);
+	return why;
 }
 
-/* ---- reading: the same ---- */
+/* ---- reading ---- */
 
 enum { WAIT = 0, WHOLE = 1, GONE = -1 };
 
@@ -52,17 +40,6 @@ static int fill(struct caller *one, void *to, size_t len)
 		one->got += (size_t)n;
 	}
 	return WHOLE;
-}
-
-static const char *read_greeting(struct caller *one, int64_t now_ms)
-{
-	int whole = fill(one, one->head, SP_GREETING);
-
-	if (whole == WHOLE && !sp_greeting_is(one->head, SP_REQ))
-		return "no REQ socket";
-	if (whole == WHOLE)
-		enter(one, HEAD, now_ms);
-	return whole == GONE ? "gone" : NULL;
 }
 
 static const char *read_head(struct caller *one, int64_t now_ms)
@@ -159,9 +136,12 @@ static const char *write_on(struct caller *one, int64_t now_ms)
 const char *caller_begin(struct caller *ret, const struct channel *channel, bool ipc,
 			 int64_t now_ms)
 {
-	*ret = (struct caller){.channel = *channel, .ipc = ipc, .reply = BUF_INIT(FRAME_REPLY_MAX)};
-	enter(ret, HANDSHAKE, now_ms);
-	return shake(ret, now_ms);
+	*ret = (struct caller){.channel = *channel,
+			       .ipc = ipc,
+			       .opening = {.own = SP_REP, .peer = SP_REQ},
+			       .reply = BUF_INIT(FRAME_REPLY_MAX)};
+	enter(ret, OPENING, now_ms);
+	return open_on(ret, now_ms);
 }
 
 const char *caller_go_on(struct caller *one, int64_t now_ms)
@@ -170,10 +150,8 @@ const char *caller_go_on(struct caller *one, int64_t now_ms)
 
 	if (one->step == REPLY)
 		return write_on(one, now_ms);
-	if (one->step == HANDSHAKE)
-		why = shake(one, now_ms);
-	if (!why && one->step == GREETING)
-		why = read_greeting(one, now_ms);
+	if (one->step == OPENING)
+		why = open_on(one, now_ms);
 	if (!why && one->step == HEAD)
 		why = read_head(one, now_ms);
 	if (!why && one->step == BODY)

@@ -7,16 +7,18 @@
 
 #include "relay/base/buf.h"
 #include "transports/nng_channel.h"
+#include "transports/nng_opening.h"
 #include "transports/nng_sp.h"
 
-enum step { HANDSHAKE, GREETING, HEAD, BODY, ASKED, REPLY };
+enum step { OPENING, HEAD, BODY, ASKED, REPLY };
 
 struct caller {
 	struct channel channel;
 	bool ipc;
 	enum step step;
 	int64_t since_ms; /* when the step began; in REPLY, when some of it was taken last */
-	uint64_t turn; /* its callers': up to GREETING, who came first; in ASKED, who asked first */
+	uint64_t turn;	  /* its callers': in ASKED, who asked first */
+	struct opening opening;
 	unsigned char head[SP_HEAD_MAX];
 	size_t got;    /* bytes of this step: read, or written */
 	char *message; /* owned; a request with its hops, until its reply is written */

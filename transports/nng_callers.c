@@ -3,12 +3,9 @@
 #include "transports/nng_callers.h"
 
 #include <errno.h>
-#include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "relay/base/clock.h"
@@ -25,19 +22,22 @@ struct callers {
 	struct channel_server *tls; /* NULL: plain */
 	bool ipc;
 	int64_t pause_ms; /* nothing is accepted until then */
+	int64_t short_ms; /* when files lacked last */
 	callers_answer *answer;
 	void *arg;
 	uint64_t turns;
-	struct caller v[CALLERS_MAX];
+	struct caller v[CALLERS_MAX]; /* in the order in which they connected */
 	size_t n;
 };
 
-/* The last one takes its place. */
+/* The others keep their order: it is that of requests which one poll finds, and tells who of those
+ * that are not open came first. */
 static void end(struct callers *c, size_t i, const char *why)
 {
 	log_debug("a refill connection ends", log_str("why", why));
 	caller_end(&c->v[i]);
-	c->v[i] = c->v[--c->n];
+	c->n--;
+	memmove(&c->v[i], &c->v[i + 1], (c->n - i) * sizeof *c->v);
 }
 
 /* Ends those that have stood still the longest, but not the one just answered, while the replies
@@ -57,8 +57,8 @@ static void bound_unread(struct callers *c, const struct caller *answered)
 		}
 		if (unread <= CALLERS_UNREAD_MAX || oldest == c->n)
 			return;
-		if (answered == &c->v[c->n - 1])
-			answered = &c->v[oldest]; /* it moves there */
+		if (answered > &c->v[oldest])
+			answered--; /* it moves there */
 		end(c, oldest, "too many replies are not read");
 	}
 }
@@ -85,16 +85,12 @@ static void answer_one(struct callers *c)
 /* A connection that may be anybody's gives way: else those who only connect keep others out. */
 static bool make_room(struct callers *c)
 {
-	size_t oldest = c->n;
-
 	for (size_t i = 0; i < c->n; i++)
-		if (c->v[i].step <= GREETING &&
-		    (oldest == c->n || c->v[i].turn < c->v[oldest].turn))
-			oldest = i;
-	if (oldest == c->n)
-		return false;
-	end(c, oldest, "others want its place");
-	return true;
+		if (c->v[i].step == OPENING) {
+			end(c, i, "others want its place");
+			return true;
+		}
+	return false;
 }
 
 static void welcome(struct callers *c, int fd, int64_t now_ms)
@@ -102,18 +98,12 @@ static void welcome(struct callers *c, int fd, int64_t now_ms)
 	struct caller *one = &c->v[c->n];
 	struct channel channel;
 	struct err err = {0};
-	int on = 1;
 
-	if (!c->ipc) {
-		setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof on);
-		setsockopt(fd, SOL_SOCKET, SO_KEEPALIVE, &on, sizeof on);
-	}
 	if (channel_open(&channel, fd, c->tls, &err) < 0) {
 		log_debug("a refill connection is closed", log_str("why", err.msg));
 		return;
 	}
 	const char *why = caller_begin(one, &channel, c->ipc, now_ms);
-	one->turn = c->turns++;
 	c->n++;
 	if (why)
 		end(c, c->n - 1, why);
@@ -132,14 +122,17 @@ static void take_in(struct callers *c, int fd, int64_t now_ms)
 static void accept_some(struct callers *c, int64_t now_ms)
 {
 	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int fd = accept4(c->listener.fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-		if (fd >= 0) {
-			take_in(c, fd, now_ms);
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			if (errno != EAGAIN)
+		int fd = address_listener_accept(&c->listener);
+
+		if (fd < 0) {
+			int error = errno;
+			if (address_listener_lacks_files(error))
+				c->short_ms = now_ms;
+			if (error != EAGAIN && !make_room(c))
 				c->pause_ms = now_ms + PAUSE_MS;
 			return;
 		}
+		take_in(c, fd, now_ms);
 	}
 }
 
@@ -194,7 +187,8 @@ void callers_turn(struct callers *c, int wake_fd)
 		const char *why = serve(c, &c->v[i], fds[2 + i].revents, now_ms);
 		if (why) {
 			end(c, i, why);
-			fds[2 + i] = fds[2 + --n];
+			n--;
+			memmove(&fds[2 + i], &fds[3 + i], (n - i) * sizeof *fds);
 		} else {
 			i++;
 		}
@@ -204,7 +198,12 @@ void callers_turn(struct callers *c, int wake_fd)
 	answer_one(c);
 }
 
-struct callers *callers_open(const char *url, const struct tls_files *files, callers_answer *answer,
+int64_t callers_short_ms(const struct callers *c)
+{
+	return c->short_ms;
+}
+
+struct callers *callers_open(const char *url, const struct pem_files *files, callers_answer *answer,
 			     void *arg, struct err *err)
 {
 	struct callers *c = xcalloc(1, sizeof *c);

@@ -9,7 +9,7 @@
  *
  * So that no caller costs the others anything: CALLERS_MAX connections, one more takes the place of
  * the oldest that has not shown itself a REQ socket, or is closed when there is none; CALLER_MS for
- * a TLS handshake, for a greeting, for the rest of a request, and for a caller to take some of its
+ * a TLS handshake and a greeting, for the rest of a request, and for a caller to take some of its
  * reply; FRAME_REQUEST_READ bytes of a request; and CALLERS_UNREAD_MAX bytes of replies not
  * yet taken: above it, the connection whose reply has stood still the longest ends. A connection
  * on which nothing is under way may stay for ever.
@@ -31,11 +31,12 @@ struct callers;
 typedef void callers_answer(void *arg, const char *request, size_t len, struct buf *reply);
 
 /* Listens on a tcp://, tls+tcp:// or ipc:// address. The files: for TLS. */
-struct callers *callers_open(const char *url, const struct tls_files *files, callers_answer *answer,
+struct callers *callers_open(const char *url, const struct pem_files *files, callers_answer *answer,
 			     void *arg, struct err *err);
 /* Waits until a caller wants something or wake_fd can be read, and serves what can be served
  * without waiting further; of the requests that have come, it answers one. */
 void callers_turn(struct callers *c, int wake_fd);
-void callers_close(struct callers *c); /* ends all connections; NULL is allowed */
+int64_t callers_short_ms(const struct callers *c); /* mono: when files lacked last; 0: never */
+void callers_close(struct callers *c);		   /* ends all connections; NULL is allowed */
 
 #endif

@@ -3,17 +3,16 @@
 #include "transports/nng_channel.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <poll.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509v3.h>
 
 #include "relay/base/mem.h"
 
@@ -38,68 +37,6 @@ static const char *why(void)
 	return text ? text : "nothing that it should hold";
 }
 
-static int readable(const char *path, struct err *err)
-{
-	struct stat st;
-	int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	int error = fd < 0 || fstat(fd, &st) < 0 ? errno : 0;
-
-	if (fd >= 0)
-		close(fd);
-	if (error)
-		return err_set(err, ERR_IO, "cannot be read: %s", strerror(error));
-	if (!S_ISREG(st.st_mode))
-		return err_set(err, ERR_IO, "is not a file");
-	return 0;
-}
-
-static int load_cert(SSL_CTX *ctx, const char *path, struct err *err)
-{
-	if (readable(path, err) < 0)
-		return -1;
-	ERR_clear_error();
-	if (SSL_CTX_use_certificate_chain_file(ctx, path) != 1)
-		return err_set(err, ERR_FORMAT, "holds no certificate (PEM) that can be used: %s",
-			       why());
-	return 0;
-}
-
-/* Else OpenSSL would ask for it on the terminal. */
-static int no_password(char *ret, int size, int writing, void *arg)
-{
-	(void)ret, (void)size, (void)writing, (void)arg;
-	return -1;
-}
-
-static int load_key(SSL_CTX *ctx, const char *path, struct err *err)
-{
-	if (readable(path, err) < 0)
-		return -1;
-	ERR_clear_error();
-	SSL_CTX_set_default_passwd_cb(ctx, no_password);
-	if (SSL_CTX_use_PrivateKey_file(ctx, path, SSL_FILETYPE_PEM) != 1 &&
-	    ERR_GET_REASON(ERR_peek_last_error()) != X509_R_KEY_VALUES_MISMATCH)
-		return err_set(err, ERR_FORMAT, "holds no key (PEM, without a password): %s",
-			       why());
-	if (SSL_CTX_check_private_key(ctx) != 1)
-		return err_set(err, ERR_FORMAT, "is not the key of cert_file");
-	int type = EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(ctx));
-	if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC)
-		return err_set(err, ERR_FORMAT, "must be an RSA or ECDSA key: nng takes no other");
-	return 0;
-}
-
-static int load_ca(SSL_CTX *ctx, const char *path, struct err *err)
-{
-	if (readable(path, err) < 0)
-		return -1;
-	ERR_clear_error();
-	if (SSL_CTX_load_verify_file(ctx, path) != 1)
-		return err_set(err, ERR_FORMAT, "holds no certificate (PEM) that can be used: %s",
-			       why());
-	return 0;
-}
-
 static SSL_CTX *new_context(const SSL_METHOD *method)
 {
 	SSL_CTX *ctx = SSL_CTX_new(method);
@@ -117,30 +54,36 @@ static SSL_CTX *new_context(const SSL_METHOD *method)
 	return ctx;
 }
 
-static int load_own(SSL_CTX *ctx, const struct tls_files *files, const char **ret_which,
-		    struct err *err)
+/* A bus has one pair of files, also for the addresses that are nng's. */
+static int check_kind(const SSL_CTX *ctx, struct err *err)
 {
-	*ret_which = files->cert;
-	if (load_cert(ctx, files->cert, err) < 0)
-		return -1;
-	*ret_which = files->key;
-	return load_key(ctx, files->key, err);
+	int type = EVP_PKEY_get_base_id(SSL_CTX_get0_privatekey(ctx));
+
+	if (type != EVP_PKEY_RSA && type != EVP_PKEY_EC)
+		return err_set(err, ERR_FORMAT, "must be an RSA or ECDSA key: nng takes no other");
+	return 0;
 }
 
-struct channel_server *channel_server_load(const struct tls_files *files, const char **ret_which,
+static int load(SSL_CTX *ctx, const struct pem_files *files, const char **ret_which,
+		struct err *err)
+{
+	if (pem_load(ctx, files, ret_which, err) < 0)
+		return -1;
+	*ret_which = files->key;
+	return files->key ? check_kind(ctx, err) : 0;
+}
+
+struct channel_server *channel_server_load(const struct pem_files *files, const char **ret_which,
 					   struct err *err)
 {
 	struct channel_server *s = xcalloc(1, sizeof *s);
 	const char *which = files->cert;
 
 	s->ctx = new_context(TLS_server_method());
-	int failed = s->ctx ? load_own(s->ctx, files, &which, err)
+	int failed = s->ctx ? load(s->ctx, files, &which, err)
 			    : err_set(err, ERR_IO, "OpenSSL: %s", why());
-	if (!failed && files->ca) {
-		which = files->ca;
-		failed = load_ca(s->ctx, files->ca, err);
+	if (!failed && files->ca)
 		SSL_CTX_set_verify(s->ctx, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, NULL);
-	}
 	ERR_clear_error();
 	if (!failed)
 		return s;
@@ -169,28 +112,28 @@ enum channel_validity channel_server_validity(const struct channel_server *s, in
 
 /* ---- a client ---- */
 
-static int load_trust(SSL_CTX *ctx, const char *ca, struct err *err)
+static int trust_system(SSL_CTX *ctx, const char **ret_which, struct err *err)
 {
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	if (ca)
-		return load_ca(ctx, ca, err);
-	if (SSL_CTX_set_default_verify_paths(ctx) != 1)
-		return err_set(err, ERR_IO, "the system's authorities: %s", why());
-	return 0;
+	if (SSL_CTX_set_default_verify_paths(ctx) == 1)
+		return 0;
+	*ret_which = "TLS";
+	return err_set(err, ERR_IO, "the system's authorities: %s", why());
 }
 
-struct channel_client *channel_client_load(const struct tls_files *files, const char *name,
+struct channel_client *channel_client_load(const struct pem_files *files, const char *name,
 					   const char **ret_which, struct err *err)
 {
 	struct channel_client *c = xcalloc(1, sizeof *c);
-	const char *which = files->ca ? files->ca : "TLS";
+	const char *which = "TLS";
 
 	c->name = xstrdup(name);
 	c->ctx = new_context(TLS_client_method());
-	int failed = c->ctx ? load_trust(c->ctx, files->ca, err)
+	int failed = c->ctx ? load(c->ctx, files, &which, err)
 			    : err_set(err, ERR_IO, "OpenSSL: %s", why());
-	if (!failed && files->cert)
-		failed = load_own(c->ctx, files, &which, err);
+	if (!failed && !files->ca)
+		failed = trust_system(c->ctx, &which, err);
+	if (!failed)
+		SSL_CTX_set_verify(c->ctx, SSL_VERIFY_PEER, NULL);
 	ERR_clear_error();
 	if (!failed)
 		return c;
@@ -213,6 +156,7 @@ static bool expect_name(SSL *ssl, const char *name)
 {
 	if (X509_VERIFY_PARAM_set1_ip_asc(SSL_get0_param(ssl), name) == 1)
 		return true;
+	SSL_set_hostflags(ssl, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
 	return SSL_set_tlsext_host_name(ssl, name) == 1 && SSL_set1_host(ssl, name) == 1;
 }
 
@@ -228,7 +172,7 @@ static int take(struct channel *ret, int fd, SSL_CTX *ctx, struct err *err)
 		ERR_clear_error();
 		return err_set(err, ERR_LIMIT, "no memory for a TLS connection");
 	}
-	*ret = (struct channel){fd, ssl, 0};
+	*ret = (struct channel){.fd = fd, .ssl = ssl};
 	return 0;
 }
 
@@ -313,15 +257,32 @@ ssize_t channel_read(struct channel *c, void *to, size_t len)
 	return n > 0 ? n : CHANNEL_GONE;
 }
 
+/* Many short parts are one record: each costs a system call and 22 bytes. OpenSSL wants the bytes
+ * again that it could not send, since it has them in a record already. */
+static ssize_t write_record(struct channel *c, const struct iovec *parts, size_t n)
+{
+	char record[SSL3_RT_MAX_PLAIN_LENGTH];
+	size_t len = 0, max = c->owed ? c->owed : sizeof record;
+
+	for (size_t i = 0; i < n && len < max; i++) {
+		size_t more = parts[i].iov_len < max - len ? parts[i].iov_len : max - len;
+
+		memcpy(record + len, parts[i].iov_base, more);
+		len += more;
+	}
+	ERR_clear_error();
+	int sent = judge(c, SSL_write(c->ssl, record, (int)len));
+	c->owed = sent == CHANNEL_LATER ? len : 0;
+	return sent;
+}
+
 ssize_t channel_write(struct channel *c, const struct iovec *parts, size_t n)
 {
 	struct msghdr msg = {.msg_iov = (void *)(uintptr_t)parts, .msg_iovlen = n};
 	ssize_t sent;
 
-	if (c->ssl) {
-		ERR_clear_error();
-		return judge(c, SSL_write(c->ssl, parts->iov_base, bounded(parts->iov_len)));
-	}
+	if (c->ssl)
+		return write_record(c, parts, n);
 	do {
 		sent = sendmsg(c->fd, &msg, MSG_NOSIGNAL);
 	} while (sent < 0 && errno == EINTR);

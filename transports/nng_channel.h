@@ -14,20 +14,15 @@
 #include <sys/uio.h>
 
 #include "relay/base/err.h"
-
-/* PEM files; NULL: none. */
-struct tls_files {
-	const char *cert; /* and its chain */
-	const char *key;
-	const char *ca; /* whose certificates let a client in; NULL: it needs none */
-};
+#include "transports/pem.h"
 
 /* What a server shows and wants to see. Any number of channels may use it, of one thread. */
 struct channel_server;
 
-/* Reads the files, of which cert and key are there, and nothing later. On failure *ret_which is the
- * file that is at fault, one of those given. */
-struct channel_server *channel_server_load(const struct tls_files *files, const char **ret_which,
+/* Reads the files, of which cert and key are there, and nothing later. `files->ca`: whose
+ * certificates let a client in; NULL: it needs none. On failure *ret_which is the file that is at
+ * fault, one of those given. */
+struct channel_server *channel_server_load(const struct pem_files *files, const char **ret_which,
 					   struct err *err);
 void channel_server_free(struct channel_server *s); /* NULL is allowed */
 
@@ -35,7 +30,7 @@ void channel_server_free(struct channel_server *s); /* NULL is allowed */
  * `key` NULL: nothing. The server's certificate is to be for `name`, a host's or an address. */
 struct channel_client;
 
-struct channel_client *channel_client_load(const struct tls_files *files, const char *name,
+struct channel_client *channel_client_load(const struct pem_files *files, const char *name,
 					   const char **ret_which, struct err *err);
 void channel_client_free(struct channel_client *c); /* NULL is allowed */
 
@@ -46,6 +41,7 @@ struct channel {
 	int fd;
 	struct ssl_st *ssl; /* OpenSSL's SSL; NULL: plain */
 	short wants;	    /* of poll, to go on with the last call; 0: by what comes next */
+	size_t owed; /* with TLS: with so many bytes, the same as now, the next write begins */
 };
 
 /* Takes fd over. `server` NULL: plain. Fails for want of memory only: then fd is closed. */
@@ -60,7 +56,7 @@ enum { CHANNEL_GONE = -1, CHANNEL_LATER = 0 };
 /* The handshake, to be called before anything else until it returns 1. *ret_why: a constant, why
  * it is CHANNEL_GONE; CHANNEL_ENDED without a word from the other side. */
 int channel_shake(struct channel *c, const char **ret_why);
-/* Some bytes, and how many; never 0 of them. */
+/* Some bytes, and how many; never 0 of them. By TLS, 16 KB at most, as one record; see `owed`. */
 ssize_t channel_read(struct channel *c, void *to, size_t len);
 ssize_t channel_write(struct channel *c, const struct iovec *parts, size_t n);
 

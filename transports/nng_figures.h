@@ -12,9 +12,11 @@ struct bus_counts {
 	struct pipes_totals pipes;
 	bool refills; /* it has an address for them */
 	struct refill_counts refill;
+	int64_t now_ms; /* mono */
+	uint64_t files; /* that the process may open */
 };
 
-/* Appends them. */
+/* Appends them. For a minute after files lacked, that is the trouble. */
 void figures_fill(struct transport_figures *ret, const struct bus_counts *c);
 
 #endif

@@ -3,12 +3,16 @@
 #include "transports/nng_flow.h"
 
 #define SLOWEST	 10   /* of the fastest's rate */
-#define ROOM_MAX 1024 /* no look is further away, so that spans are not, either */
+#define ROOM_MAX 1024 /* some milliseconds, far less than the least span */
+
+uint64_t queue_held(const struct queue_counts *counts)
+{
+	return counts->offered - counts->left - counts->dropped;
+}
 
 void flow_begin(struct flow_queue *q, uint64_t cap, int64_t now_us)
 {
-	*q = (struct flow_queue){.looked_us = now_us};
-	queue_begin(&q->queue, cap);
+	*q = (struct flow_queue){.cap = cap, .looked_us = now_us};
 }
 
 /* Messages a second once the span is long enough, and then a new one begins; else 0. */
@@ -23,26 +27,21 @@ static double span_add(struct flow_span *s, int64_t least_us, int64_t us, uint64
 	return rate > 1 ? rate : 1; /* 0 is "unknown" */
 }
 
-static void note_stuck(struct flow_queue *q, uint64_t left, int64_t now_us)
+void flow_look(struct flow_queue *q, const struct queue_counts *counts, bool waited, int64_t now_us)
 {
-	if (left || !queue_held_most(&q->queue))
-		q->stuck_us = 0;
-	else if (!q->stuck_us)
-		q->stuck_us = now_us;
-}
-
-/* Behind a look: what left since the last one, and whether anything was held then. */
-static void measure(struct flow_queue *q, uint64_t left, bool was_held, bool waited, int64_t now_us)
-{
+	uint64_t left = counts->left - q->left, held = queue_held(counts);
 	int64_t us = now_us - q->looked_us;
 	double rate;
 
-	note_stuck(q, left, now_us);
-	if (!queue_held_least(&q->queue))
+	if (left || !held)
+		q->stuck_us = 0;
+	else if (!q->stuck_us)
+		q->stuck_us = now_us;
+	if (!held)
 		q->takes = 0;
-	if (!was_held || !queue_held_least(&q->queue)) {
-		q->held = (struct flow_span){0};
-	} else if ((rate = span_add(&q->held, FLOW_SLOW_US, us, left)) > 0) {
+	if (!held || !q->held) {
+		q->unempty = (struct flow_span){0};
+	} else if ((rate = span_add(&q->unempty, FLOW_SLOW_US, us, left)) > 0) {
 		q->takes = rate;
 		q->takes_us = now_us;
 	}
@@ -50,25 +49,9 @@ static void measure(struct flow_queue *q, uint64_t left, bool was_held, bool wai
 		q->shown = rate;
 		q->shown_us = now_us;
 	}
+	q->left = counts->left;
+	q->held = held;
 	q->looked_us = now_us;
-}
-
-void flow_look(struct flow_queue *q, uint64_t offered, uint64_t left, bool waited, int64_t now_us)
-{
-	bool was_held = queue_held_least(&q->queue) > 0;
-	uint64_t before = q->queue.left;
-
-	queue_look(&q->queue, offered, left);
-	measure(q, q->queue.left - before, was_held, waited, now_us);
-}
-
-void flow_know(struct flow_queue *q, const struct queue_counts *counts, bool waited, int64_t now_us)
-{
-	bool was_held = queue_held_least(&q->queue) > 0;
-	uint64_t before = q->queue.left;
-
-	queue_know(&q->queue, counts);
-	measure(q, q->queue.left - before, was_held, waited, now_us);
 }
 
 static double believed(double rate, int64_t at_us, int64_t now_us)
@@ -76,7 +59,7 @@ static double believed(double rate, int64_t at_us, int64_t now_us)
 	return now_us - at_us < FLOW_BELIEVED_US ? rate : 0;
 }
 
-static bool counts(const struct flow_queue *q, double fastest, int64_t now_us)
+static bool is_counted(const struct flow_queue *q, double fastest, int64_t now_us)
 {
 	double takes = believed(q->takes, q->takes_us, now_us);
 
@@ -90,30 +73,25 @@ static double greater(double a, double b)
 	return a > b ? a : b;
 }
 
-static const struct flow_queue *at(const struct flow_queue *first, size_t i, size_t step)
-{
-	return (const void *)((const char *)first + i * step);
-}
-
-uint64_t flow_room(const struct flow_queue *first, size_t n, size_t step, int64_t now_us)
+uint64_t flow_room(const struct flow_queue *const *queues, size_t n, int64_t now_us)
 {
 	double fastest = 0;
 	uint64_t least = ROOM_MAX;
 
 	for (size_t i = 0; i < n; i++) {
-		const struct flow_queue *q = at(first, i, step);
+		const struct flow_queue *q = queues[i];
 
 		fastest = greater(fastest, believed(q->shown, q->shown_us, now_us));
 		fastest = greater(fastest, believed(q->takes, q->takes_us, now_us));
 	}
 	for (size_t i = 0; i < n; i++) {
-		const struct flow_queue *q = at(first, i, step);
-		uint64_t places = q->queue.cap + 1, held = queue_held_most(&q->queue);
-		uint64_t room = held < places ? (places - held) / 2 : 0;
+		const struct flow_queue *q = queues[i];
+		uint64_t places = q->held < q->cap ? q->cap - q->held : 0;
+		uint64_t room = (places + 1) / 2; /* of one place, that one */
 
-		if (!counts(q, fastest, now_us))
+		if (!is_counted(q, fastest, now_us))
 			continue;
-		if (room < places / 8)
+		if (room < q->cap / 8)
 			return 0;
 		if (room < least)
 			least = room;

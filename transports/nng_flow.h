@@ -2,12 +2,11 @@
  * nng_flow — how fast the bus may publish, so that a burst or a replay costs no subscriber a
  * message that could take it. Pure: counts and time come in.
  *
- * nng's PUB socket takes every message at once and drops the oldest of a full queue. So the bus
- * looks at all queues, publishes as many as half the room of the fullest that counts, and looks
- * again; when that queue is over three quarters full, it waits for it. A queue counts unless
+ * A full queue takes every message and drops its oldest (nng_spool.h). So the bus looks at all
+ * queues, publishes as many as half the room of the fullest that counts, and looks again; when that
+ * queue is over three quarters full, it waits for it. A queue counts unless
  *
- *   - nothing has left it for FLOW_STUCK_US while it was not empty: a stopped subscriber, or one
- *     over a transport of nng's that keeps no count (ws, inproc), or
+ *   - nothing has left it for FLOW_STUCK_US while it was not empty: a stopped subscriber, or
  *   - it has been taking less than a tenth of what the fastest was seen to take while the bus did
  *     not wait, or less than FLOW_LEAST a second: more than the API can ever give in the long run,
  *     so that nobody makes the journal fill up.
@@ -24,8 +23,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
-
-#include "transports/nng_queue.h"
+#include <stdint.h>
 
 #define FLOW_STUCK_US	 250000 /* a process may wait as long for a busy machine */
 #define FLOW_SLOW_US	 250000
@@ -33,31 +31,36 @@
 #define FLOW_BELIEVED_US 5000000
 #define FLOW_LEAST	 1000 /* messages a second */
 
+/* A subscriber's queue, since it came: what is neither left nor dropped is held. */
+struct queue_counts {
+	uint64_t offered, left, dropped;
+};
+
+uint64_t queue_held(const struct queue_counts *counts);
+
 struct flow_span { /* what left within a time */
 	int64_t us;
 	uint64_t left;
 };
 
 struct flow_queue {
-	struct queue_guess queue;
+	uint64_t cap;
+	uint64_t left, held; /* at the last look */
 	int64_t looked_us;
 	int64_t stuck_us;	    /* since when nothing leaves; 0: it does, or is empty */
-	struct flow_span held;	    /* without a break not empty */
+	struct flow_span unempty;   /* without a break not empty */
 	struct flow_span unwaited;  /* while the bus did not wait */
 	double takes, shown;	    /* a second, of the last such spans; 0: unknown */
 	int64_t takes_us, shown_us; /* when those ended */
 };
 
 void flow_begin(struct flow_queue *q, uint64_t cap, int64_t now_us);
-/* Both counts as they are now; waited: the bus has not published since the last look, as it waits
+/* The counts as they are now; waited: the bus has not published since the last look, as it waits
  * for some queue. */
-void flow_look(struct flow_queue *q, uint64_t offered, uint64_t left, bool waited, int64_t now_us);
-/* The same where nothing is to be guessed. */
-void flow_know(struct flow_queue *q, const struct queue_counts *counts, bool waited,
+void flow_look(struct flow_queue *q, const struct queue_counts *counts, bool waited,
 	       int64_t now_us);
 
-/* Messages that may go out before the next look; 0: wait, and look again. Of n queues, `step` bytes
- * one behind the other. */
-uint64_t flow_room(const struct flow_queue *first, size_t n, size_t step, int64_t now_us);
+/* Messages that may go out before the next look; 0: wait, and look again. */
+uint64_t flow_room(const struct flow_queue *const *queues, size_t n, int64_t now_us);
 
 #endif

@@ -8,7 +8,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/eventfd.h>
-#include <sys/socket.h>
 #include <unistd.h>
 
 #include "relay/base/clock.h"
@@ -27,14 +26,16 @@ struct hearers {
 	struct spool *spool;
 	struct address_listener *listeners;
 	size_t nlisteners, cap;
-	int wake_fd; /* -1: none yet */
+	struct channel_server *tls; /* NULL: no address is for TLS */
+	int wake_fd;		    /* -1: none yet */
 	atomic_bool asleep, stop;
 	_Atomic int64_t until_ms; /* with stop: what has not left by then does not leave */
 	pthread_t thread;
 	bool started;
 
 	/* the thread's own */
-	int64_t pause_ms; /* nothing is accepted until then */
+	int64_t pause_ms;  /* nothing is accepted until then */
+	int64_t shaken_us; /* that handshakes have taken in this turn */
 	struct hearer *v[ALL_MAX];
 	size_t n, fresh; /* of which so many have not greeted; in the order in which they came */
 	struct pollfd *fds;
@@ -50,10 +51,23 @@ struct hearers *hearers_new(struct pipes *pipes, uint64_t send_buffer)
 	return o;
 }
 
-int hearers_listen(struct hearers *o, const char *url, struct err *err)
+static int load_tls(struct hearers *o, const char *url, const struct pem_files *files,
+		    struct err *err)
+{
+	const char *which = NULL;
+
+	if (!o->tls)
+		o->tls = channel_server_load(files, &which, err);
+	return o->tls ? 0 : err_wrap(err, "listen on %s: %s", url, which);
+}
+
+int hearers_listen(struct hearers *o, const char *url, const struct pem_files *files,
+		   struct err *err)
 {
 	struct address_listener l;
 
+	if (nng_address_is_tls(url) && load_tls(o, url, files, err) < 0)
+		return -1;
 	if (address_listener_open(&l, url, err) < 0)
 		return -1;
 	o->listeners = mem_grow(o->listeners, o->nlisteners, &o->cap, sizeof *o->listeners);
@@ -81,8 +95,8 @@ static void end(struct hearers *o, size_t i, const char *why)
 	struct hearer *one = o->v[i];
 
 	log_debug("a connection to the bus ends", log_str("why", why));
-	if (one->id) {
-		pipes_leave(o->pipes, one->id);
+	if (one->is_in) {
+		pipes_leave(o->pipes, one);
 		hearer_end(one);
 	} else {
 		o->fresh--;
@@ -92,63 +106,107 @@ static void end(struct hearers *o, size_t i, const char *why)
 		o->v[i] = o->v[i + 1];
 }
 
-/* It has greeted: from here on it gets what is published. */
+/* It has greeted: from here on it gets what is published. Returns NULL, or why it ends. */
 static const char *let_in(struct hearers *o, struct hearer *one)
 {
 	char address[sizeof((struct transport_peer *)0)->address];
 
-	hearer_address(one, address, sizeof address);
+	if (channel_holds(&one->channel)) /* else poll tells of it */
+		return "a SUB socket sends nothing";
+	address_of_peer(one->channel.fd, address, sizeof address);
 	hearer_begin(one);
-	uint32_t id = pipes_enter(o->pipes, address, hearer_count, one);
-	if (!id) {
+	one->is_in = pipes_enter(o->pipes, address, hearer_count, one);
+	if (!one->is_in) {
 		hearer_end(one);
 		return "there are too many";
 	}
-	one->id = id;
 	o->fresh--;
 	return NULL;
 }
 
-/* Who is about to greet may be anybody: else those who only connect keep others out. */
-static void make_room(struct hearers *o)
+static bool may_shake(const struct hearers *o)
 {
-	for (size_t i = 0; o->fresh == HEARERS_NEW && i < o->n; i++)
-		if (!o->v[i]->id) {
-			end(o, i, "others want its place");
-			return;
-		}
+	return o->shaken_us < HEARERS_SHAKE_US;
 }
 
+/* The same. */
+static const char *open_on(struct hearers *o, struct hearer *one)
+{
+	bool shakes = hearer_shakes(one);
+	const char *why = NULL;
+
+	if (shakes && !may_shake(o))
+		return NULL; /* poll tells of it again */
+	int64_t start_us = clock_mono_us();
+	int done = hearer_open_on(one, &why);
+	o->shaken_us += shakes ? clock_mono_us() - start_us : 0;
+	return done == 1 ? let_in(o, one) : why;
+}
+
+/* Who is about to greet may be anybody: else those who only connect keep others out. False: there
+ * is nobody. */
+static bool make_room(struct hearers *o)
+{
+	for (size_t i = 0; o->fresh && i < o->n; i++)
+		if (!o->v[i]->is_in) {
+			end(o, i, "others want its place");
+			return true;
+		}
+	return false;
+}
+
+static void welcome(struct hearers *o, const struct address_listener *l, int fd, int64_t now_ms)
+{
+	struct channel channel;
+	struct err err = {0};
+
+	if (channel_open(&channel, fd, l->tls ? o->tls : NULL, &err) < 0) {
+		log_debug("a connection to the bus is closed", log_str("why", err.msg));
+		return;
+	}
+	if (o->fresh == HEARERS_NEW)
+		make_room(o);
+	struct hearer *one = hearer_open(&channel, l->path != NULL, o->spool, now_ms);
+	o->v[o->n++] = one;
+	o->fresh++;
+	/* We greet at once; whom a handshake comes before has said nothing yet. */
+	const char *why = hearer_shakes(one) ? NULL : open_on(o, one);
+	if (why)
+		end(o, o->n - 1, why);
+}
+
+/* While there is time for handshakes, or those who come would push out those who wait for theirs.
+ */
 static void accept_some(struct hearers *o, const struct address_listener *l, int64_t now_ms)
 {
-	for (int i = 0; i < ACCEPT_MAX; i++) {
-		int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+	for (int i = 0; i < ACCEPT_MAX && may_shake(o); i++) {
+		int fd = address_listener_accept(l);
 
-		if (fd >= 0) {
-			make_room(o);
-			o->v[o->n++] = hearer_open(fd, o->spool, now_ms);
-			o->fresh++;
-			const char *why = hearer_greet(o->v[o->n - 1]);
-			if (why)
-				end(o, o->n - 1, why);
-		} else if (errno != EINTR && errno != ECONNABORTED) {
-			if (errno != EAGAIN)
+		if (fd < 0) {
+			int error = errno;
+			if (address_listener_lacks_files(error))
+				pipes_lack_files(o->pipes, error == ECONNREFUSED, now_ms);
+			if (error != EAGAIN && !make_room(o))
 				o->pause_ms = now_ms + PAUSE_MS;
 			return;
 		}
+		welcome(o, l, fd, now_ms);
 	}
 }
 
 /* Returns NULL, or why it ends. */
 static const char *serve(struct hearers *o, struct hearer *one, short events, int64_t now_ms)
 {
-	const char *why = events & ~POLLOUT ? hearer_hear(one) : NULL;
+	const char *why = NULL;
 
-	if (!why && !one->id && hearer_has_greeted(one))
-		why = let_in(o, one);
-	if (!why && !one->id && now_ms - one->since_ms >= HEARER_MS)
-		why = "it does not greet";
-	if (why || !one->id)
+	if (!one->is_in) {
+		why = events ? open_on(o, one) : NULL;
+		if (!why && !one->is_in && now_ms - one->since_ms >= HEARER_MS)
+			why = "it does not greet";
+	} else if (events & ~POLLOUT) {
+		why = hearer_hear(one);
+	}
+	if (why || !one->is_in)
 		return why;
 	if (events & POLLOUT)
 		one->reader.blocked = false;
@@ -162,7 +220,7 @@ static int64_t until(const struct hearers *o, int64_t now_ms)
 	int64_t ret = o->pause_ms > now_ms ? o->pause_ms : INT64_MAX;
 
 	for (size_t i = 0; i < o->n && o->fresh; i++)
-		if (!o->v[i]->id && o->v[i]->since_ms + HEARER_MS < ret)
+		if (!o->v[i]->is_in && o->v[i]->since_ms + HEARER_MS < ret)
 			ret = o->v[i]->since_ms + HEARER_MS;
 	if (o->stop && o->until_ms < ret)
 		ret = o->until_ms;
@@ -193,9 +251,8 @@ static size_t fill_fds(struct hearers *o, int64_t now_ms)
 		o->fds[n++] =
 			(struct pollfd){.fd = closed ? -1 : o->listeners[i].fd, .events = POLLIN};
 	for (size_t i = 0; i < o->n; i++)
-		o->fds[n++] = (struct pollfd){.fd = o->v[i]->fd,
-					      .events = o->v[i]->reader.blocked ? POLLIN | POLLOUT
-										: POLLIN};
+		o->fds[n++] = (struct pollfd){.fd = o->v[i]->channel.fd,
+					      .events = hearer_events(o->v[i])};
 	return n;
 }
 
@@ -212,6 +269,7 @@ static void turn(struct hearers *o)
 	if (o->fds[0].revents && read(o->wake_fd, &woken, sizeof woken) < 0)
 		log_debug("the wake of the bus's connections cannot be read");
 	now_ms = clock_now().mono_ms;
+	o->shaken_us = 0;
 	for (size_t i = 0, at = first; at < n; at++) {
 		const char *why = serve(o, o->v[i], o->fds[at].revents, now_ms);
 		if (why)
@@ -270,6 +328,7 @@ void hearers_close(struct hearers *o, int linger_ms)
 	if (o->wake_fd >= 0)
 		close(o->wake_fd);
 	spool_free(o->spool);
+	channel_server_free(o->tls);
 	free(o->listeners);
 	free(o->fds);
 	free(o);

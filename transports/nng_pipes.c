@@ -1,42 +1,34 @@
-/* nng_pipes — a table of connections, sorted by nng's number of them. Invariant: under the lock no
- * function of nng's is called. */
+/* nng_pipes — a table of connections. Invariant: under the lock no function of nng's is called. */
 #include "transports/nng_pipes.h"
 
-#include <arpa/inet.h>
 #include <inttypes.h>
 #include <pthread.h>
-#include <stdatomic.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "relay/base/clock.h"
 #include "relay/base/mem.h"
-#include "transports/nng_flow.h"
-
-#define OWN_IDS 0x80000000U /* nng's numbers are below */
+#include "transports/nng_address.h"
 
 struct pipe {
-	uint32_t id;
-	bool started;  /* it gets messages */
-	bool losing;   /* and has not caught up since */
-	uint64_t base; /* messages offered to others before it came */
+	const void *connection; /* NULL: it is nng's */
+	pipes_count *count;	/* the same */
+	uint32_t id;		/* of nng's: its number; else 0 */
+	struct queue_counts counts;
+	struct flow_queue flow;
+	bool started; /* it gets messages */
+	bool losing;  /* and has not caught up since */
 	int64_t since_ms;
 	char address[sizeof((struct transport_peer *)0)->address];
-	struct flow_queue flow;
-	pipes_count *count; /* of one that is not nng's; else NULL */
-	const void *connection;
 };
 
 struct pipes {
 	uint64_t send_buffer;
 	pthread_mutex_t lock; /* of all that follows */
-	_Atomic uint64_t offered;
-	struct pipe v[PIPES_MAX]; /* ascending by id */
+	struct pipe v[PIPES_MAX];
 	size_t n;
-	uint32_t own_ids;	    /* given so far */
-	struct pipes_totals totals; /* those that only grow */
-	uint64_t dropped_left;	    /* by those who have left */
+	struct pipes_totals totals; /* those that only grow; of dropped, by those who have left */
 	int64_t looked_us;
 };
 
@@ -57,78 +49,56 @@ void pipes_free(struct pipes *p)
 	free(p);
 }
 
-/* Where it is, or would be. */
-static size_t place_of(const struct pipes *p, uint32_t id)
-{
-	size_t low = 0, high = p->n;
-
-	while (low < high) {
-		size_t middle = (low + high) / 2;
-
-		if (p->v[middle].id < id)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	return low;
-}
-
-static struct pipe *find(struct pipes *p, uint32_t id)
-{
-	size_t i = place_of(p, id);
-
-	return i < p->n && p->v[i].id == id ? &p->v[i] : NULL;
-}
-
-/* Of one of nng's over which nothing ever left, nothing is known: some of nng's transports keep no
- * count. */
-static bool is_known(const struct pipe *one)
-{
-	return one->count || one->flow.queue.left;
-}
-
-static uint64_t dropped_of(const struct pipe *one)
-{
-	return is_known(one) ? queue_dropped(&one->flow.queue) : 0;
-}
-
-static uint64_t queued_of(const struct pipe *one)
-{
-	return is_known(one) ? queue_held_most(&one->flow.queue) : 0;
-}
-
 /* ---- who comes and goes; called under the lock ---- */
 
-static bool add(struct pipes *p, const struct pipe *fresh)
+/* By one of both; the other is NULL, or 0. */
+static struct pipe *find(struct pipes *p, const void *connection, uint32_t id)
 {
-	size_t i = place_of(p, fresh->id);
+	for (struct pipe *one = p->v; one < p->v + p->n; one++)
+		if (one->connection == connection && one->id == id)
+			return one;
+	return NULL;
+}
 
+static struct pipe *add(struct pipes *p, const char *address)
+{
 	if (p->n == PIPES_MAX) {
 		p->totals.refused++;
-		return false;
+		return NULL;
 	}
-	memmove(&p->v[i + 1], &p->v[i], (p->n - i) * sizeof *p->v);
-	p->v[i] = *fresh;
-	p->n++;
-	return true;
+	struct pipe *one = &p->v[p->n++];
+	*one = (struct pipe){0};
+	snprintf(one->address, sizeof one->address, "%s", address);
+	return one;
 }
 
 static void begin(struct pipes *p, struct pipe *one)
 {
 	one->started = true;
 	one->since_ms = clock_now().wall_ms;
-	one->base = p->offered;
 	flow_begin(&one->flow, p->send_buffer, clock_mono_us());
 	p->totals.ever++;
 }
 
+static void recount(struct pipes *p, struct pipe *one)
+{
+	uint64_t before = one->counts.dropped;
+
+	if (!one->count)
+		return;
+	one->count(one->connection, &one->counts);
+	if (one->counts.dropped > before) {
+		p->totals.slow += !one->losing;
+		one->losing = true;
+	}
+}
+
 static void drop_out(struct pipes *p, struct pipe *one)
 {
-	size_t i = (size_t)(one - p->v);
-
+	recount(p, one);
 	p->totals.left += one->started;
-	p->dropped_left += dropped_of(one);
-	memmove(one, one + 1, (--p->n - i) * sizeof *p->v);
+	p->totals.dropped += one->counts.dropped;
+	*one = p->v[--p->n];
 }
 
 /* ---- what nng tells, on its threads ---- */
@@ -136,21 +106,13 @@ static void drop_out(struct pipes *p, struct pipe *one)
 static void write_address(nng_pipe pipe, char *ret, size_t size)
 {
 	nng_sockaddr at = {0};
-	char text[INET6_ADDRSTRLEN];
-	uint64_t process;
 
 	if (nng_pipe_get_addr(pipe, NNG_OPT_REMADDR, &at) != 0)
 		at.s_family = NNG_AF_UNSPEC;
 	if (at.s_family == NNG_AF_INET)
-		snprintf(ret, size, "%s:%u",
-			 inet_ntop(AF_INET, &at.s_in.sa_addr, text, sizeof text),
-			 (unsigned)ntohs(at.s_in.sa_port));
+		address_write(AF_INET, &at.s_in.sa_addr, at.s_in.sa_port, ret, size);
 	else if (at.s_family == NNG_AF_INET6)
-		snprintf(ret, size, "[%s]:%u",
-			 inet_ntop(AF_INET6, at.s_in6.sa_addr, text, sizeof text),
-			 (unsigned)ntohs(at.s_in6.sa_port));
-	else if (nng_pipe_get_uint64(pipe, NNG_OPT_IPC_PEER_PID, &process) == 0)
-		snprintf(ret, size, "process %" PRIu64, process);
+		address_write(AF_INET6, at.s_in6.sa_addr, at.s_in6.sa_port, ret, size);
 	else
 		snprintf(ret, size, "%s", at.s_family == NNG_AF_INPROC ? "inproc" : "unknown");
 }
@@ -158,26 +120,28 @@ static void write_address(nng_pipe pipe, char *ret, size_t size)
 static void comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct pipes *p = arg;
-	struct pipe fresh = {.id = (uint32_t)nng_pipe_id(pipe)};
+	uint32_t id = (uint32_t)nng_pipe_id(pipe);
+	char address[sizeof((struct pipe *)0)->address];
 
 	(void)event;
-	write_address(pipe, fresh.address, sizeof fresh.address);
+	write_address(pipe, address, sizeof address);
 	pthread_mutex_lock(&p->lock);
-	bool added = add(p, &fresh);
+	struct pipe *one = add(p, address);
+	if (one)
+		one->id = id;
 	pthread_mutex_unlock(&p->lock);
-	if (!added)
+	if (!one)
 		nng_pipe_close(pipe);
 }
 
 static void starts(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct pipes *p = arg;
+	uint32_t id = (uint32_t)nng_pipe_id(pipe);
 
 	(void)event;
 	pthread_mutex_lock(&p->lock);
-	struct pipe *one = find(p, (uint32_t)nng_pipe_id(pipe));
-	/* Those sent since it really began are not counted as offered: at worst, too few are
-	 * thought to wait, until the count of those that left tells better. */
+	struct pipe *one = find(p, NULL, id);
 	if (one)
 		begin(p, one);
 	pthread_mutex_unlock(&p->lock);
@@ -186,10 +150,11 @@ static void starts(nng_pipe pipe, nng_pipe_ev event, void *arg)
 static void leaves(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
 	struct pipes *p = arg;
+	uint32_t id = (uint32_t)nng_pipe_id(pipe);
 
 	(void)event;
 	pthread_mutex_lock(&p->lock);
-	struct pipe *one = find(p, (uint32_t)nng_pipe_id(pipe));
+	struct pipe *one = find(p, NULL, id);
 	if (one)
 		drop_out(p, one);
 	pthread_mutex_unlock(&p->lock);
@@ -212,122 +177,73 @@ int pipes_watch(struct pipes *p, nng_socket socket, struct err *err)
 	return rv ? err_set(err, ERR_NET, "nng: %s", nng_strerror(rv)) : 0;
 }
 
+/* ---- those that are not nng's ---- */
+
+bool pipes_enter(struct pipes *p, const char *address, pipes_count *count, const void *connection)
+{
+	pthread_mutex_lock(&p->lock);
+	struct pipe *one = add(p, address);
+	if (one) {
+		one->connection = connection;
+		one->count = count;
+		begin(p, one);
+	}
+	pthread_mutex_unlock(&p->lock);
+	return one != NULL;
+}
+
+void pipes_leave(struct pipes *p, const void *connection)
+{
+	pthread_mutex_lock(&p->lock);
+	drop_out(p, find(p, connection, 0));
+	pthread_mutex_unlock(&p->lock);
+}
+
+void pipes_lack_files(struct pipes *p, bool refused, int64_t now_ms)
+{
+	pthread_mutex_lock(&p->lock);
+	p->totals.refused += refused;
+	p->totals.short_ms = now_ms;
+	pthread_mutex_unlock(&p->lock);
+}
+
 /* ---- what the bus thread sees ---- */
 
-void pipes_offer(struct pipes *p)
+/* Called under the lock. */
+static uint64_t look(struct pipes *p, bool waited)
 {
-	p->offered++;
-}
+	const struct flow_queue *queues[PIPES_MAX];
+	int64_t now_us = clock_mono_us();
+	size_t n = 0;
 
-/* left: what nng has counted; of another's connection, all is asked. */
-static void look_at(struct pipes *p, struct pipe *one, uint64_t left, bool waited)
-{
-	uint64_t before = dropped_of(one);
-	struct queue_counts counts;
-
-	if (one->count) {
-		one->count(one->connection, &counts);
-		flow_know(&one->flow, &counts, waited, p->looked_us);
-	} else {
-		flow_look(&one->flow, p->offered - one->base, left, waited, p->looked_us);
-	}
-	if (dropped_of(one) > before) {
-		p->totals.suspected += !one->losing;
-		one->losing = true;
-	}
-}
-
-/* The connection of that number, and how many messages have left for it. */
-static void read_pipe(nng_stat *stat, uint32_t *ret_id, uint64_t *ret_left)
-{
-	for (nng_stat *s = nng_stat_child(stat); s; s = nng_stat_next(s)) {
-		const char *name = nng_stat_name(s);
-
-		if (!strcmp(name, "id"))
-			*ret_id = (uint32_t)nng_stat_value(s);
-		else if (!strcmp(name, "tx_msgs"))
-			*ret_left = nng_stat_value(s);
-	}
-}
-
-/* nng's numbers of connections are unique in the process, so those of other sockets are not
- * found. */
-static void look(struct pipes *p, nng_stat *all, bool waited)
-{
-	for (nng_stat *s = nng_stat_child(all); s; s = nng_stat_next(s)) {
-		uint32_t id = 0;
-		uint64_t left = 0;
-
-		if (strcmp(nng_stat_name(s), "pipe") != 0)
+	if (waited)
+		p->totals.waited_us += now_us - p->looked_us;
+	p->looked_us = now_us;
+	for (struct pipe *one = p->v; one < p->v + p->n; one++) {
+		if (!one->count)
 			continue;
-		read_pipe(s, &id, &left);
-		struct pipe *one = find(p, id);
-		if (one && one->started)
-			look_at(p, one, left, waited);
+		recount(p, one);
+		flow_look(&one->flow, &one->counts, waited, now_us);
+		queues[n++] = &one->flow;
 	}
+	return flow_room(queues, n, now_us);
 }
 
 uint64_t pipes_room(struct pipes *p, bool waited)
 {
-	nng_stat *all;
-	bool failed = nng_stats_get(&all) != 0;
-	int64_t now_us = clock_mono_us();
-
 	pthread_mutex_lock(&p->lock);
-	if (waited)
-		p->totals.waited_us += now_us - p->looked_us;
-	p->looked_us = now_us;
-	if (!failed)
-		look(p, all, waited);
-	for (size_t i = place_of(p, OWN_IDS); i < p->n; i++)
-		look_at(p, &p->v[i], 0, waited);
-	uint64_t room = flow_room(&p->v[0].flow, p->n, sizeof *p->v, now_us);
+	uint64_t room = look(p, waited);
 	pthread_mutex_unlock(&p->lock);
-	if (!failed)
-		nng_stats_free(all);
 	return room;
 }
 
-/* ---- those that are not nng's ---- */
-
-uint32_t pipes_enter(struct pipes *p, const char *address, pipes_count *count,
-		     const void *connection)
-{
-	struct pipe fresh = {.count = count, .connection = connection};
-
-	snprintf(fresh.address, sizeof fresh.address, "%s", address);
-	pthread_mutex_lock(&p->lock);
-	do
-		fresh.id = OWN_IDS | p->own_ids++;
-	while (find(p, fresh.id));
-	bool added = add(p, &fresh);
-	if (added)
-		begin(p, find(p, fresh.id));
-	pthread_mutex_unlock(&p->lock);
-	return added ? fresh.id : 0;
-}
-
-void pipes_leave(struct pipes *p, uint32_t id)
+uint64_t pipes_settle(struct pipes *p, bool waited)
 {
 	pthread_mutex_lock(&p->lock);
-	struct pipe *one = find(p, id);
-	if (one) {
-		look_at(p, one, 0, false);
-		drop_out(p, one);
-	}
-	pthread_mutex_unlock(&p->lock);
-}
-
-uint64_t pipes_settle(struct pipes *p)
-{
-	uint64_t room = pipes_room(p, false);
-
-	pthread_mutex_lock(&p->lock);
-	for (size_t i = 0; i < p->n; i++) {
-		queue_settle(&p->v[i].flow.queue);
-		if (!queued_of(&p->v[i]))
+	uint64_t room = look(p, waited);
+	for (size_t i = 0; i < p->n; i++)
+		if (!queue_held(&p->v[i].counts))
 			p->v[i].losing = false;
-	}
 	pthread_mutex_unlock(&p->lock);
 	return room;
 }
@@ -338,9 +254,9 @@ static void name_peer(struct transport_peer *ret, const struct pipe *one)
 {
 	*ret = (struct transport_peer){
 		.since_ms = one->since_ms,
-		.sent = one->flow.queue.left,
-		.queued = queued_of(one),
-		.dropped = dropped_of(one),
+		.sent = one->counts.left,
+		.queued = queue_held(&one->counts),
+		.dropped = one->counts.dropped,
 	};
 	memcpy(ret->address, one->address, sizeof ret->address);
 }
@@ -349,11 +265,12 @@ static void name_peer(struct transport_peer *ret, const struct pipe *one)
 static int by_trouble(const void *a, const void *b)
 {
 	const struct pipe *x = *(struct pipe *const *)a, *y = *(struct pipe *const *)b;
+	uint64_t x_held = queue_held(&x->counts), y_held = queue_held(&y->counts);
 
-	if (dropped_of(x) != dropped_of(y))
-		return dropped_of(x) > dropped_of(y) ? -1 : 1;
-	if (queued_of(x) != queued_of(y))
-		return queued_of(x) > queued_of(y) ? -1 : 1;
+	if (x->counts.dropped != y->counts.dropped)
+		return x->counts.dropped > y->counts.dropped ? -1 : 1;
+	if (x_held != y_held)
+		return x_held > y_held ? -1 : 1;
 	return x->since_ms < y->since_ms ? -1 : x->since_ms > y->since_ms;
 }
 
@@ -373,26 +290,32 @@ static void name_peers(struct pipes *p, struct transport_figures *ret)
 	for (size_t i = 0; i < n; i++)
 		if (sorted[i]->losing) {
 			snprintf(ret->trouble, sizeof ret->trouble,
-				 "subscriber %s is too slow; it has lost at least %" PRIu64
+				 "subscriber %s is too slow; it has lost %" PRIu64
 				 " messages and can fetch them",
-				 sorted[i]->address, dropped_of(sorted[i]));
+				 sorted[i]->address, sorted[i]->counts.dropped);
 			break;
 		}
+}
+
+static void add_up(const struct pipes *p, struct pipes_totals *ret)
+{
+	for (const struct pipe *one = p->v; one < p->v + p->n; one++) {
+		uint64_t held = queue_held(&one->counts);
+
+		ret->now += one->started;
+		ret->dropped += one->counts.dropped;
+		ret->queued += held;
+		ret->queued_max = held > ret->queued_max ? held : ret->queued_max;
+	}
 }
 
 void pipes_tell(struct pipes *p, struct pipes_totals *ret_totals, struct transport_figures *ret)
 {
 	pthread_mutex_lock(&p->lock);
+	for (struct pipe *one = p->v; one < p->v + p->n; one++)
+		recount(p, one);
 	struct pipes_totals t = p->totals;
-	t.dropped = p->dropped_left;
-	for (size_t i = 0; i < p->n; i++) {
-		uint64_t queued = queued_of(&p->v[i]);
-
-		t.now += p->v[i].started;
-		t.dropped += dropped_of(&p->v[i]);
-		t.queued += queued;
-		t.queued_max = queued > t.queued_max ? queued : t.queued_max;
-	}
+	add_up(p, &t);
 	name_peers(p, ret);
 	pthread_mutex_unlock(&p->lock);
 	*ret_totals = t;

@@ -162,6 +162,7 @@ struct refill {
 	pthread_mutex_t asking; /* held while the history is asked */
 	atomic_bool stop;
 	_Atomic uint64_t requests, events, errors;
+	_Atomic int64_t short_ms;
 };
 
 static void answer(void *arg, const char *request, size_t len, struct buf *reply)
@@ -185,19 +186,21 @@ static void answer(void *arg, const char *request, size_t len, struct buf *reply
 
 void refill_count(struct refill *r, struct refill_counts *ret)
 {
-	*ret = (struct refill_counts){r->requests, r->events, r->errors};
+	*ret = (struct refill_counts){r->requests, r->events, r->errors, r->short_ms};
 }
 
 static void *run(void *arg)
 {
 	struct refill *r = arg;
 
-	while (!atomic_load(&r->stop))
+	while (!atomic_load(&r->stop)) {
 		callers_turn(r->callers, r->wake[0]);
+		r->short_ms = callers_short_ms(r->callers);
+	}
 	return NULL;
 }
 
-static int start(struct refill *r, const char *url, const struct tls_files *files, struct err *err)
+static int start(struct refill *r, const char *url, const struct pem_files *files, struct err *err)
 {
 	if (pipe2(r->wake, O_CLOEXEC | O_NONBLOCK) < 0)
 		return err_set(err, ERR_IO, "pipe: %s", strerror(errno));
@@ -216,7 +219,7 @@ static void release(struct refill *r)
 	free(r);
 }
 
-struct refill *refill_open(const char *url, const struct tls_files *files,
+struct refill *refill_open(const char *url, const struct pem_files *files,
 			   const struct transport_env *env, struct err *err)
 {
 	struct refill *r = xcalloc(1, sizeof *r);

@@ -16,7 +16,7 @@
 struct refill;
 
 /* The files: for a tls+tcp:// address. */
-struct refill *refill_open(const char *url, const struct tls_files *files,
+struct refill *refill_open(const char *url, const struct pem_files *files,
 			   const struct transport_env *env, struct err *err);
 /* From now on nothing is asked of the history; waits for what is being asked. NULL is allowed. */
 void refill_stop(struct refill *r);
@@ -25,6 +25,7 @@ void refill_close(struct refill *r);
 
 struct refill_counts {
 	uint64_t requests, events, errors;
+	int64_t short_ms; /* mono: when files lacked last for who connects; 0: never */
 };
 /* Any thread, until it is closed. */
 void refill_count(struct refill *r, struct refill_counts *ret);

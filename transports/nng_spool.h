@@ -13,9 +13,11 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "transports/nng_queue.h"
+#include "transports/nng_flow.h"
 
-struct letter { /* as it is written to a Unix socket (nng_sp.h); never changed */
+/* As it is written to a Unix socket (nng_sp.h); to others, without its first byte. Never changed.
+ */
+struct letter {
 	unsigned refs;
 	size_t len;
 	unsigned char bytes[];

@@ -8,6 +8,7 @@
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/un.h>
 
 struct place {
 	uint8_t bytes[16];
@@ -163,17 +164,20 @@ static bool is_this_machine(const uint8_t *bytes)
 	return found;
 }
 
-/* 0.0.0.0 listens for IPv4 only, :: for both. */
-static bool covers(const struct place *listening, const uint8_t *bytes)
+/* Does it listen on all addresses, those of IPv4 (v4) or of IPv6? 0.0.0.0 is for IPv4 only, :: for
+ * both. */
+static bool is_any(const struct place *p, bool v4)
 {
 	static const uint8_t any[16];
 
-	if (memcmp(listening->bytes, bytes, 16) == 0)
-		return true;
-	bool any_v4 = is_v4(listening->bytes) && memcmp(listening->bytes + 12, any, 4) == 0;
-	if (!(any_v4 && is_v4(bytes)) && memcmp(listening->bytes, any, 16) != 0)
-		return false;
-	return is_this_machine(bytes);
+	return memcmp(p->bytes, any, 16) == 0 ||
+	       (v4 && is_v4(p->bytes) && memcmp(p->bytes + 12, any, 4) == 0);
+}
+
+static bool covers(const struct place *listening, const uint8_t *bytes)
+{
+	return memcmp(listening->bytes, bytes, 16) == 0 ||
+	       (is_any(listening, is_v4(bytes)) && is_this_machine(bytes));
 }
 
 static bool is_own(const struct network_policy *p, const struct place *to)
@@ -185,6 +189,20 @@ static bool is_own(const struct network_policy *p, const struct place *to)
 			return true;
 	}
 	return false;
+}
+
+bool address_clashes(const struct sockaddr_storage *a, const struct sockaddr_storage *b)
+{
+	const struct sockaddr_un *x = (const void *)a, *y = (const void *)b;
+	struct place one, other;
+
+	if (a->ss_family == AF_UNIX && b->ss_family == AF_UNIX)
+		return !strcmp(x->sun_path, y->sun_path);
+	if (!place_of((const struct sockaddr *)a, &one) ||
+	    !place_of((const struct sockaddr *)b, &other) || one.port != other.port || !one.port)
+		return false;
+	return memcmp(one.bytes, other.bytes, 16) == 0 || is_any(&one, is_v4(other.bytes)) ||
+	       is_any(&other, is_v4(one.bytes));
 }
 
 static bool listed(const struct cidr *list, size_t n, const uint8_t *bytes)

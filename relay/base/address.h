@@ -48,6 +48,9 @@ struct network_policy {
 /* NULL: allowed. Otherwise a constant phrase for the log: "link-local", "loopback" … */
 const char *network_refuses(const struct network_policy *p, const struct sockaddr *address);
 bool address_is_loopback(const struct sockaddr *address);
+/* Can no two sockets listen on them? A wildcard takes its port of all addresses, 0.0.0.0 of the
+ * IPv4 ones only. Of AF_UNIX, the same path. */
+bool address_clashes(const struct sockaddr_storage *a, const struct sockaddr_storage *b);
 void network_policy_release(struct network_policy *p);
 
 #endif

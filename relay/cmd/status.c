@@ -154,7 +154,7 @@ static void print_connection(const struct json *c, int64_t now_ms)
 	if (int_of(c, "queued"))
 		printf(", %" PRId64 " queued", int_of(c, "queued"));
 	if (int_of(c, "dropped"))
-		printf(", %" PRId64 " or more lost", int_of(c, "dropped"));
+		printf(", %" PRId64 " lost", int_of(c, "dropped"));
 	putchar('\n');
 }
 

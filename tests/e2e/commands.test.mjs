@@ -122,12 +122,28 @@ test('an admin port for other machines must be meant', (t) => {
   assert.equal(check('{ listen: 0.0.0.0:8077, insecure: true }').status, 0);
 });
 
-test('the admin port and a bus cannot be the same', (t) => {
+test('no two parts listen on one address', (t) => {
   const place = new Place(t);
-  const r = command(['check', place.write('a.yaml',
-    'source: { api_key: k }\nadmin:\ndestinations: { bus: { nng: { listen: tcp://127.0.0.1:8077 } } }\n')]);
-  assert.equal(r.status, 78);
-  assert.match(r.stderr, /destinations\.bus: listens on an address that is taken already/);
+  const check = (more) => command(['check', place.write('a.yaml', `source: { api_key: k }\n${more}\n`)]);
+  const bus = (listen) => `bus: { nng: { listen: "${listen}", insecure: true } }`;
+  const two = (one, other) => `destinations: { a: { nng: { listen: "${one}", insecure: true } }, ${bus(other)} }`;
+  for (const config of [
+    `admin:\ndestinations: { ${bus('tcp://127.0.0.1:8077')} }`,
+    `admin:\ndestinations: { ${bus('tcp://*:8077')} }`,
+    two('tcp://127.0.0.1:5555', 'tcp://*:5555'),
+    two('tcp://[::]:5555', 'ws://127.0.0.1:5555/bus'),
+    two('ipc:///run/x', 'ipc:///run/x'),
+    two('ipc:///run/x', 'ipc:///run/.//x'),
+  ]) {
+    const r = check(config);
+    assert.equal(r.status, 78, config);
+    assert.match(r.stderr, /destinations\.bus: listens on an address that is taken already/);
+  }
+  assert.equal(check(two('tcp://127.0.0.1:5555', 'tcp://*:5556')).status, 0);
+  assert.equal(check(two('ipc:///run/x', 'ipc:///run/y')).status, 0);
+  const many = (n) => `destinations: { bus: { nng: { listen: [${Array.from({ length: n }, (_, i) => `ipc:///run/${i}`)}] } } }`;
+  assert.equal(check(many(255)).status, 0);
+  assert.match(check(many(256)).stderr, /there are more than 255 addresses/);
 });
 
 test('options and schema come from the same tables', () => {

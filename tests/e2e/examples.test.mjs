@@ -5,6 +5,7 @@ import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { dirname, join } from 'node:path';
 import { BUILD, KEY, Place, RELAY, ROOT, command, sourceConfig, until } from './harness.mjs';
+import { natsOperator } from './nats-keys.mjs';
 
 const SECRET = 'whsec_' + Buffer.from('an example secret of 32 bytes !!').toString('base64');
 // All that people read, but what `make bench` writes.
@@ -44,7 +45,7 @@ test('every configuration in the README and the docs is one that check accepts, 
   const env = { ...process.env, INVENT_API_KEY: 'k', CRM_SECRET: SECRET, SECRET, DEMO_API: 'http://127.0.0.1:1', DEMO_KEY: 'k', DEMO_DIR: place.dir, DEMO_RECEIVER: 'http://127.0.0.1:2', DEMO_SECRET: SECRET,
     SLACK_WEBHOOK: 'https://hooks.slack.com/services/x', DISCORD_WEBHOOK: 'https://discord.com/api/webhooks/x', TEAMS_WORKFLOW: 'https://prod-1.logic.azure.com/x', PAGERDUTY_KEY: 'k' };
   place.write('our-slack.json', readFileSync(join(ROOT, 'examples/templates/slack.json'), 'utf8'));
-  place.write('relay.creds', '');
+  place.write('relay.creds', natsOperator().user().creds);
   let checked = 0;
   for (const file of PAGES) {
     const text = readFileSync(join(ROOT, file), 'utf8');

@@ -35,10 +35,11 @@ static int rows(void *arg, const struct history_rows_query *q, history_row_each 
 {
 	(void)arg, (void)err;
 	assert(*q->broadcast && strlen(q->broadcast) <= FRAME_ID_MAX);
-	assert(strlen(q->after) <= FRAME_ID_MAX && (!q->org || strlen(q->org) <= FRAME_ID_MAX));
+	assert(strlen(q->after) <= HISTORY_PLACE_MAX &&
+	       (!q->org || strlen(q->org) <= FRAME_ID_MAX));
 	assert(q->limit >= 1 && q->limit <= FRAME_EVENTS_MAX);
 	for (int i = 0; i < 2; i++)
-		each(each_arg, &(struct history_row){i ? "r" : q->broadcast, "{}", 2});
+		each(each_arg, &(struct history_row){i ? "r" : q->after, "{}", 2});
 	*ret = (struct history_rows_end){.sequence = LATEST,
 					 .ambiguous = !strcmp(q->broadcast, "two"),
 					 .broadcast = q->org ? NULL : xstrdup("{}")};

@@ -199,7 +199,8 @@ static void show(const struct nng_child *c)
 {
 	for (size_t i = 0; i < c->err.n; i++)
 		fprintf(stderr, "  child: %s\n", c->err.v[i]);
-	fprintf(stderr, "  child: %zu lines on standard output\n", c->out.n);
+	fprintf(stderr, "  child: %zu lines on standard output, the last: %s\n", c->out.n,
+		c->out.n ? c->out.v[c->out.n - 1] : "none");
 }
 
 void nng_child_lines(struct nng_child *c, size_t n)

@@ -39,7 +39,10 @@ struct nng_child *nng_child_start(const char *const *args);
 void nng_child_lines(struct nng_child *c, size_t n);
 size_t nng_child_says(struct nng_child *c, const char *text);
 size_t nng_child_complains(struct nng_child *c, const char *text);
-/* Reads until one that counts says that it got n, which is what it said last. */
+/* Reads until one that counts says that it got n, which is what it said last. It loses none for
+ * certain, also on a busy machine, when it is awaited each NNG_CHILD_HOLDS messages: neither its
+ * queue nor the relay's holds less. */
+#define NNG_CHILD_HOLDS 6000
 void nng_child_got(struct nng_child *c, size_t n);
 /* Reads what there is to read for so long. */
 void nng_child_read(struct nng_child *c, int ms);

@@ -12,8 +12,11 @@
 #include <cmocka.h>
 
 #include "relay/base/mem.h"
+#include "relay/base/random.h"
 #include "tests/suite/tls_files.h"
 #include "transports/nng_bus.h"
+
+#define DEADLINE_MS 20000
 
 static int routes(void *arg, const struct history_query *q, history_each *each, void *each_arg,
 		  struct history_end *ret, struct err *err)
@@ -52,7 +55,8 @@ static int routes(void *arg, const struct history_query *q, history_each *each, 
 	return 0;
 }
 
-/* Rows rcp_000000 …, each of the same length; the page says how far the events are. */
+/* Rows rcp_000000 …, each of the same length, at the places 000000-x …; the page says how far the
+ * events are. */
 static int rows(void *arg, const struct history_rows_query *q, history_row_each *each,
 		void *each_arg, struct history_rows_end *ret, struct err *err)
 {
@@ -70,12 +74,14 @@ static int rows(void *arg, const struct history_rows_query *q, history_row_each 
 		char *id = xasprintf("rcp_%06zu", i);
 		char *body = xasprintf("{\"recipient_id\":\"%s\",\"p\":\"%0*d\"}", id,
 				       (int)w->row_padding, 0);
-		bool behind = strcmp(id, q->after) > 0;
+		char *place = xasprintf("%06zu-x", i);
+		bool behind = strcmp(place, q->after) > 0;
 		ret->more = behind && given == q->limit;
 		if (behind && !ret->more) {
-			each(each_arg, &(struct history_row){id, body, strlen(body)});
+			each(each_arg, &(struct history_row){place, body, strlen(body)});
 			given++;
 		}
+		free(place);
 		free(body);
 		free(id);
 	}
@@ -220,16 +226,21 @@ int64_t nng_world_commit(struct nng_world *w, const char *topic, size_t padding)
 	return (int64_t)w->n;
 }
 
-void nng_world_publish_all(struct nng_world *w, int64_t from, int64_t to)
+void nng_world_give(struct nng_world *w, int64_t from, int64_t to)
 {
-	size_t want = w->sent + w->refused + (size_t)(to - from + 1);
-
 	for (int64_t i = from; i <= to; i++) {
 		struct committed *c = &w->v[i - 1];
 		struct parcel parcel = {(uint64_t)i, &c->event, .prevsequence = c->prevsequence,
 					.attempt = 1};
 		transport_nng.send(w->self, &parcel);
 	}
+}
+
+void nng_world_publish_all(struct nng_world *w, int64_t from, int64_t to)
+{
+	size_t want = w->sent + w->refused + (size_t)(to - from + 1);
+
+	nng_world_give(w, from, to);
 	for (int i = 0; i < 1000 && w->sent + w->refused < want; i++) {
 		mailbox_wait(w->loop, 20);
 		mailbox_run(w->loop);
@@ -242,15 +253,59 @@ void nng_world_publish(struct nng_world *w, int64_t sequence)
 	nng_world_publish_all(w, sequence, sequence);
 }
 
+/* Of those that the system gives to no outgoing connection, which would take one at any time. */
 int nng_world_port(void)
 {
-	struct sockaddr_in at = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
-	socklen_t len = sizeof at;
-	int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	int port, taken;
 
-	assert_true(fd >= 0);
-	assert_int_equal(bind(fd, (struct sockaddr *)&at, len), 0);
-	assert_int_equal(getsockname(fd, (struct sockaddr *)&at, &len), 0);
-	close(fd);
-	return ntohs(at.sin_port);
+	do {
+		port = 20000 + (int)(random_u64() % 12000);
+		struct sockaddr_in at = {.sin_family = AF_INET,
+					 .sin_port = htons((uint16_t)port),
+					 .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+		int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+		assert_true(fd >= 0);
+		taken = bind(fd, (struct sockaddr *)&at, sizeof at);
+		close(fd);
+	} while (taken);
+	return port;
+}
+
+void nng_world_publish_new(struct nng_world *w, size_t n, size_t padding)
+{
+	int64_t from = (int64_t)w->n + 1;
+
+	for (size_t i = 0; i < n; i++)
+		nng_world_commit(w, NNG_WORLD_TOPIC, padding);
+	nng_world_publish_all(w, from, from + (int64_t)n - 1);
+}
+
+const struct transport_figures *nng_world_figures(struct nng_world *w)
+{
+	w->figures = (struct transport_figures){0};
+	transport_nng.figures(w->self, &w->figures);
+	return &w->figures;
+}
+
+double nng_world_figure(struct nng_world *w, const char *name)
+{
+	const struct transport_figures *f = nng_world_figures(w);
+
+	for (size_t i = 0; i < f->n; i++)
+		if (!strcmp(f->v[i].name, name))
+			return f->v[i].value;
+	fail_msg("there is no %s", name);
+	return 0;
+}
+
+void nng_world_await(struct nng_world *w, const char *name, double least)
+{
+	int64_t end = clock_now().mono_ms + DEADLINE_MS;
+
+	while (nng_world_figure(w, name) < least) {
+		if (clock_now().mono_ms > end)
+			fail_msg("%s is %.0f", name, nng_world_figure(w, name));
+		mailbox_wait(w->loop, 10);
+		mailbox_run(w->loop);
+	}
 }

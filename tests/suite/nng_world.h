@@ -9,6 +9,8 @@
 
 #include "transports/transport.h"
 
+#define NNG_WORLD_TOPIC "recipient.sent.twilio.b1"
+
 struct nng_world {
 	char *folder;
 	char *bus, *refill;    /* ipc addresses in it, unless refills are on tcp */
@@ -18,6 +20,7 @@ struct nng_world {
 	struct transport_history history;
 	void *self; /* of the transport; NULL: not open */
 	size_t sent, refused;
+	struct transport_figures figures;
 
 	pthread_mutex_t lock; /* what follows; the refill thread reads it */
 	struct committed {
@@ -47,9 +50,20 @@ void nng_world_free(struct nng_world *w);
 
 /* Commits an event of a topic and of so many bytes; returns its sequence. */
 int64_t nng_world_commit(struct nng_world *w, const char *topic, size_t padding);
+/* Hands over events that were committed, and does not wait. */
+void nng_world_give(struct nng_world *w, int64_t from, int64_t to);
 /* Publishes an event that was committed, and waits for the verdict. */
 void nng_world_publish(struct nng_world *w, int64_t sequence);
 void nng_world_publish_all(struct nng_world *w, int64_t from, int64_t to);
+/* Commits and publishes so many more. */
+void nng_world_publish_new(struct nng_world *w, size_t n, size_t padding);
+
+/* What the transport tells, until this is called again; one of its figures by name; waiting until
+ * that is so much. */
+const struct transport_figures *nng_world_figures(struct nng_world *w);
+double nng_world_figure(struct nng_world *w, const char *name);
+void nng_world_await(struct nng_world *w, const char *name, double least);
+
 /* An unused TCP port of the loopback interface; somebody else may take it. */
 int nng_world_port(void);
 

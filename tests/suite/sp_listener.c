@@ -1,6 +1,7 @@
 /* sp_listener — see its header. Every wait is bounded. */
 #include "tests/suite/sp_listener.h"
 
+#include <arpa/inet.h>
 #include <poll.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -14,6 +15,7 @@
 
 #include "relay/base/mem.h"
 #include "tests/suite/sp_caller.h"
+#include "tests/suite/tls_caller.h"
 
 #define DEADLINE_MS 20000
 
@@ -40,24 +42,56 @@ struct sp_listener *sp_listener_open(const char *url)
 	return l;
 }
 
+struct sp_listener *sp_listener_by_tls(SSL *ssl)
+{
+	struct sp_listener *l = xcalloc(1, sizeof *l);
+
+	l->fd = SSL_get_fd(ssl);
+	l->ssl = ssl;
+	assert_true(tls_caller_greet(ssl, sub[5], pub[5]));
+	return l;
+}
+
 void sp_listener_close(struct sp_listener *l)
 {
+	SSL_free(l->ssl);
 	close(l->fd);
 	free(l);
 }
 
-static void take(struct sp_listener *l, const char *message, size_t len)
+void sp_listener_address(const struct sp_listener *l, char *ret, size_t size)
 {
-	static const char name[] = "\"sequence\":\"";
+	struct sockaddr_in at;
+	socklen_t len = sizeof at;
 
-	if (len >= 16 && !memcmp(message, "relay.heartbeat ", 16)) {
-		l->beats++;
-		return;
-	}
-	const char *at = memmem(message, len, name, sizeof name - 1);
+	assert_int_equal(getsockname(l->fd, (struct sockaddr *)&at, &len), 0);
+	snprintf(ret, size, "127.0.0.1:%u", (unsigned)ntohs(at.sin_port));
+}
+
+/* What stands behind `name`. */
+static int64_t number(const char *message, size_t len, const char *name)
+{
+	const char *at = memmem(message, len, name, strlen(name));
+
 	assert_non_null(at);
 	assert_int_equal(message[len - 1], '}'); /* whole */
-	int64_t sequence = strtoll(at + sizeof name - 1, NULL, 10);
+	return strtoll(at + strlen(name), NULL, 10);
+}
+
+static void take_beat(struct sp_listener *l, int64_t beat)
+{
+	if (l->beats++)
+		l->lost_beats += (size_t)(beat - l->beat - 1);
+	l->beat = beat;
+}
+
+static void take(struct sp_listener *l, const char *message, size_t len)
+{
+	if (len >= 16 && !memcmp(message, "relay.heartbeat ", 16)) {
+		take_beat(l, number(message, len, "\"beat\":"));
+		return;
+	}
+	int64_t sequence = number(message, len, "\"sequence\":\"");
 	if (l->events++ && sequence != l->sequence + 1) {
 		l->gaps++;
 		l->gap_from = l->sequence;
@@ -84,10 +118,12 @@ static size_t whole(const unsigned char *text, size_t len, size_t head)
 static void read_some(struct sp_listener *l)
 {
 	struct pollfd fd = {.fd = l->fd, .events = POLLIN};
-	size_t at = 0, n, head = l->ipc ? 9 : 8;
+	size_t at = 0, n, head = l->ipc ? 9 : 8, room = sizeof l->text - l->len;
 
-	assert_int_equal(poll(&fd, 1, DEADLINE_MS), 1);
-	ssize_t got = recv(l->fd, l->text + l->len, sizeof l->text - l->len, 0);
+	if (!l->ssl || !SSL_pending(l->ssl))
+		assert_int_equal(poll(&fd, 1, DEADLINE_MS), 1);
+	ssize_t got = l->ssl ? SSL_read(l->ssl, l->text + l->len, (int)room)
+			     : recv(l->fd, l->text + l->len, room, 0);
 	assert_true(got > 0);
 	l->len += (size_t)got;
 	for (; (n = whole(l->text + at, l->len - at, head)) > 0; at += n)

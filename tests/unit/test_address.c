@@ -398,6 +398,37 @@ static void only_ip_passes(void **state)
 	assert_null(refuses(&p, "1.1.1.1", 80));
 }
 
+static void sockets_clash(void **state)
+{
+	static const struct {
+		const char *one, *other;
+		bool clash;
+	} cases[] = {
+		{"127.0.0.1", "127.0.0.1", true},
+		{"127.0.0.1", "127.0.0.2", false},
+		{"127.0.0.1", "::ffff:127.0.0.1", true},
+		{"0.0.0.0", "127.0.0.1", true},
+		{"0.0.0.0", "::ffff:127.0.0.1", true},
+		{"0.0.0.0", "::1", false},
+		{"::ffff:0.0.0.0", "127.0.0.1", true},
+		{"::ffff:0.0.0.0", "::1", false},
+		{"::1", "127.0.0.1", false},
+		{"::", "::1", true},
+		{"::", "127.0.0.1", true},
+		{"::", "0.0.0.0", true},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		const struct sockaddr_storage a = socket_address(cases[i].one, 8077);
+		const struct sockaddr_storage b = socket_address(cases[i].other, 8077);
+		const struct sockaddr_storage c = socket_address(cases[i].other, 8078);
+		if (address_clashes(&a, &b) != cases[i].clash ||
+		    address_clashes(&b, &a) != cases[i].clash || address_clashes(&a, &c))
+			fail_msg("%s and %s", cases[i].one, cases[i].other);
+	}
+}
+
 static void knows_loopback(void **state)
 {
 	static const char *const yes[] = {"127.0.0.1", "127.255.255.255", "::1",
@@ -520,6 +551,7 @@ int main(void)
 		cmocka_unit_test(a_wildcard_socket_is_on_every_address),
 		cmocka_unit_test(a_wildcard_socket_is_on_the_interfaces),
 		cmocka_unit_test(only_ip_passes),
+		cmocka_unit_test(sockets_clash),
 		cmocka_unit_test(knows_loopback),
 		cmocka_unit_test(ranges_contain),
 		cmocka_unit_test(refuses_what_is_no_range),

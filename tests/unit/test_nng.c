@@ -13,6 +13,7 @@
 #include <cmocka.h>
 #include <signal.h>
 #include <sys/socket.h>
+#include <sys/un.h>
 #include <unistd.h>
 
 #include "relay/base/json.h"
@@ -361,7 +362,23 @@ static void settings_are_checked(void **state)
 		{"listen: udp://127.0.0.1:5555", "is expected"},
 		{"listen: 127.0.0.1:5555", "is expected"},
 		{"listen: [ipc:///run/x, ipc:///run/x]", "twice"},
+		{"listen: [ipc:///run/x, ipc:///run/y, ipc:///run/y]",
+		 "nng.yaml:1:38: listen[2]: an"},
+		{"listen: [tcp://0.0.0.0:5555, tcp://*:5555]\ninsecure: true", "named twice"},
+		{"listen: tcp://0.0.0.0:5555\nrefill: tcp://*:5555\ninsecure: true",
+		 "nng.yaml:2:9: refill: an"},
 		{"listen: ipc:///run/x\nrefill: ipc:///run/x", "nng.yaml:2:9: refill"},
+		{"listen: [ipc:///run/x, ipc:////run/x]", "named twice"},
+		{"listen: ipc:///run/x\nrefill: ipc:///run/././/x", "nng.yaml:2:9: refill"},
+		{"listen: ipc:///tmp", "nng.yaml:1:9: listen: /tmp is there already, and no sock"},
+		{"listen: ipc:///run/x\nrefill: ipc:///etc/passwd", "2:9: refill: /etc/passwd is"},
+		{"listen: [tcp://127.0.0.1:5555, tcp://*:5555]\ninsecure: true", "named twice"},
+		{"listen: tcp://*:5555\nrefill: tcp://127.0.0.1:5555\ninsecure: true",
+		 "nng.yaml:2:9: refill: an"},
+		{"listen: 'tcp://[::]:5555'\nrefill: tcp://127.0.0.1:5555\ninsecure: true",
+		 "nng.yaml:2:9: refill: an"},
+		{"listen: [tcp://*:5555, 'tcp://[::1]:5555', tcp://127.0.0.1:5556]\ninsecure: true",
+		 NULL},
 		{"listen: ipc:///run/x\nrefill: ws://127.0.0.1:5556/x",
 		 "nng.yaml:2:9: refill: \"ws://127.0.0.1:5556/x\": tcp://ADDRESS:PORT, tls"},
 		{"listen: ipc:///run/x\nrefill: inproc://x",
@@ -382,7 +399,7 @@ static void settings_are_checked(void **state)
 		{"listen: ipc:///run/x\nsend_buffer: 0", "send_buffer"},
 		{"listen: ipc:///0123456789012345678901234567890123456789012345678901234567890123"
 		 "456789012345678901234567890123456789012345678901",
-		 "is expected"},
+		 "the path has 113 bytes; a socket's may have 107 at most"},
 	};
 
 	(void)state;
@@ -400,20 +417,51 @@ static void settings_are_checked(void **state)
 	}
 }
 
-static void the_tcp_addresses_are_named(void **state)
+static void a_folder_that_is_missing_is_told(void **state)
+{
+	static const struct {
+		const char *yaml, *warning; /* NULL: none */
+	} cases[] = {
+		{"listen: ipc:///tmp/no-such-relay", NULL},
+		{"listen: ipc:///x", NULL},
+		{"listen: [ipc:///tmp/no-such-relay, ipc:///nosuchdir/x]",
+		 "nng.yaml:1:36: listen[1]: the folder /nosuchdir: No such"},
+		{"listen: ipc:///tmp/no-such-relay\nrefill: ipc:///etc/passwd/x",
+		 "nng.yaml:2:9: refill: /etc/passwd is no folder"},
+	};
+
+	(void)state;
+	for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+		struct sockaddr_storage own[4];
+		struct problems p = {0};
+		size_t n;
+
+		check_settings(cases[i].yaml, &p, own, &n);
+		assert_int_equal(p.n, 0);
+		assert_int_equal(p.nwarnings, cases[i].warning != NULL);
+		if (cases[i].warning)
+			assert_non_null(strstr(p.warnings[0], cases[i].warning));
+		problems_release(&p);
+	}
+}
+
+static void its_addresses_are_named(void **state)
 {
 	struct sockaddr_storage own[4];
 	struct problems p = {0};
 	size_t n;
 
 	(void)state;
-	check_settings("listen: [tcp://127.0.0.1:5555, ipc:///run/x, 'ws://[::1]:80/x']\n"
+	check_settings("listen: [tcp://127.0.0.1:5555, ipc:///run/.//x, 'ws://[::1]:80/x']\n"
 		       "refill: tcp://*:5556\ninsecure: true",
 		       &p, own, &n);
 	assert_int_equal(p.n, 0);
-	assert_int_equal(n, 3);
-	const struct sockaddr_in *v4 = (const void *)&own[0], *any = (const void *)&own[2];
-	const struct sockaddr_in6 *v6 = (const void *)&own[1];
+	assert_int_equal(n, 4);
+	const struct sockaddr_in *v4 = (const void *)&own[0], *any = (const void *)&own[3];
+	const struct sockaddr_in6 *v6 = (const void *)&own[2];
+	assert_int_equal(own[1].ss_family, AF_UNIX);
+	assert_string_equal(((const struct sockaddr_un *)(const void *)&own[1])->sun_path,
+			    "/run/x");
 	assert_int_equal(ntohl(v4->sin_addr.s_addr), INADDR_LOOPBACK);
 	assert_int_equal(ntohs(v4->sin_port), 5555);
 	assert_int_equal(v6->sin6_family, AF_INET6);
@@ -500,7 +548,8 @@ int main(int argc, char **argv)
 		cmocka_unit_test(long_topics_do_not_pass_the_bound),
 		cmocka_unit_test(a_bad_request_is_told_why),
 		cmocka_unit_test(settings_are_checked),
-		cmocka_unit_test(the_tcp_addresses_are_named),
+		cmocka_unit_test(a_folder_that_is_missing_is_told),
+		cmocka_unit_test(its_addresses_are_named),
 		cmocka_unit_test(an_address_in_use_is_named),
 		cmocka_unit_test(close_is_bounded_while_subscribers_stand_still),
 		cmocka_unit_test(the_last_messages_leave_before_the_end),

@@ -78,14 +78,14 @@ static void the_state_of_a_broadcast(void **state)
 	       "{\"state\":\"bc_1\",\"rows\":[{\"recipient_id\":\"rcp_000000\",\"p\":\"0\"},"
 	       "{\"recipient_id\":\"rcp_000001\",\"p\":\"0\"},{\"recipient_id\":\"rcp_000002\","
 	       "\"p\":\"0\"}],\"broadcast\":{\"broadcast_id\":\"bc_1\"},\"sequence\":2,"
-	       "\"next\":\"rcp_000002\",\"more\":false}");
-	expect(w, "{\"org\":\"c\",\"limit\":1,\"after\":\"rcp_000000\",\"state\":\"bc_1\"}",
+	       "\"next\":\"000002-x\",\"more\":false}");
+	expect(w, "{\"org\":\"c\",\"limit\":1,\"after\":\"000000-x\",\"state\":\"bc_1\"}",
 	       "{\"state\":\"bc_1\",\"rows\":[{\"recipient_id\":\"rcp_000001\",\"p\":\"0\"}],"
-	       "\"broadcast\":{\"broadcast_id\":\"bc_1\"},\"sequence\":2,\"next\":\"rcp_000001\","
+	       "\"broadcast\":{\"broadcast_id\":\"bc_1\"},\"sequence\":2,\"next\":\"000001-x\","
 	       "\"more\":true}");
-	expect(w, "{\"state\":\"bc_1\",\"after\":\"rcp_000002\"}",
+	expect(w, "{\"state\":\"bc_1\",\"after\":\"000002-x\"}",
 	       "{\"state\":\"bc_1\",\"rows\":[],\"broadcast\":{\"broadcast_id\":\"bc_1\"},"
-	       "\"sequence\":2,\"next\":\"rcp_000002\",\"more\":false}");
+	       "\"sequence\":2,\"next\":\"000002-x\",\"more\":false}");
 }
 
 static void one_that_is_unknown_is_not_an_empty_one(void **state)
@@ -107,7 +107,7 @@ static void one_that_is_unknown_is_not_an_empty_one(void **state)
 static void a_reply_of_rows_is_bounded(void **state)
 {
 	struct nng_world *w = *state;
-	char request[64], next[32] = "";
+	char request[64], id[32], next[32] = "";
 	size_t seen = 0, replies = 0;
 	bool more = true;
 
@@ -119,8 +119,9 @@ static void a_reply_of_rows_is_bounded(void **state)
 		assert_in_range(s.text.len, 1, FRAME_REPLY_MAX);
 		for (const struct json *r = json_first(json_get(s.root, "rows")); r;
 		     r = json_next(r), seen++) {
-			snprintf(next, sizeof next, "rcp_%06zu", seen);
-			assert_string_equal(json_string(json_get(r, "recipient_id")), next);
+			snprintf(id, sizeof id, "rcp_%06zu", seen);
+			assert_string_equal(json_string(json_get(r, "recipient_id")), id);
+			snprintf(next, sizeof next, "%06zu-x", seen);
 		}
 		assert_string_equal(json_string(json_get(s.root, "next")), next);
 		more = json_bool(json_get(s.root, "more"), true);
@@ -207,8 +208,8 @@ static const struct {
 	{"{\"state\":1}", "state: a string of 1 to 256 bytes"},
 	{"{\"state\":null}", "state: a string of 1 to 256 bytes"},
 	{"{\"state\":[\"bc_1\"]}", "state: a string of 1 to 256 bytes"},
-	{"{\"state\":\"bc_1\",\"after\":1}", "after: a string of 0 to 256 bytes"},
-	{"{\"state\":\"bc_1\",\"after\":null}", "after: a string of 0 to 256 bytes"},
+	{"{\"state\":\"bc_1\",\"after\":1}", "after: the `next` of a page"},
+	{"{\"state\":\"bc_1\",\"after\":null}", "after: the `next` of a page"},
 	{"{\"state\":\"bc_1\",\"limit\":1001}", "limit: 1 to 1000"},
 	{"{\"state\":\"bc_1\",\"org\":\"\"}", "org: a string of 1 to 256 bytes"},
 	{"{\"state\":\"bc_1\",\"org\":false}", "org: a string of 1 to 256 bytes"},
@@ -253,7 +254,7 @@ static void lengths_have_their_bounds(void **state)
 	} cases[] = {
 		{"{\"topic\":\"", "\"}", FRAME_TOPIC_MAX, "topic: a string"},
 		{"{\"state\":\"", "\"}", FRAME_ID_MAX, "state: a string"},
-		{"{\"state\":\"x\",\"after\":\"", "\"}", FRAME_ID_MAX, "after: a string"},
+		{"{\"state\":\"x\",\"after\":\"", "\"}", HISTORY_PLACE_MAX, "after: the `next`"},
 		{"{\"state\":\"x\",\"org\":\"", "\"}", FRAME_ID_MAX, "org: a string"},
 		{"{\"state\":\"x\"}", "", FRAME_REQUEST_MAX - 13, "the request is longer"},
 	};

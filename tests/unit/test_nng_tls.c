@@ -13,6 +13,7 @@
 #include <errno.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -24,12 +25,12 @@
 #include "relay/base/mem.h"
 #include "tests/suite/nng_world.h"
 #include "tests/suite/sp_caller.h"
+#include "tests/suite/tls_caller.h"
 #include "tests/suite/tls_files.h"
 #include "transports/nng_bus.h"
 #include "transports/nng_callers.h"
 #include "transports/nng_frame.h"
 
-#define TOPIC	"recipient.sent.twilio.b1"
 #define ALL	"{\"topic\":\"\"}"
 #define FEW	"{\"topic\":\"\",\"limit\":2}"
 #define EVENTS	100
@@ -73,11 +74,15 @@ static const struct {
 	{"listen: ipc:///run/x\nrefill: tls+tcp://127.0.0.1:5556\n" PAIR, NULL, NULL},
 	{"listen: 'tls+tcp://[::1]:5555'\n" PAIR, NULL, NULL},
 	{WIDE PAIR "ca_file: b.ca\n", NULL, NULL},
+	{"listen: wss://*:5555/x\n" PAIR "ca_file: b.ca\n", NULL, "proxy with deadlines"},
+	{"listen: ws://*:5555/x\ninsecure: true\n", NULL, "\"ws://*:5555/x\" that say nothing"},
+	{"listen: ws://127.0.0.1:5555/x\n", NULL, NULL},
+	{"listen: tcp://*:5555\ninsecure: true\n", NULL, NULL},
 	{WIDE PAIR, NULL, "listen: whoever reaches \"tls+tcp://*:5555\" can read"},
 	{HERE "cert_file: old.cert\nkey_file: old.key\n", NULL, "cert_file: the certificate has"},
 	{HERE "cert_file: new.cert\nkey_file: new.key\n", NULL, "is not valid yet"},
-	{HERE "cert_file: a.cert\nkey_file: b.key\n", "nng.yaml:3:11: key_file: is not the key of",
-	 NULL},
+	{HERE "cert_file: a.cert\nkey_file: b.key\n",
+	 "nng.yaml:3:11: key_file: is not the key of /", NULL},
 	{HERE "cert_file: a.key\nkey_file: a.key\n", "nng.yaml:2:12: cert_file: holds no cert",
 	 NULL},
 	{HERE "cert_file: a.cert\nkey_file: a.cert\n", "key_file: holds no key", NULL},
@@ -132,7 +137,7 @@ static struct nng_world *world_of(bool mutual)
 	struct nng_world *w = nng_world_new();
 
 	for (size_t i = 0; i < EVENTS; i++)
-		nng_world_commit(w, TOPIC, 2200);
+		nng_world_commit(w, NNG_WORLD_TOPIC, 2200);
 	nng_world_refill_on_tls(w, mutual);
 	nng_world_open(w, NULL);
 	return w;
@@ -143,67 +148,14 @@ static const char *folder_of(const struct nng_world *w)
 	return w->folder;
 }
 
-/* Trusts the authority "bus" of a folder and shows the certificate of that name, if any. */
-static SSL_CTX *context(const char *dir, const char *shows)
-{
-	SSL_CTX *ctx = SSL_CTX_new(TLS_client_method());
-	char *ca = tls_files_path(dir, "bus", "ca");
-
-	SSL_CTX_set_verify(ctx, SSL_VERIFY_PEER, NULL);
-	assert_int_equal(SSL_CTX_load_verify_file(ctx, ca), 1);
-	free(ca);
-	if (shows) {
-		char *cert = tls_files_path(dir, shows, "cert");
-		char *key = tls_files_path(dir, shows, "key");
-		assert_int_equal(SSL_CTX_use_certificate_chain_file(ctx, cert), 1);
-		assert_int_equal(SSL_CTX_use_PrivateKey_file(ctx, key, SSL_FILETYPE_PEM), 1);
-		free(cert);
-		free(key);
-	}
-	return ctx;
-}
-
-/* NULL: the handshake failed. */
 static SSL *shake(const struct nng_world *w, SSL_CTX *ctx)
 {
-	SSL *ssl = SSL_new(ctx);
-
-	assert_int_equal(SSL_set1_host(ssl, "localhost"), 1);
-	assert_int_equal(SSL_set_fd(ssl, sp_caller_connect(w->refill)), 1);
-	if (SSL_connect(ssl) == 1)
-		return ssl;
-	ERR_clear_error();
-	close(SSL_get_fd(ssl));
-	SSL_free(ssl);
-	return NULL;
+	return tls_caller_shake(w->refill, ctx);
 }
 
-static void hang_up(SSL *ssl)
-{
-	close(SSL_get_fd(ssl));
-	SSL_free(ssl);
-}
-
-static bool receive(SSL *ssl, void *to, size_t len)
-{
-	size_t got = 0, n;
-
-	for (; got < len; got += n)
-		if (SSL_read_ex(ssl, (char *)to + got, len - got, &n) != 1)
-			return ERR_clear_error(), false;
-	return true;
-}
-
-/* False: the other side ends the connection. By TLS 1.3 it is only here that it refuses. */
 static bool greet(SSL *ssl)
 {
-	static const char req[] = "\0SP\0\0\x30\0";
-	char greeting[sizeof req];
-	bool sent = SSL_write(ssl, req, sizeof req) == sizeof req;
-
-	ERR_clear_error();
-	return sent && receive(ssl, greeting, sizeof greeting) &&
-	       !memcmp(greeting, "\0SP\0\0\x31\0", sizeof greeting);
+	return tls_caller_greet(ssl, 0x30, 0x31);
 }
 
 /* A request as bytes of the stream. */
@@ -233,7 +185,7 @@ static int take(SSL *ssl)
 	unsigned char head[8];
 	uint64_t len = 0;
 
-	if (!receive(ssl, head, sizeof head))
+	if (!tls_caller_receive(ssl, head, sizeof head))
 		return -1;
 	for (int i = 0; i < 8; i++)
 		len = len << 8 | head[i];
@@ -241,7 +193,7 @@ static int take(SSL *ssl)
 	char *text = xmalloc(len);
 	struct json_doc *doc = json_doc_new();
 	struct err err = {0};
-	assert_true(receive(ssl, text, len));
+	assert_true(tls_caller_receive(ssl, text, len));
 	assert_memory_equal(text, "\x80\1\2\3", 4);
 	const struct json *root = json_parse(doc, text + 4, len - 4, JSON_DEPTH + 8, &err);
 	assert_non_null(root);
@@ -260,7 +212,7 @@ static void is_served_at_once(const struct nng_world *w, SSL_CTX *ctx)
 	assert_true(greet(ssl));
 	put(ssl, FEW, 1);
 	assert_int_equal(take(ssl), 2);
-	hang_up(ssl);
+	tls_caller_hang_up(ssl);
 	assert_in_range(clock_now().mono_ms - start, 0, AT_ONCE);
 }
 
@@ -268,7 +220,7 @@ static void is_served_at_once(const struct nng_world *w, SSL_CTX *ctx)
 static void with_a_relay(void (*test)(struct nng_world *w, SSL_CTX *ctx))
 {
 	struct nng_world *w = world_of(false);
-	SSL_CTX *ctx = context(folder_of(w), NULL);
+	SSL_CTX *ctx = tls_caller_context(folder_of(w), NULL);
 	size_t before = sp_caller_descriptors();
 
 	test(w, ctx);
@@ -299,7 +251,7 @@ static void ask_by(struct nng_world *w, SSL_CTX *ctx, int version)
 	put(ssl, ALL, 20); /* more than a socket's buffers hold */
 	for (int i = 0; i < 20; i++)
 		assert_int_equal(take(ssl), EVENTS);
-	hang_up(ssl);
+	tls_caller_hang_up(ssl);
 }
 
 static void ask_by_both(struct nng_world *w, SSL_CTX *ctx)
@@ -325,14 +277,14 @@ static void change_keys(struct nng_world *w, SSL_CTX *ctx)
 		put(ssl, i % 2 ? ALL : FEW, 1);
 		assert_int_equal(take(ssl), i % 2 ? EVENTS : 2);
 	}
-	hang_up(ssl);
+	tls_caller_hang_up(ssl);
 	SSL_CTX_set_max_proto_version(ctx, TLS1_2_VERSION);
 	ssl = shake(w, ctx);
 	assert_true(ssl && greet(ssl));
 	assert_int_equal(SSL_renegotiate(ssl), 1);
 	assert_int_not_equal(SSL_do_handshake(ssl), 1); /* it refuses, or ends the connection */
 	ERR_clear_error();
-	hang_up(ssl);
+	tls_caller_hang_up(ssl);
 	SSL_CTX_set_max_proto_version(ctx, 0);
 }
 
@@ -350,7 +302,7 @@ static bool is_let_in(struct nng_world *w, SSL_CTX *ctx)
 	bool in = ssl && greet(ssl);
 
 	if (ssl)
-		hang_up(ssl);
+		tls_caller_hang_up(ssl);
 	return in;
 }
 
@@ -369,7 +321,7 @@ static void offer_what_is_weak(struct nng_world *w, SSL_CTX *ctx)
 	};
 
 	for (size_t i = 0; i < sizeof weak / sizeof *weak; i++) {
-		SSL_CTX *its = context(folder_of(w), NULL);
+		SSL_CTX *its = tls_caller_context(folder_of(w), NULL);
 		char *ciphers = xasprintf("%s:@SECLEVEL=0", weak[i].ciphers);
 		SSL_CTX_set_min_proto_version(its, weak[i].version);
 		SSL_CTX_set_max_proto_version(its, weak[i].version);
@@ -399,7 +351,7 @@ static void only_who_shows_a_certificate_is_let_in(void **state)
 	tls_files_make(folder_of(w), "stranger", (struct tls_days){0, 0});
 	for (int version = TLS1_2_VERSION; version <= TLS1_3_VERSION; version++) {
 		for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
-			SSL_CTX *ctx = context(folder_of(w), cases[i].shows);
+			SSL_CTX *ctx = tls_caller_context(folder_of(w), cases[i].shows);
 			SSL_CTX_set_max_proto_version(ctx, version);
 			assert_int_equal(is_let_in(w, ctx), cases[i].let_in);
 			SSL_CTX_free(ctx);
@@ -411,31 +363,30 @@ static void only_who_shows_a_certificate_is_let_in(void **state)
 
 /* ---- callers that stand still, leave, or speak something else ---- */
 
-/* The bytes with which a client begins. */
-static size_t client_hello(SSL_CTX *ctx, unsigned char *ret, int max)
+/* Until nothing more goes into the buffers of who does not read: from now on it stands still. */
+static void until_full(int fd)
 {
-	SSL *ssl = SSL_new(ctx);
+	int held = 0, before, unchanged = 0;
 
-	SSL_set0_rbio(ssl, BIO_new(BIO_s_mem()));
-	SSL_set0_wbio(ssl, BIO_new(BIO_s_mem()));
-	assert_int_not_equal(SSL_connect(ssl), 1);
-	ERR_clear_error();
-	int len = BIO_read(SSL_get_wbio(ssl), ret, max);
-	assert_true(len > 0);
-	SSL_free(ssl);
-	return (size_t)len;
+	while (unchanged < 10) {
+		before = held;
+		poll(NULL, 0, 30);
+		assert_int_equal(ioctl(fd, FIONREAD, &held), 0);
+		unchanged = held && held == before ? unchanged + 1 : 0;
+	}
 }
 
 /* In each place that a call has. All but those that were pushed out are ended in time. */
 static void stand_still(struct nng_world *w, SSL_CTX *ctx)
 {
 	unsigned char hello[2048];
-	size_t len = client_hello(ctx, hello, sizeof hello);
+	size_t len = tls_caller_hello(ctx, hello, sizeof hello);
 	SSL *shaken = shake(w, ctx), *idle = shake(w, ctx), *unread = shake(w, ctx);
 	int fds[SILENT];
 
 	assert_true(greet(idle) && greet(unread));
 	put(unread, ALL, 100); /* 25 MB */
+	until_full(SSL_get_fd(unread));
 	for (size_t i = 0; i < SILENT; i++) {
 		fds[i] = sp_caller_connect(w->refill);
 		sp_caller_send(fds[i], hello, i % 3 == 0 ? 0 : i % 3 == 1 ? len / 2 : len);
@@ -449,7 +400,7 @@ static void stand_still(struct nng_world *w, SSL_CTX *ctx)
 	sp_caller_is_ended(SSL_get_fd(unread), AT_ONCE);
 	put(idle, FEW, 1); /* nothing was under way, so it may stay */
 	assert_int_equal(take(idle), 2);
-	hang_up(idle);
+	tls_caller_hang_up(idle);
 	SSL_free(shaken);
 	SSL_free(unread);
 }
@@ -463,7 +414,7 @@ static void callers_that_stand_still_keep_nobody_out(void **state)
 static void leave_anywhere(struct nng_world *w, SSL_CTX *ctx)
 {
 	unsigned char hello[2048];
-	size_t len = client_hello(ctx, hello, sizeof hello);
+	size_t len = tls_caller_hello(ctx, hello, sizeof hello);
 
 	for (size_t i = 0; i < 300; i++) {
 		int fd = sp_caller_connect(w->refill);
@@ -482,7 +433,7 @@ static void leave_anywhere(struct nng_world *w, SSL_CTX *ctx)
 		if (i % 4 > 1)
 			put(ssl, ALL, 5);
 		if (i % 4 > 2)
-			assert_true(receive(ssl, some, 1 + i * 40));
+			assert_true(tls_caller_receive(ssl, some, 1 + i * 40));
 		if (i % 2)
 			sp_caller_reset(SSL_get_fd(ssl));
 		else
@@ -499,23 +450,7 @@ static void callers_that_leave_anywhere_hold_up_nobody(void **state)
 
 static void speak_something_else(struct nng_world *w, SSL_CTX *ctx)
 {
-	static const struct {
-		const char *bytes;
-		size_t len;
-	} others[] = {
-		{"\0SP\0\0\x30\0\0", 8}, /* a REQ socket without TLS */
-		{"GET / HTTP/1.1\r\n\r\n", 18},
-		{"\x16\x03\x01\xff\xff\x01\0\0\0\0\0", 11},
-		{"\x16\x03\x01\0\x04\x01\xff\xff\xff", 9},
-		{"\x15\x03\x01\0\x02\x02\x28", 7},
-		{"\x80\x09\x01\0\x02\0\x15\0\0\0\x10", 11}, /* SSL 2 */
-	};
-
-	for (size_t i = 0; i < sizeof others / sizeof *others; i++) {
-		int fd = sp_caller_connect(w->refill);
-		assert_true(sp_caller_send(fd, others[i].bytes, others[i].len));
-		sp_caller_is_ended(fd, AT_ONCE);
-	}
+	tls_caller_wants_no_tls(w->refill, AT_ONCE);
 	/* Behind a whole handshake, too. */
 	SSL *ssl = shake(w, ctx);
 	assert_int_equal(SSL_write(ssl, "GET / HTTP/1.1\r\n\r\n", 18), 18);
