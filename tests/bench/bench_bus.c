@@ -1,6 +1,6 @@
 /*
  * bench_bus — events to subscribers on loopback: as fast as they go from a filled journal, beside
- * a bare loop over nng at the highest rate at which it loses nothing (the limit); while events are
+ * a bare loop over nng at the highest rate at which it loses nothing (the peer); while events are
  * journaled; and how soon an event is there.
  */
 #include <stdio.h>
