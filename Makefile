@@ -116,7 +116,7 @@ format: ## clang-format over our files
 asan: ## unit and contract tests with address and undefined behaviour sanitizers
 	@ASAN_OPTIONS=use_sigaltstack=0 $(MAKE) --no-print-directory -j2 tests O=build/asan SANITIZE=address,undefined CFLAGS='-O1 -g' T=test_
 tsan: ## the same with the thread sanitizer
-	@LIMIT=1200 TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp $(MAKE) --no-print-directory -j2 tests O=build/tsan SANITIZE=thread CFLAGS='-O1 -g' T=test_
+	@LIMIT=2400 TSAN_OPTIONS=suppressions=$(CURDIR)/tests/tsan.supp $(MAKE) --no-print-directory -j2 tests O=build/tsan SANITIZE=thread CFLAGS='-O1 -g' T=test_
 
 FUZZ_SECONDS ?= 30
 fuzz: ## each fuzzer for FUZZ_SECONDS (30)

@@ -60,7 +60,7 @@ test('a journal at its ceiling: polling pauses until the receiver is back and ro
   const before = place.read('events.ndjson').length;
   assert.ok(before > 0);
   const shown = place.start('script', ['-qec', `${RELAY} status -c relay.yaml`, '/dev/null']);
-  await shown.exit;
+  await shown.end;
   assert.match(shown.stdout, /^journal .* MB of max_size \(10\.0 MB\) are in use: full, polling pauses\r?$/m);
   assert.match(shown.stdout, /^crm +http +down /m);
   receiver.away = false;

@@ -63,7 +63,8 @@ export class Place {
     return r.status === 0;
   }
 
-  // A process whose output is collected; `exit` resolves to {code, signal}.
+  // A process whose output is collected; `exit` resolves to {code, signal}, and `end` to the same when all of its
+  // output has been read, too, which may be later.
   start(command, args, options = {}) {
     const child = spawn(command, args, { cwd: this.dir, stdio: ['ignore', 'pipe', 'pipe'], ...options });
     const p = { child, pid: child.pid, stdout: '', stderr: '', exited: false };
@@ -76,6 +77,7 @@ export class Place {
         done({ code, signal });
       });
     });
+    p.end = new Promise((done) => child.on('close', (code, signal) => done({ code, signal })));
     p.kill = (signal = 'SIGTERM') => child.kill(signal);
     p.lines = () => p.stdout.split('\n').filter(Boolean);
     this.running.add(p);
@@ -147,13 +149,19 @@ export class Place {
   }
 }
 
-// Free for the moment, for what takes no port 0: whoever takes it in between makes the test fail.
-export const freePort = () => new Promise((done) => {
-  const s = createServer().listen(0, '127.0.0.1', () => {
-    const { port } = s.address();
-    s.close(() => done(port));
-  });
+// Free for the moment, for what takes no port 0, and each of this process another. Of those that the system gives to no
+// outgoing connection, which else takes one in between.
+const PORTS = 20000, SPAN = 12000;
+let nextPort = Math.floor(Math.random() * SPAN);
+const isFree = (port) => new Promise((done) => {
+  const s = createServer().on('error', () => done(false)).listen(port, '127.0.0.1', () => s.close(() => done(true)));
 });
+export async function freePort() {
+  for (;;) {
+    const port = PORTS + (nextPort++ % SPAN);
+    if (await isFree(port)) return port;
+  }
+}
 
 // A command that ends by itself.
 export function command(args, options = {}) {

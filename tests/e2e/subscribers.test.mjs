@@ -334,7 +334,7 @@ describe('subscribers', { concurrency: 3 }, () => {
       await w.happens();
       for (const l of LANGUAGES) {
         w.last(l).kill('SIGKILL');
-        await w.last(l).exit;
+        await w.last(l).end;
         const { position, heads } = JSON.parse(w.place.read(`${l}.state`) || `{"position":0,"heads":{}}`);
         const above = (e) => Number(e.sequence) > position && Number(e.sequence) > (heads[topicOf(e)] ?? 0);
         repeats[l] += eventsOf(w.last(l)).filter(above).length;

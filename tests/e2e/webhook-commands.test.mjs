@@ -62,7 +62,8 @@ test('verify tells what is wrong', (t) => {
   }
   // A file of secrets that are rotated; usage; and no secret in a message.
   assert.equal(command(['verify', '--secret-file', place.write('s', `${b}\n${a}\n`), ...lines(fresh)], { input: BODY }).status, 0);
-  for (const args of [['verify'], ['sign'], ['verify', '--secret', 'whsec_c2hvcnQ'], ['sign', '--secret', a, '--id', 'a.b'], ['sign', '--secret-file', place.write('none', '\n')]]) {
+  for (const args of [['verify'], ['verify', '--secret-file', '/none', ...lines(fresh)], ['verify', '--secret', a, '--headers', '/none'],
+    ['verify', '--secret', a, ...lines(fresh), '/none'], ['sign'], ['verify', '--secret', 'whsec_c2hvcnQ'], ['sign', '--secret', a, '--id', 'a.b'], ['sign', '--secret-file', place.write('none', '\n')]]) {
     const r = command(args, { input: BODY, env: { PATH: process.env.PATH } });
     assert.equal(r.status, 2, args.join(' '));
     assert.ok(!r.stderr.includes('c2hvcnQ'));
@@ -197,7 +198,7 @@ test('send-test: what the receiver says, by exit status and in words', async (t)
   // The receiver lives in this process, so the command must not block it.
   const send = async (...args) => {
     const p = place.start(RELAY, ['send-test', '-c', place.path('relay.yaml'), ...args], { env });
-    const { code } = await p.exit;
+    const { code } = await p.end;
     assert.ok(!(p.stdout + p.stderr).includes('token-of-the-crm') && !(p.stdout + p.stderr).includes(key), 'no secret is shown');
     return { code, told: code < 2 && p.stdout ? JSON.parse(p.stdout) : null, stderr: p.stderr };
   };
