@@ -134,30 +134,28 @@ static void comes(nng_pipe pipe, nng_pipe_ev event, void *arg)
 		nng_pipe_close(pipe);
 }
 
-static void starts(nng_pipe pipe, nng_pipe_ev event, void *arg)
+/* One that was closed at once is not in the table. */
+static void meet(struct pipes *p, nng_pipe pipe, void (*act)(struct pipes *p, struct pipe *one))
 {
-	struct pipes *p = arg;
 	uint32_t id = (uint32_t)nng_pipe_id(pipe);
 
-	(void)event;
 	pthread_mutex_lock(&p->lock);
 	struct pipe *one = find(p, NULL, id);
 	if (one)
-		begin(p, one);
+		act(p, one);
 	pthread_mutex_unlock(&p->lock);
+}
+
+static void starts(nng_pipe pipe, nng_pipe_ev event, void *arg)
+{
+	(void)event;
+	meet(arg, pipe, begin);
 }
 
 static void leaves(nng_pipe pipe, nng_pipe_ev event, void *arg)
 {
-	struct pipes *p = arg;
-	uint32_t id = (uint32_t)nng_pipe_id(pipe);
-
 	(void)event;
-	pthread_mutex_lock(&p->lock);
-	struct pipe *one = find(p, NULL, id);
-	if (one)
-		drop_out(p, one);
-	pthread_mutex_unlock(&p->lock);
+	meet(arg, pipe, drop_out);
 }
 
 int pipes_watch(struct pipes *p, nng_socket socket, struct err *err)
